@@ -1,0 +1,26 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""Download of journaled messages."""
+
+from odoo import http
+from odoo.http import request
+
+
+class InboundController(http.Controller):
+    @http.route("/spp_email_gateway/inbound/<int:inbound_id>/eml", type="http", auth="user", readonly=True)
+    def eml(self, inbound_id):
+        """Return a message exactly as received, as attachment: it is never rendered on this origin."""
+        inbound = request.env["spp.email.inbound"].browse(inbound_id).exists()
+        if not inbound:
+            return request.not_found()
+        inbound.check_access("read")
+        content = request.env["spp.email.content"]._load(inbound.id)
+        if content is None:
+            return request.not_found()
+        return request.make_response(
+            content,
+            headers=[
+                ("Content-Type", "message/rfc822"),
+                ("Content-Disposition", http.content_disposition(f"message-{inbound.id}.eml")),
+                ("X-Content-Type-Options", "nosniff"),
+            ],
+        )

@@ -1,0 +1,75 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""What is learned while one message is processed. It travels in Odoo's context and is written to on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .outcome import InboundReason, InboundState
+from .trace import Trace
+
+
+@dataclass(frozen=True)
+class NoticeIntent:
+    """A notice that the routing wanted to send. Whether it is sent is decided when the final state is written.
+
+    Attributes:
+        recipient: address field as the message gave it.
+        body_html: the text, made by Odoo's templates.
+        subject: of the notice.
+        values: further values of the mail, such as references and reply_to.
+    """
+
+    recipient: str
+    subject: str
+    body_html: str
+    values: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass
+class Attempt:
+    """One attempt to process one journal row.
+
+    Attributes:
+        inbound_id: the journal row.
+        routed: message_route was reached, so that a False result is not a known Message-ID.
+        creates: a route leads to a new record.
+        is_bounce: Odoo took it for a delivery report.
+        is_loop: Odoo's loop detection held it.
+        message_id: the Message-ID that the chatter message got; made up when the message had none.
+        updates: (model, record id) of existing records that the routes lead to.
+        notices: what the routing wanted to tell the sender.
+        invalid_aliases: aliases whose target refused to be created.
+        created: number of message_new calls so far; numbers the stamps.
+        trace: the steps that explain the outcome.
+    """
+
+    inbound_id: int
+    routed: bool = False
+    creates: bool = False
+    is_bounce: bool = False
+    is_loop: bool = False
+    message_id: str = ""
+    updates: list[tuple[str, int]] = field(default_factory=list)
+    notices: list[NoticeIntent] = field(default_factory=list)
+    invalid_aliases: list[int] = field(default_factory=list)
+    created: int = 0
+    trace: Trace = field(default_factory=Trace)
+
+    def outcome(self) -> tuple[InboundState, InboundReason]:
+        """Return where the message stands after Odoo's processing ended without an error.
+
+        Odoo itself returns False or None for several fates, hence the notes taken on the way.
+        """
+        if self.is_loop:
+            return InboundState.QUARANTINED, InboundReason.LOOP
+        if not self.routed:
+            return InboundState.DUPLICATE, InboundReason.KNOWN_MESSAGE_ID
+        if self.is_bounce:
+            return InboundState.DONE, InboundReason.BOUNCE_HANDLED
+        if self.creates:
+            return InboundState.DONE, InboundReason.RECORD_CREATED
+        if self.updates:
+            return InboundState.DONE, InboundReason.RECORD_UPDATED
+        # No route and no error: an alias or the catchall rule refused the sender.
+        return InboundState.QUARANTINED, InboundReason.ROUTE_REFUSED

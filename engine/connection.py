@@ -1,0 +1,209 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""Where a mail server is, how it is spoken to and who we are there; and the socket that leads to it."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from .errors import ConfigurationError, GatewayError
+
+# RFC 8314 §7.3 (imaps, pop3s, submissions), RFC 3501 §2.1, RFC 1939 §3, RFC 6409 §3.1, RFC 5321 §4.5.4.2.
+# Unencrypted SMTP means a relay inside the house, and that listens on 25.
+DEFAULT_PORTS = {
+    ("imap", "tls"): 993,
+    ("imap", "starttls"): 143,
+    ("imap", "none"): 143,
+    ("pop", "tls"): 995,
+    ("pop", "starttls"): 110,
+    ("pop", "none"): 110,
+    ("smtp", "tls"): 465,
+    ("smtp", "starttls"): 587,
+    ("smtp", "none"): 25,
+}
+
+
+class Security(str, Enum):
+    """How the connection is encrypted."""
+
+    NONE = "none"
+    STARTTLS = "starttls"
+    TLS = "tls"
+
+
+def default_port(protocol: str, security: Security | str) -> int:
+    """The port that `protocol` (imap, pop, smtp) has by custom when it is secured this way."""
+    return DEFAULT_PORTS[protocol, Security(security).value]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Everything that is needed to reach a server, and nothing about who logs in there.
+
+    `ca_certificate` is PEM text of certificates that are trusted besides the system's. `connect_timeout` bounds the
+    way to the server over all of its addresses, `read_timeout` one silence of the server; a whole answer may take
+    `answer_timeout`.
+    """
+
+    host: str
+    port: int
+    security: Security = Security.TLS
+    verify: bool = True
+    ca_certificate: str = ""
+    connect_timeout: float = 20.0
+    read_timeout: float = 60.0
+
+    @property
+    def answer_timeout(self) -> float:
+        """A server that sends one byte before each read timeout would otherwise hold a reader for ever."""
+        return 4 * self.read_timeout
+
+
+@dataclass(frozen=True, slots=True)
+class Password:
+    user: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class XOAuth2:
+    """`initial_response` is the SASL text `user=…^Aauth=Bearer …^A^A` in the clear, not yet in base64."""
+
+    user: str
+    initial_response: str = field(repr=False)
+
+
+Credential = Password | XOAuth2
+
+
+class _Paced:
+    """Bounds each read by the silence allowed and all reads together by a point in time."""
+
+    idle: float | None = None
+    until: float | None = None
+
+    def allow(self, seconds: float) -> None:
+        """From now on the server has this long, whatever it sends."""
+        self.until = time.monotonic() + seconds
+
+    def _arm(self) -> None:
+        if self.idle is None or self.until is None:
+            return
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer took too long")
+        self.settimeout(min(self.idle, left))
+
+    def recv(self, *args, **kwargs):
+        self._arm()
+        return super().recv(*args, **kwargs)
+
+    def recv_into(self, *args, **kwargs):
+        self._arm()
+        return super().recv_into(*args, **kwargs)
+
+
+class PlainSocket(_Paced, socket.socket):
+    pass
+
+
+class EncryptedSocket(_Paced, ssl.SSLSocket):
+    pass
+
+
+Dial = Callable[[Connection], PlainSocket]
+
+
+def resolve(connection: Connection, getaddrinfo: Callable = socket.getaddrinfo) -> list[tuple]:
+    """The addresses of the host, as `getaddrinfo` gives them; GatewayError when there are none."""
+    host = (connection.host or "").strip()
+    if not host:
+        raise ConfigurationError("The server has no host name.", field="host")
+    if not 0 < int(connection.port or 0) < 65536:
+        raise ConfigurationError("The port must be a number between 1 and 65535.", field="port")
+    try:
+        found = getaddrinfo(host, connection.port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        # EAI_AGAIN is the resolver being unreachable: nothing is known about the name.
+        again = error.errno == socket.EAI_AGAIN
+        text = "The DNS did not answer." if again else "No server with this name exists."
+        raise GatewayError(
+            text, permanent=not again, phase="resolve", code=str(error.errno), detail=str(error.strerror), field="host"
+        ) from error
+    except (UnicodeError, ValueError) as error:
+        raise GatewayError("This is not a host name.", permanent=True, phase="resolve", field="host") from error
+    except OSError as error:
+        raise GatewayError("The DNS did not answer.", phase="resolve", detail=str(error), field="host") from error
+    if not found:
+        raise GatewayError("No server with this name exists.", permanent=True, phase="resolve", field="host")
+    return found
+
+
+def connect(connection: Connection, addresses: Sequence[tuple]) -> PlainSocket:
+    """The first of the addresses that accepts, with the timeouts of `connection` in force."""
+    end = time.monotonic() + connection.connect_timeout
+    failure: OSError | None = None
+    for tried, (family, kind, proto, _name, address) in enumerate(addresses):
+        # Every address gets its share, so that a dead IPv6 route leaves time for IPv4.
+        share = (end - time.monotonic()) / (len(addresses) - tried)
+        if share <= 0:
+            break
+        sock = None
+        try:
+            sock = PlainSocket(family, kind, proto)
+            sock.settimeout(share)
+            sock.connect(address)
+        except OSError as error:
+            failure = error
+            if sock is not None:
+                sock.close()
+            continue
+        sock.idle = connection.read_timeout
+        sock.settimeout(connection.read_timeout)
+        sock.allow(connection.answer_timeout)
+        return sock
+    raise _unreachable(failure or TimeoutError("timed out")) from failure
+
+
+def dial(connection: Connection) -> PlainSocket:
+    return connect(connection, resolve(connection))
+
+
+def _unreachable(error: OSError) -> GatewayError:
+    if isinstance(error, ConnectionRefusedError):
+        text = "The host is there, but nothing listens on this port."
+    elif isinstance(error, TimeoutError):
+        text = "The host does not answer on this port; a wrong port or a firewall are the usual reasons."
+    else:
+        text = "The host cannot be reached from here."
+    # Refused may be a server restarting: temporary, however it looks.
+    return GatewayError(text, phase="connect", code=str(error.errno or ""), detail=str(error), field="port")
+
+
+def network_error(error: OSError, phase: str) -> GatewayError:
+    """A socket that failed after the connection stood, as a GatewayError that is always temporary."""
+    if isinstance(error, TimeoutError):
+        text = "The server stopped answering."
+    else:
+        text = "The connection broke."
+    return GatewayError(text, phase=phase, code=str(error.errno or ""), detail=str(error))
+
+
+def protocol_of(greeting: bytes) -> str:
+    """Which protocol a server speaks by its first line: imap, pop, smtp, ssh, http, ftp or ''."""
+    line = greeting.lstrip()[:200].upper()
+    if line.startswith((b"* OK", b"* PREAUTH", b"* BYE")):
+        return "imap"
+    if line.startswith((b"+OK", b"-ERR")):
+        return "pop"
+    if line.startswith(b"SSH-"):
+        return "ssh"
+    if line.startswith((b"HTTP/", b"<HTML", b"<!DOCTYPE")):
+        return "http"
+    if line.startswith((b"220", b"421", b"554")):
+        return "ftp" if b"FTP" in line and b"SMTP" not in line else "smtp"
+    return ""

@@ -1,0 +1,35 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""What a health check says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class HealthState(str, Enum):
+    OK = "ok"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+HEALTH_STATE_WORDS = {HealthState.OK: "Well", HealthState.WARNING: "Warning", HealthState.FAILURE: "Failure"}
+
+
+@dataclass(frozen=True)
+class HealthFinding:
+    """One finding of a check.
+
+    Attributes:
+        code: stable name of the finding, "mailbox_7_unreachable"; raising it twice changes nothing.
+        state: how bad it is. Anything but OK raises an activity for the managers until it is gone.
+        title: one line for people.
+        text: what was seen.
+        cure: what to do about it.
+    """
+
+    code: str
+    state: HealthState
+    title: str
+    text: str = ""
+    cure: str = ""

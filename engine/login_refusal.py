@@ -1,0 +1,94 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""Why a mail server did not let us in, and what helps."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+from .connection import Credential, XOAuth2
+from .errors import ConfigurationError, GatewayError
+
+# RFC 5530 §3 (IMAP), RFC 2449 §8 and RFC 3206 §4 (POP): the server's trouble, not ours.
+_TEMPORARY = {"UNAVAILABLE", "INUSE", "IN-USE", "SERVERBUG", "LIMIT", "OVERQUOTA", "LOGIN-DELAY", "SYS/TEMP"}
+# For servers without codes. Exchange: "Server Unavailable. 15".
+_TEMPORARY_WORDS = re.compile(
+    r"unavailable|temporar|try (again )?later|too many|\bbusy\b|in use|internal error|locked", re.IGNORECASE
+)
+
+# POP has no code for it, and IMAP servers older than RFC 5530 none either.
+_UNENCRYPTED = re.compile(r"plaintext auth|cleartext|non-secure|must (use|issue) .*(tls|ssl)", re.IGNORECASE)
+
+# What providers say, in their own words, when a password is refused that is right in itself.
+_PROVIDERS = (
+    (
+        re.compile(r"5\.7\.139|basic auth\w* is disabled|AuthFailed:LogonDenied-BasicAuthBlocked|5\.7\.30", re.IGNORECASE),
+        "Microsoft has switched off passwords for this account (basic authentication). Use OAuth.",
+    ),
+    (
+        re.compile(r"application-specific password|app(lication)?[- ]password|InvalidSecondFactor|5\.7\.9", re.IGNORECASE),
+        "This account has two-step verification. Make an app password at the provider and enter that.",
+    ),
+    (
+        re.compile(r"5\.7\.57|SmtpClientAuthentication is disabled|smtp_auth_disabled", re.IGNORECASE),
+        "Sending with authentication is switched off for this mailbox or tenant. An administrator must allow "
+        "authenticated SMTP for it.",
+    ),
+    (
+        re.compile(r"web login required|WEBALERT|5\.7\.14", re.IGNORECASE),
+        "The provider wants a person to log in with a browser first. Do so, then try again.",
+    ),
+    (
+        re.compile(r"Invalid credentials \(Failure\)|5\.7\.8.*(gsmtp|BadCredentials)", re.IGNORECASE | re.DOTALL),
+        "Google refuses the account's own password here. Use OAuth, or make an app password.",
+    ),
+)
+
+
+def require_printable(credential: Credential) -> None:
+    """A line break in a user name or password would be a second command to the server."""
+    secret = credential.initial_response if isinstance(credential, XOAuth2) else credential.secret
+    allowed = "\1" if isinstance(credential, XOAuth2) else ""
+    for text, name in ((credential.user, "user"), (secret, "password")):
+        if not text:
+            raise ConfigurationError(f"The {name} is missing.", field=name)
+        if any(char in "\r\n\0" or (ord(char) < 32 and char not in allowed) for char in text):
+            raise ConfigurationError(f"The {name} contains control characters.", field=name)
+
+
+def login_refusal(code: str, detail: str, challenges: Sequence[bytes] = ()) -> GatewayError:
+    """The refusal that the server gave as `code` and `detail`; `challenges` are the JSON errors of XOAUTH2."""
+    challenge = b" ".join(challenges).decode("utf-8", "replace")
+    whole = f"{detail} {challenge}".strip()
+    facts = {"phase": "login", "code": code, "detail": whole}
+    if code in _TEMPORARY or (code not in ("AUTHENTICATIONFAILED", "AUTH") and _TEMPORARY_WORDS.search(detail)):
+        return GatewayError("The server cannot check logins at the moment.", **facts)
+    advice = provider_advice(whole)
+    if challenges:
+        status = _status(challenges[-1])
+        text = f"The access token was refused ({status})." if status else "The access token was refused."
+        text = f"{text} {advice or 'Connect the account again.'}"
+        return GatewayError(text, permanent=True, field="password", **facts)
+    if code == "PRIVACYREQUIRED" or _UNENCRYPTED.search(detail):
+        text, field = "The server takes no password on an unencrypted connection. Choose STARTTLS or TLS.", "security"
+    elif code == "EXPIRED":
+        text, field = "The password has expired.", "password"
+    elif code in ("AUTHORIZATIONFAILED", "CONTACTADMIN", "SYS/PERM"):
+        text, field = "The account may not use this service. Ask whoever runs the mail server.", "user"
+    else:
+        text, field = "User name or password is wrong.", "password"
+    return GatewayError(advice or text, permanent=True, field=field, **facts)
+
+
+def provider_advice(text: str) -> str:
+    """What to do about a refusal that a large provider is known for, or ''."""
+    return next((advice for pattern, advice in _PROVIDERS if pattern.search(text)), "")
+
+
+def _status(challenge: bytes) -> str:
+    try:
+        found = json.loads(challenge)
+    except ValueError:
+        return ""
+    return str(found.get("status", ""))[:40] if isinstance(found, dict) else ""

@@ -1,0 +1,34 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""Who may be answered by the gateway itself, and how often."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from .pipeline import Facts
+from .trace import TraceStep
+
+# At most one notice a sender and kind in this time.
+INTERVAL = timedelta(days=1)
+
+
+def may_answer(recipient: str, facts: Facts, *, recent: int, own_addresses: frozenset[str]) -> tuple[bool, TraceStep]:
+    """Return whether a notice may go to ``recipient``, and the step that explains it.
+
+    Args:
+        recipient: the address, lower-case; "" when the message named none.
+        facts: what the pipeline learned: ``automatic`` and ``own_mark``.
+        recent: notices of this kind sent to this recipient within INTERVAL.
+        own_addresses: addresses that this database reads or sends from, lower-case.
+    """
+    refusals = (
+        (not recipient, "the message names no sender"),
+        (bool(facts.get("automatic")), f"a machine wrote it ({facts.get('automatic')})"),
+        (bool(facts.get("own_mark")), "this database sent it"),
+        (recipient in own_addresses, "the sender is an address of this database"),
+        (recent > 0, "the sender had such a notice within a day"),
+    )
+    for refused, why in refusals:
+        if refused:
+            return False, TraceStep("whether the sender may be answered", why, "no notice")
+    return True, TraceStep("whether the sender may be answered", "a person, not told before", "notice queued")

@@ -1,0 +1,129 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""Every state and reason of a message, with the words shown to people.
+
+The values are stored in the database: never rename one without a migration.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class InboundState(str, Enum):
+    """Where an incoming message stands. The words are the labels of the journal."""
+
+    RECEIVED = "received"
+    PROCESSING = "processing"
+    DONE = "done"
+    DUPLICATE = "duplicate"
+    RETRY = "retry"
+    QUARANTINED = "quarantined"
+    DISCARDED = "discarded"
+
+
+class InboundReason(str, Enum):
+    """Why an incoming message is where it is."""
+
+    RECORD_CREATED = "record_created"
+    RECORD_UPDATED = "record_updated"
+    ACTION_RUN = "action_run"
+    BOUNCE_HANDLED = "bounce_handled"
+    NOTICE_SENT = "notice_sent"
+    KNOWN_ENTRY = "known_entry"
+    KNOWN_MESSAGE_ID = "known_message_id"
+    NO_ROUTE = "no_route"
+    ROUTE_REFUSED = "route_refused"
+    LOOP = "loop"
+    EMPTY = "empty"
+    CREATION_FAILED = "creation_failed"
+    DATABASE_BUSY = "database_busy"
+    PROCESS_DIED = "process_died"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
+    BY_HAND = "by_hand"
+
+
+class OutboundState(str, Enum):
+    """Where one recipient of an outgoing mail stands."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    DEFERRED = "deferred"
+    FAILED = "failed"
+    BOUNCED = "bounced"
+    UNKNOWN = "unknown"
+    SUPPRESSED = "suppressed"
+    CANCELLED = "cancelled"
+
+
+class OutboundReason(str, Enum):
+    """Why a recipient is in its state."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    TRY_LATER = "try_later"
+    NO_CONNECTION = "no_connection"
+    NO_LOGIN = "no_login"
+    LOST_AFTER_DATA = "lost_after_data"
+    NO_RECIPIENT = "no_recipient"
+    NO_SENDER = "no_sender"
+    BY_HAND = "by_hand"
+
+
+INBOUND_STATE_WORDS = {
+    InboundState.RECEIVED: "Received",
+    InboundState.PROCESSING: "Processing",
+    InboundState.DONE: "Done",
+    InboundState.DUPLICATE: "Duplicate",
+    InboundState.RETRY: "Waiting to retry",
+    InboundState.QUARANTINED: "Quarantined",
+    InboundState.DISCARDED: "Discarded",
+}
+
+INBOUND_REASON_WORDS = {
+    InboundReason.RECORD_CREATED: "A record was created",
+    InboundReason.RECORD_UPDATED: "Added to an existing record",
+    InboundReason.ACTION_RUN: "The mailbox's action was run",
+    InboundReason.BOUNCE_HANDLED: "A delivery report was taken in",
+    InboundReason.NOTICE_SENT: "The sender was told that the message was not accepted",
+    InboundReason.KNOWN_ENTRY: "The same message was taken from another mailbox entry before",
+    InboundReason.KNOWN_MESSAGE_ID: "A message with this Message-ID is known already",
+    InboundReason.NO_ROUTE: "No alias, reply or mailbox setting says where it belongs",
+    InboundReason.ROUTE_REFUSED: "The alias does not accept this sender",
+    InboundReason.LOOP: "It looks like a mail loop",
+    InboundReason.EMPTY: "The message is empty",
+    InboundReason.CREATION_FAILED: "The record could not be created or updated",
+    InboundReason.DATABASE_BUSY: "The database was busy",
+    InboundReason.PROCESS_DIED: "The server process died while working on it",
+    InboundReason.TOO_MANY_ATTEMPTS: "Too many attempts",
+    InboundReason.BY_HAND: "Decided by a person",
+}
+
+OUTBOUND_STATE_WORDS = {
+    OutboundState.QUEUED: "Queued",
+    OutboundState.SENDING: "Sending",
+    OutboundState.SENT: "Sent",
+    OutboundState.DEFERRED: "Waiting to retry",
+    OutboundState.FAILED: "Failed",
+    OutboundState.BOUNCED: "Bounced",
+    OutboundState.UNKNOWN: "Outcome unknown",
+    OutboundState.SUPPRESSED: "Suppressed",
+    OutboundState.CANCELLED: "Cancelled",
+}
+
+OUTBOUND_REASON_WORDS = {
+    OutboundReason.ACCEPTED: "The server accepted it",
+    OutboundReason.REFUSED: "The server refused it",
+    OutboundReason.TRY_LATER: "The server asked to try again later",
+    OutboundReason.NO_CONNECTION: "The server could not be reached",
+    OutboundReason.NO_LOGIN: "The server refused the login",
+    OutboundReason.LOST_AFTER_DATA: "The connection broke before the server answered",
+    OutboundReason.NO_RECIPIENT: "There is no usable recipient address",
+    OutboundReason.NO_SENDER: "There is no usable sender address",
+    OutboundReason.BY_HAND: "Decided by a person",
+}
+
+
+def selection(words: dict[Enum, str]) -> list[tuple[str, str]]:
+    """Return (value, label) pairs in the order of definition, as a choice field wants them."""
+    return [(key.value, label) for key, label in words.items()]

@@ -1,0 +1,116 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""What the journal keeps of a message beside its bytes: who, what, when. Reading it never fails on any bytes."""
+
+from __future__ import annotations
+
+import email.policy
+import hashlib
+import re
+from dataclasses import dataclass
+from email.header import decode_header
+from email.parser import BytesHeaderParser
+from email.utils import getaddresses
+
+# The header section ends at the first empty line (RFC 5322 §2.1); a body of many megabytes is never parsed here.
+_HEADER_END = re.compile(rb"\r?\n\r?\n")
+# A header section longer than this is cut: Postfix's header_size_limit is 102,400 octets, and no field that the
+# journal shows lies behind ten times that.
+_LONGEST_HEADER = 1_048_576
+_MESSAGE_ID = re.compile(r"<[^<>\s]+>")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The header fields that the gateway decides on, decoded.
+
+    Attributes:
+        digest: SHA-256 of all bytes, hex.
+        size: octets.
+        message_id: with angle brackets, "" when there is none.
+        headers: every field as (lower-case name, decoded value), in order of appearance.
+    """
+
+    digest: str
+    size: int
+    message_id: str
+    subject: str
+    email_from: str
+    email_to: str
+    headers: tuple[tuple[str, str], ...]
+
+    def header(self, name: str) -> str:
+        """Return the first field called ``name`` (any case), "" when there is none."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key == wanted), "")
+
+    def has_header(self, name: str) -> bool:
+        wanted = name.lower()
+        return any(key == wanted for key, _value in self.headers)
+
+
+def summarize(content: bytes) -> Summary:
+    """Return the summary of a message given as received, whatever the bytes are."""
+    headers = tuple(_headers(content))
+    first: dict[str, str] = {}
+    for name, value in headers:
+        first.setdefault(name, value)
+    message_id = _MESSAGE_ID.search(first.get("message-id", ""))
+    return Summary(
+        digest=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+        message_id=message_id[0] if message_id else "",
+        subject=first.get("subject", ""),
+        email_from=first.get("from", ""),
+        email_to=first.get("to", ""),
+        headers=headers,
+    )
+
+
+def sole_address(value: str) -> str:
+    """Return the first address in a From-like field, lower-case, without the name; "" when there is none."""
+    for _name, address in getaddresses([value]):
+        if "@" in address:
+            return address.lower()
+    return ""
+
+
+def _headers(content: bytes):
+    end = _HEADER_END.search(content, 0, _LONGEST_HEADER)
+    head = content[: end.end()] if end else content[:_LONGEST_HEADER]
+    # compat32 keeps the raw value and raises on nothing; the modern policy parses each field when it is read and
+    # raises on some malformed ones.
+    message = BytesHeaderParser(policy=email.policy.compat32).parsebytes(head)
+    for name, value in message.items():
+        yield name.lower(), _decode(value)
+
+
+def _decode(value: object) -> str:
+    """Return one line of text for a raw header value, wrong or unknown charsets included."""
+    text = str(value)
+    try:
+        parts = decode_header(value)
+    except (ValueError, LookupError):  # binascii.Error is a ValueError: bad base64 in an encoded word
+        parts = [(text, None)]
+    decoded = "".join(_decode_part(part, charset) for part, charset in parts)
+    # PostgreSQL's text cannot hold NUL; lone surrogates cannot be encoded.
+    decoded = decoded.replace("\0", "").encode("utf-8", "replace").decode()
+    return " ".join(decoded.split())
+
+
+def _decode_part(part: bytes | str, charset: str | None) -> str:
+    if isinstance(part, str):
+        # Raw 8-bit octets arrive as surrogates (RFC 5322 forbids them, mail programs send them).
+        part = part.encode("ascii", "surrogateescape") if not _has_real_unicode(part) else part.encode()
+        charset = None
+    for candidate in (charset, "utf-8", "latin-1"):
+        if not candidate or candidate == "unknown-8bit":
+            continue
+        try:
+            return part.decode(candidate)
+        except (UnicodeDecodeError, LookupError):
+            continue
+    return part.decode("latin-1")
+
+
+def _has_real_unicode(text: str) -> bool:
+    return any(ord(char) > 127 and not 0xDC80 <= ord(char) <= 0xDCFF for char in text)

@@ -1,0 +1,503 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""Incoming servers: Odoo's model, form and job, with the gateway's reading and processing under them."""
+
+import hashlib
+import logging
+import random
+import time
+from collections import Counter
+from datetime import datetime
+
+import psycopg2
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+from odoo.tools import email_normalize
+
+from ..engine.connection import Connection, Password, Security, XOAuth2
+from ..engine.errors import ConfigurationError, GatewayError
+from ..engine.health import HealthFinding, HealthState
+from ..engine.mailbox import open_mailbox
+from ..engine.mailbox_diagnosis import diagnose_mailbox
+from ..engine.outcome import INBOUND_REASON_WORDS, InboundReason, InboundState
+from ..engine.preview import preview
+from ..engine.retry import next_attempt
+from ..engine.summary import summarize
+from .sealed_char import SealedChar
+
+_logger = logging.getLogger(__name__)
+
+# Modules whose _connect__ and _imap_login__ the gateway knows how to replace. A mailbox whose connection another
+# addon (or a test) makes is read by Odoo's own code.
+KNOWN_CONNECTIONS = ("mail", "google_gmail", "microsoft_outlook", "spp_email_gateway")
+# Messages that are read from a mailbox before its journaled ones are processed.
+READ_LIMIT = 100
+# A person who clicks Fetch Now waits no longer than this; the rest follows in the background.
+FETCH_NOW_SECONDS = 60
+# Failures in a row before managers are told: one or two are a server that restarts.
+FAILURES_TO_TELL = 3
+
+
+class FetchmailServer(models.Model):
+    _inherit = "fetchmail.server"
+
+    password = SealedChar()
+    company_id = fields.Many2one("res.company", help="Company that the mail of this mailbox belongs to.")
+    is_ssl = fields.Boolean(default=True)
+    gateway_use_starttls = fields.Boolean(
+        "STARTTLS", default=True, help="Encrypt the connection with STARTTLS on the usual port (IMAP 143, POP 110)."
+    )
+    gateway_skip_verification = fields.Boolean(
+        "Do Not Verify the Certificate",
+        help="Anybody between this system and the server can then read the password and all mail.",
+    )
+    gateway_ca_certificate = fields.Text(
+        "Private CA", help="PEM certificates of a private authority that signed the server's certificate."
+    )
+    gateway_security_warning = fields.Char(compute="_compute_gateway_security_warning")
+    gateway_personal_warning = fields.Char(compute="_compute_gateway_personal_warning")
+    gateway_action = fields.Selection(
+        [("create", "Create a new Record"), ("attach", "Attach to a Record"), ("server_action", "Run an Action")],
+        string="Action to Perform on Incoming Mails",
+        help="What happens to a mail that is no reply and reaches no alias. Blank: it waits in quarantine.",
+    )
+    gateway_record = fields.Reference(
+        selection="_selection_gateway_record", string="Attach to", help="Record that gets all such mails."
+    )
+    gateway_server_action_id = fields.Many2one(
+        "ir.actions.server",
+        string="Server Action",
+        domain=[("model_id.model", "=", "spp.email.inbound")],
+        ondelete="restrict",
+        help="Its record is the journal entry, which names the record that the mail was added to, if any; "
+        "env.context['gateway_message'] holds subject, email_from, email_to, message_id, text and html.",
+    )
+    gateway_failures = fields.Integer("Failures in a Row", readonly=True, copy=False)
+    gateway_next_fetch_date = fields.Datetime(
+        "Not Checked Before", readonly=True, copy=False, help="After failures a mailbox is left alone for a while."
+    )
+    gateway_inbound_count = fields.Integer("Journal", compute="_compute_gateway_inbound_count")
+
+    # ------------------------------------------------------------------
+    # Computed fields
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _selection_gateway_record(self):
+        # sudo: names of models, so that the choice is the same for all who may edit a mailbox.
+        targets = self.env["ir.model"].sudo().search([("is_mail_thread", "=", True)])  # nosemgrep
+        return [
+            (model.model, model.name)
+            for model in targets
+            if model.model in self.env and not self.env[model.model]._abstract
+        ]
+
+    @api.depends("is_ssl", "gateway_use_starttls", "gateway_skip_verification", "server_type")
+    def _compute_gateway_security_warning(self):
+        for server in self:
+            if server.server_type == "local":
+                server.gateway_security_warning = False
+            elif not server.is_ssl and not server.gateway_use_starttls:
+                server.gateway_security_warning = self.env._(
+                    "Password and mail travel in clear text. Anybody on the way can read them."
+                )
+            elif server.gateway_skip_verification:
+                server.gateway_security_warning = self.env._(
+                    "The server's certificate is not verified: somebody on the way can pose as the server and read "
+                    "password and mail. Untick “Do Not Verify the Certificate”, or give the private CA."
+                )
+            else:
+                server.gateway_security_warning = False
+
+    @api.depends("user")
+    def _compute_gateway_personal_warning(self):
+        for server in self:
+            server.gateway_personal_warning = False
+            address = email_normalize(server.user) if server.user else False
+            if not address:
+                continue
+            # sudo: only whether the address is a person's is told.
+            person = (
+                self.env["res.users"].sudo().search_count([("login", "=ilike", address)], limit=1)  # nosemgrep
+                or self.env["res.partner"]
+                .sudo()  # nosemgrep: as above
+                .search_count([("email_normalized", "=", address), ("is_company", "=", False)], limit=1)
+            )
+            if person:
+                server.gateway_personal_warning = self.env._(
+                    "This is the address of a person. Connect shared mailboxes only: every mail in it becomes a "
+                    "record here, private ones too, and its owner will find it read."
+                )
+
+    def _compute_gateway_inbound_count(self):
+        counts = dict(
+            self.env["spp.email.inbound"]._read_group([("server_id", "in", self.ids)], ["server_id"], ["__count"])
+        )
+        for server in self:
+            server.gateway_inbound_count = counts.get(server, 0)
+
+    @api.constrains("gateway_action", "object_id", "gateway_record", "gateway_server_action_id")
+    def _check_gateway_action(self):
+        for server in self:
+            missing = {
+                "create": not server.object_id and self.env._("Create a New Record"),
+                "attach": not server.gateway_record and self.env._("Attach to"),
+                "server_action": not server.gateway_server_action_id and self.env._("Server Action"),
+            }.get(server.gateway_action)
+            if missing:
+                raise ValidationError(
+                    self.env._("The action for incoming mails needs a value in the field “%s”.", missing)
+                )
+
+    # ------------------------------------------------------------------
+    # CRUD
+    # ------------------------------------------------------------------
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        return super().create([self._with_equal_action(vals, False) for vals in vals_list])
+
+    def write(self, vals):
+        if "object_id" in vals and not vals["object_id"] and "gateway_action" not in vals:
+            creating = self.filtered(lambda server: server.gateway_action == "create")
+            super(FetchmailServer, creating).write({**vals, "gateway_action": False})
+            return super(FetchmailServer, self - creating).write(vals) if self - creating else True
+        return super().write(self._with_equal_action(vals, True))
+
+    @api.model
+    def _with_equal_action(self, vals, is_write):
+        """Return ``vals`` with the action and Odoo's ``object_id`` saying the same: *create* means a model is set."""
+        if "gateway_action" in vals:
+            if vals["gateway_action"] != "create":
+                return {**vals, "object_id": False}
+        elif vals.get("object_id"):
+            return {**vals, "gateway_action": "create"}
+        return vals
+
+    # ------------------------------------------------------------------
+    # Connection
+    # ------------------------------------------------------------------
+
+    def _gateway_is_foreign(self):
+        """Return whether another addon makes the connection of this mailbox."""
+        return any(
+            not self._defining_module(name).startswith(tuple(f"odoo.addons.{known}." for known in KNOWN_CONNECTIONS))
+            for name in ("_connect__", "_imap_login__")
+        )
+
+    def _defining_module(self, name):
+        return next(cls.__module__ for cls in type(self).__mro__ if name in vars(cls))
+
+    def _gateway_server_key(self):
+        """Return the digest that names the mailbox in the journal, whichever record leads to it.
+
+        Not the record's id: a record that is pointed at another mailbox must not take its entries for known ones,
+        and two records of one mailbox must not make every message twice.
+        """
+        self.ensure_one()
+        name = "\0".join((self._get_connection_type(), (self.server or "").lower(), (self.user or "").lower()))
+        return hashlib.sha256(name.encode()).hexdigest()[:32]
+
+    def _gateway_connection(self):
+        """Return the engine's Connection, from the values in force now (mail_environment computes some)."""
+        self.ensure_one()
+        if self.is_ssl:
+            security = Security.TLS
+        else:
+            security = Security.STARTTLS if self.gateway_use_starttls else Security.NONE
+        return Connection(
+            self.server or "",
+            self.port,
+            security,
+            # Google and Microsoft have public certificates: nothing excuses not to check them.
+            verify=not self.gateway_skip_verification or self.server_type not in ("imap", "pop"),
+            ca_certificate=self.gateway_ca_certificate or "",
+        )
+
+    def _credential(self):
+        """Return the engine's credential. The only place where the password is read."""
+        self.ensure_one()
+        if self.server_type == "gmail":
+            return XOAuth2(self.user, self._generate_oauth2_string(self.user, self.google_gmail_refresh_token))
+        if self.server_type == "outlook":
+            return XOAuth2(self.user, self._generate_outlook_oauth2_string(self.user))
+        return Password(self.user or "", self.password or "")
+
+    def _gateway_open_mailbox(self):
+        """Return an unopened reader of the mailbox, to be used in a ``with`` block.
+
+        Raises:
+            UserError: the mailbox is archived.
+        """
+        self.ensure_one()
+        if not self.active:
+            raise UserError(self.env._("This mailbox is archived."))
+        return open_mailbox(self._get_connection_type(), self._gateway_connection(), self._credential())
+
+    def action_open_journal(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("spp_email_gateway.action_spp_email_inbound")
+        return {**action, "domain": [("server_id", "=", self.id)]}
+
+    # ------------------------------------------------------------------
+    # Test & Confirm
+    # ------------------------------------------------------------------
+
+    def button_confirm_login(self):
+        foreign = self.filtered(lambda server: server._gateway_is_foreign())
+        if foreign:
+            super(FetchmailServer, foreign).button_confirm_login()
+        messages = [server._gateway_confirm() for server in self - foreign]
+        if not messages:
+            return True
+        return self._gateway_notification("success", "\n".join(messages))
+
+    def _gateway_confirm(self):
+        """Open the mailbox, confirm it and return what was found, in words.
+
+        Raises:
+            UserError: names the first step that failed, the field at fault and the cure.
+        """
+        try:
+            diagnosis = diagnose_mailbox(self._get_connection_type(), self._gateway_connection(), self._credential())
+        except ConfigurationError as error:
+            raise UserError(self._gateway_failure_text("", str(error), "", error.field)) from error
+        if not diagnosis.ok:
+            failure = diagnosis.failure
+            raise UserError(self._gateway_failure_text(failure.name, failure.text, failure.cure, failure.field))
+        self.write({"state": "done", "error_date": False, "error_message": False, "gateway_failures": 0})
+        self.gateway_next_fetch_date = False
+        status = diagnosis.status
+        words = [
+            self.env._(
+                "Connected to folder %(folder)s: %(messages)s messages, %(unread)s of them unread.",
+                folder=status.folder or "INBOX",
+                messages=status.messages,
+                unread=status.unread,
+            )
+            if self._get_connection_type() == "imap"
+            else self.env._("Connected: %s messages in the mailbox.", status.messages)
+        ]
+        if diagnosis.first_date:
+            words.append(self.env._("The first to be taken is of %s.", diagnosis.first_date))
+        elif not status.unread:
+            words.append(self.env._("Nothing is waiting to be taken."))
+        return " ".join(words)
+
+    def _gateway_failure_text(self, step, text, cure, field):
+        """Return an error for people: the field at fault, what happened, what to do."""
+        labels = {
+            "host": "server",
+            "port": "port",
+            "security": "is_ssl",
+            "certificate": "gateway_ca_certificate",
+            "user": "user",
+            "password": "password",
+        }
+        parts = []
+        if field in labels:
+            parts.append(
+                self.env._("Check the field “%s”.", self._fields[labels[field]]._description_string(self.env))
+            )
+        parts += [part for part in (text, cure) if part]
+        return "\n".join(parts)
+
+    # ------------------------------------------------------------------
+    # Fetching
+    # ------------------------------------------------------------------
+
+    def fetch_mail(self):
+        """Read and process this mailbox now and tell what became of the messages."""
+        self.ensure_one().check_access("write")
+        if self._gateway_is_foreign():
+            return super().fetch_mail()
+        # sudo: as in Odoo, processing is the system's work; the right to start it was checked above.
+        error, new, outcomes = self.sudo()._gateway_fetch(FETCH_NOW_SECONDS)  # nosemgrep
+        if error is not None:
+            raise UserError(self._gateway_failure_text("", str(error), "", getattr(error, "field", "")))
+        return self._gateway_notification(*self._gateway_report(new, outcomes))
+
+    def _fetch_mail(self, batch_limit=50):
+        foreign = self.filtered(lambda server: server._gateway_is_foreign())
+        error = super(FetchmailServer, foreign)._fetch_mail(batch_limit=batch_limit) if foreign else None
+        own = self - foreign
+        return (own._gateway_fetch()[0] if own else None) or error
+
+    def _gateway_fetch(self, seconds=None):
+        """Read these mailboxes and process what came, longest unchecked first.
+
+        Args:
+            seconds: budget; in a scheduled action what the scheduler leaves.
+
+        Returns:
+            (first error or None, number of new messages, Counter of (state, reason) of processed messages)
+        """
+        job = self.env["ir.cron"]
+        end = None if seconds is None else time.monotonic() + seconds
+        now = fields.Datetime.now()
+        servers = self.sorted(lambda server: (server.date or datetime.min, server.priority, server.id))
+        if self.env.context.get("cron_id"):
+            servers = servers.filtered(
+                lambda server: not server.gateway_next_fetch_date or server.gateway_next_fetch_date <= now
+            )
+        first_error, new, outcomes, remaining = None, 0, Counter(), len(servers)
+        left = job._commit_progress(remaining=remaining)
+        for server in servers:
+            more = True
+            while more and left:
+                error, count, more = server._gateway_read(READ_LIMIT)
+                first_error = first_error or error
+                new += count
+                left = _seconds_left(left, end)
+                outcomes += self.env["spp.email.processing"]._process_due(left, server.ids)
+                left = _seconds_left(job._commit_progress(), end)
+            if more:
+                # Out of time: what is left stays unread in the mailbox or received in the journal.
+                self.env.ref("mail.ir_cron_mail_gateway_action")._trigger()
+                break
+            remaining -= 1
+            left = _seconds_left(job._commit_progress(1, remaining=remaining), end)
+        self.env.invalidate_all()
+        return first_error, new, outcomes
+
+    def _gateway_read(self, limit):
+        """Read one mailbox and note how it went; return (error or None, new messages, whether more wait)."""
+        self.ensure_one()
+        try:
+            new, more = self.env["spp.email.reading"]._read_mailbox(self, limit)
+        except psycopg2.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - one bad mailbox must not stop the others
+            _logger.warning("Incoming server %s could not be read: %s.", self.id, type(error).__name__)
+            self._gateway_note(error)
+            return error, 0, False
+        self._gateway_note(None)
+        return None, new, more
+
+    def _gateway_note(self, error):
+        """Note, in a transaction of its own, that the mailbox was checked and how it went."""
+        now = fields.Datetime.now()
+        with self.env["spp.email.transaction"]._gateway_cursor() as env:
+            server = self.with_env(env).with_context(fetchmail_cron_running=True)
+            values = {"date": now}
+            if error is None:
+                if server.error_date or server.gateway_failures:
+                    values.update(error_date=False, error_message=False, gateway_failures=0)
+                    values.update(gateway_next_fetch_date=False)
+            else:
+                failures = server.gateway_failures + 1
+                known = isinstance(error, GatewayError | ConfigurationError | UserError)
+                values.update(
+                    error_date=server.error_date or now,
+                    error_message=str(error) if known else f"{type(error).__name__}: {error}",
+                    gateway_failures=failures,
+                    gateway_next_fetch_date=next_attempt(now, failures, random.Random()),  # noqa: S311 - jitter
+                )
+            server.write(values)
+
+    def _gateway_report(self, new, outcomes):
+        """Return (kind of notification, text) that tells what became of the messages of a run."""
+        lines = [self.env._("%s new messages.", new) if new else self.env._("No new messages.")]
+        kind = "success"
+        for (state, reason), count in sorted(outcomes.items()):
+            words = INBOUND_REASON_WORDS[InboundReason(reason)] if reason else state
+            lines.append(f"{count} × {words}")
+            if state not in (InboundState.DONE.value, InboundState.DUPLICATE.value):
+                kind = "warning"
+        return kind, "\n".join(lines)
+
+    def _gateway_notification(self, kind, text):
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": kind,
+                "message": text,
+                "sticky": kind != "success",
+                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+            },
+        }
+
+    # ------------------------------------------------------------------
+    # Processing
+    # ------------------------------------------------------------------
+
+    def _gateway_deliver(self, threads, inbound, content, attempt):
+        """Hand a message to Odoo as this mailbox says; return (state, reason). ``self`` may be empty: the mailbox
+        was deleted after the message came.
+
+        Args:
+            threads: ``mail.thread`` with the context of this attempt.
+        """
+        model, thread_id = self.object_id.model or None, None
+        if self.gateway_action == "attach" and self.gateway_record:
+            model, thread_id = self.gateway_record._name, self.gateway_record.id
+        options = {"save_original": self.original, "strip_attachments": bool(self) and not self.attach}
+        if self.gateway_action == "server_action":
+            return self._gateway_run_action(threads, inbound, content, attempt, options)
+        threads.message_process(model, content, thread_id=thread_id, **options)
+        return attempt.outcome()
+
+    def _gateway_run_action(self, threads, inbound, content, attempt, options):
+        """Process replies and aliases as always, then run the server action with what was found."""
+        try:
+            with self.env.cr.savepoint():
+                threads.message_process(None, content, **options)
+        except ValueError as error:
+            if getattr(error, "inbound_reason", None) is not InboundReason.NO_ROUTE:
+                raise
+            attempt.trace.add("replies and aliases", "no record", "the action gets the message alone")
+        else:
+            state, reason = attempt.outcome()
+            if state is not InboundState.DONE:
+                return state, reason
+        stamp = self.env["spp.email.inbound.record"].search([("inbound_id", "=", inbound.id)], limit=1)
+        found = attempt.updates[0] if attempt.updates else (stamp.res_model, stamp.res_id)
+        if found[0]:
+            inbound.write({"res_model": found[0], "res_id": found[1]})
+        summary, shown = summarize(content), preview(content)
+        self.gateway_server_action_id.with_context(
+            active_model=inbound._name,
+            active_id=inbound.id,
+            active_ids=inbound.ids,
+            gateway_message={
+                "subject": summary.subject,
+                "email_from": summary.email_from,
+                "email_to": summary.email_to,
+                "message_id": summary.message_id,
+                "text": shown.text,
+                "html": shown.html,
+            },
+        ).run()
+        attempt.trace.add("action of the mailbox", f"server action {self.gateway_server_action_id.id}", "run")
+        return InboundState.DONE, InboundReason.ACTION_RUN
+
+    # ------------------------------------------------------------------
+    # Health
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _gateway_health(self):
+        findings = []
+        for server in self.search([("state", "=", "done"), ("server_type", "!=", "local")]):
+            if server.gateway_failures >= FAILURES_TO_TELL:
+                findings.append(
+                    HealthFinding(
+                        f"mailbox_{server.id}_unreadable",
+                        HealthState.FAILURE,
+                        self.env._("Mailbox “%s” cannot be read", server.name),
+                        self.env._(
+                            "Since %(date)s, %(count)s times in a row: %(message)s",
+                            date=server.error_date,
+                            count=server.gateway_failures,
+                            message=server.error_message,
+                        ),
+                        self.env._("Open the mailbox, press Reset Confirmation and Test & Confirm."),
+                    )
+                )
+        return findings
+
+
+def _seconds_left(left, end):
+    """Return the smaller of what the scheduler leaves and what is left until ``end``; never below 0."""
+    return left if end is None else max(min(left, end - time.monotonic()), 0)

@@ -1,0 +1,24 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""Failures of aliases, while the gateway processes a message."""
+
+from odoo import models
+
+from .mail_thread import ATTEMPT
+
+
+class MailAlias(models.Model):
+    _inherit = "mail.alias"
+
+    def _alias_bounce_incoming_email(self, message, message_dict, set_invalid=True):
+        """While the gateway processes, a target that fails is only noted.
+
+        Odoo mails the sender "try again later" over a cursor of its own and marks the alias invalid at once, also
+        for a passing database conflict. Here the message waits in quarantine and nothing is lost, so there is
+        nothing to tell the sender; the alias is marked with the final state. A refusal by the alias's own policy
+        still makes a notice.
+        """
+        attempt = self.env.context.get(ATTEMPT)
+        if attempt is None or not set_invalid:
+            return super()._alias_bounce_incoming_email(message, message_dict, set_invalid=set_invalid)
+        attempt.invalid_aliases.extend(self.ids)
+        return None

@@ -1,0 +1,92 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""What the gateway learns from, and adds to, Odoo's own processing of a message."""
+
+from odoo import api, models
+
+from ..engine.attempt import NoticeIntent
+from ..engine.outcome import InboundReason
+
+# Context key of the engine.attempt.Attempt while the gateway processes a message; absent everywhere else, where
+# all of these methods do just what Odoo's do.
+ATTEMPT = "spp_email_attempt"
+
+
+class MailThread(models.AbstractModel):
+    _inherit = "mail.thread"
+
+    @api.model
+    def message_route(self, message, message_dict, model=None, thread_id=None, custom_values=None):
+        attempt = self.env.context.get(ATTEMPT)
+        if attempt is None:
+            return super().message_route(message, message_dict, model, thread_id, custom_values)
+        attempt.routed = True
+        attempt.message_id = message_dict.get("message_id") or ""
+        attempt.is_bounce = bool(message_dict.get("is_bounce"))
+        try:
+            routes = super().message_route(message, message_dict, model, thread_id, custom_values)
+        except ValueError as error:
+            # Odoo's word for "no route"; other addons wait for this very type, so it is only labelled.
+            error.inbound_reason = InboundReason.NO_ROUTE
+            raise
+        for route_model, record_id, _values, _user_id, alias in routes:
+            target = f"{route_model}, record {record_id}" if record_id else f"a new {route_model}"
+            if alias:
+                why = f"alias {alias.id}"
+            else:
+                why = "reply to a known message" if record_id and record_id != thread_id else "setting of the mailbox"
+            attempt.trace.add("routes", why, target)
+            if not record_id:
+                attempt.creates = True
+            else:
+                attempt.updates.append((route_model, record_id))
+        return routes
+
+    @api.model
+    def message_new(self, msg_dict, custom_values=None):
+        """Create the record, or find the one that an attempt before this created and could not finish.
+
+        A callee may commit in the middle of its work (account does), so that an attempt that dies afterwards leaves
+        its record behind. The stamp is written in the transaction that creates the record: both are there or none.
+        """
+        attempt = self.env.context.get(ATTEMPT)
+        if attempt is None:
+            return super().message_new(msg_dict, custom_values)
+        stamps = self.env["spp.email.inbound.record"].sudo()  # nosemgrep: the journal is not the sender's to write
+        attempt.created += 1
+        record = stamps._find(attempt.inbound_id, attempt.created, self._name)
+        if record is not None:
+            attempt.trace.add("record of an earlier attempt", f"{record._name}, record {record.id}", "used again")
+            return self.browse(record.id)
+        record = super().message_new(msg_dict, custom_values)
+        if record:
+            stamps._stamp(attempt.inbound_id, attempt.created, record)
+        return record
+
+    @api.model
+    def _detect_loop_headers(self, msg_dict):
+        attempt = self.env.context.get(ATTEMPT)
+        found = super()._detect_loop_headers(msg_dict)
+        if attempt is not None and found:
+            attempt.is_loop = True
+            attempt.trace.add("References", "an answer to a notice of this database", "quarantine")
+        return found
+
+    @api.model
+    def _detect_loop_sender(self, message, message_dict, routes):
+        attempt = self.env.context.get(ATTEMPT)
+        found = super()._detect_loop_sender(message, message_dict, routes)
+        if attempt is not None and found:
+            attempt.is_loop = True
+            attempt.trace.add("number of messages from this sender", "over the limit", "quarantine")
+        return found
+
+    def _routing_create_bounce_email(self, email_from, body_html, message, **mail_values):
+        """While the gateway processes, only note what Odoo would send here, inside the message's transaction."""
+        attempt = self.env.context.get(ATTEMPT)
+        if attempt is None:
+            return super()._routing_create_bounce_email(email_from, body_html, message, **mail_values)
+        kept = tuple((key, str(mail_values[key])) for key in ("references", "reply_to") if mail_values.get(key))
+        attempt.notices.append(
+            NoticeIntent(email_from or "", f"Re: {message.get('subject') or ''}", str(body_html or ""), kept)
+        )
+        return None

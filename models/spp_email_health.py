@@ -1,0 +1,96 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""The registry of health checks, and the activities that they raise and clear for managers."""
+
+from odoo import api, fields, models
+
+from ..engine.health import HEALTH_STATE_WORDS, HealthState
+from ..engine.outcome import selection
+
+
+class SppEmailHealth(models.Model):
+    """One row a finding, kept while it holds. Managers get an activity with a new one; it goes with the finding."""
+
+    _name = "spp.email.health"
+    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _description = "Email Gateway Health"
+    _order = "state, id"
+    _rec_name = "title"
+
+    code = fields.Char(required=True, readonly=True)
+    state = fields.Selection(selection(HEALTH_STATE_WORDS), required=True, readonly=True)
+    title = fields.Char(required=True, readonly=True)
+    text = fields.Text("What Was Seen", readonly=True)
+    cure = fields.Text("What To Do", readonly=True)
+    since_date = fields.Datetime("Since", required=True, readonly=True, default=fields.Datetime.now)
+    checked_date = fields.Datetime("Last Checked", required=True, readonly=True, default=fields.Datetime.now)
+
+    _code_unique = models.UniqueIndex("(code)")
+
+    @api.model
+    def _health_models(self):
+        """Return the names of the models whose ``_gateway_health`` is asked. Extend it to add a check.
+
+        ``_gateway_health`` is called on an empty recordset and returns a list of engine.health.HealthFinding; it
+        returns only what is not well.
+        """
+        return ["spp.email.health", "spp.email.inbound", "fetchmail.server", "ir.mail_server"]
+
+    @api.model
+    def _gateway_health(self):
+        return []
+
+    @api.model
+    def _check(self):
+        """Ask all checks; write, refresh and remove findings; raise and clear activities. Called by the job."""
+        findings = {
+            finding.code: finding
+            for model in self._health_models()
+            for finding in self.env[model]._gateway_health()
+            if finding.state is not HealthState.OK
+        }
+        now = fields.Datetime.now()
+        rows = {row.code: row for row in self.search([])}
+        for code, row in rows.items():
+            if code not in findings:
+                row._announce_recovery()
+        for code, finding in findings.items():
+            values = {
+                "state": finding.state.value,
+                "title": finding.title,
+                "text": finding.text,
+                "cure": finding.cure,
+                "checked_date": now,
+            }
+            if code in rows:
+                rows[code].write(values)
+            else:
+                self.create({"code": code, **values})._raise_activity()
+
+    def action_check(self):
+        """Check now, and show the findings."""
+        self.env["spp.email.health"].check_access("read")
+        # sudo: the checks look at all servers and the whole journal; findings hold no message content.
+        self.env["spp.email.health"].sudo()._check()  # nosemgrep: odoo-sudo-without-context
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    def _raise_activity(self):
+        """Give every manager one activity about this finding; those who have one keep it."""
+        self.ensure_one()
+        managers = self.env.ref("spp_email_gateway.group_email_gateway_manager").all_user_ids
+        have = self.activity_ids.user_id
+        # OdooBot belongs to every group and reads nothing.
+        for user in managers.filtered(lambda user: user.active and not user.share) - have:
+            self.activity_schedule(
+                "spp_email_gateway.mail_activity_type_health",
+                summary=self.title,
+                note=self.cure,
+                user_id=user.id,
+            )
+
+    def _announce_recovery(self):
+        """Clear the activities of a finding that is gone, with a word about it, and remove it."""
+        self.ensure_one()
+        self.activity_feedback(
+            ["spp_email_gateway.mail_activity_type_health"], feedback=self.env._("This is well again.")
+        )
+        self.unlink()

@@ -1,0 +1,169 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""The journal: one row for each incoming message and delivery."""
+
+from markupsafe import Markup, escape
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import html_sanitize
+
+from ..engine.health import HealthFinding, HealthState
+from ..engine.outcome import (
+    INBOUND_REASON_WORDS,
+    INBOUND_STATE_WORDS,
+    InboundReason,
+    InboundState,
+    selection,
+)
+from ..engine.preview import preview
+
+
+class SppEmailInbound(models.Model):
+    _name = "spp.email.inbound"
+    _inherit = ["spp.email.claim.mixin"]
+    _description = "Incoming Email"
+    _order = "received_date desc, id desc"
+    _rec_name = "subject"
+
+    # Where it came from. The four key columns are unique together, and outlive the server's record.
+    server_id = fields.Many2one("fetchmail.server", string="Mailbox", readonly=True, ondelete="set null", index=True)
+    server_key = fields.Char(required=True, readonly=True, help="Digest of protocol, host and login of the mailbox.")
+    folder = fields.Char(readonly=True, required=True)
+    uid_validity = fields.Char("UIDVALIDITY", readonly=True, required=True)
+    uid = fields.Char("UID", readonly=True, required=True, help="UID in an IMAP folder, UIDL in a POP mailbox.")
+    acknowledged_date = fields.Datetime(
+        "Server Told", readonly=True, help="When the mail server was told that the message is taken."
+    )
+    company_id = fields.Many2one("res.company", readonly=True, index=True)
+
+    # What it is.
+    received_date = fields.Datetime("Received", required=True, readonly=True)
+    digest = fields.Char(required=True, readonly=True, index=True, help="SHA-256 of the bytes as received.")
+    size = fields.Integer("Size (bytes)", readonly=True)
+    message_id = fields.Char("Message-ID", readonly=True, index=True)
+    subject = fields.Char(readonly=True)
+    email_from = fields.Char("From", readonly=True)
+    email_to = fields.Char("To", readonly=True)
+    content_ids = fields.One2many("spp.email.content", "inbound_id", readonly=True)
+
+    # What became of it.
+    state = fields.Selection(
+        selection(INBOUND_STATE_WORDS), required=True, readonly=True, default=InboundState.RECEIVED.value, index=True
+    )
+    reason = fields.Selection(selection(INBOUND_REASON_WORDS), readonly=True)
+    detail = fields.Text(readonly=True, help="What exactly went wrong, in the words of whatever refused it.")
+    trace = fields.Json(readonly=True)
+    trace_text = fields.Html("What Happened", compute="_compute_trace_text", sanitize=False)
+    attempts = fields.Integer(readonly=True, default=0)
+    starts = fields.Integer(
+        readonly=True, default=0, help="Attempts that began since the last one that ended: more mean a process died."
+    )
+    next_attempt_date = fields.Datetime("Next Attempt", readonly=True)
+    record_ids = fields.One2many("spp.email.inbound.record", "inbound_id", string="Records", readonly=True)
+    res_model = fields.Char("Record Model", readonly=True)
+    res_id = fields.Many2oneReference("Record", model_field="res_model", readonly=True)
+    mail_message_id = fields.Many2one("mail.message", string="Chatter Message", readonly=True, ondelete="set null")
+    duplicate_message_id = fields.Many2one("mail.message", string="Known Message", readonly=True, ondelete="set null")
+
+    # What a person sees of it.
+    preview_html = fields.Html("Preview", compute="_compute_preview", sanitize=False)
+    attachment_list = fields.Text("Attachments", compute="_compute_preview")
+
+    _entry_unique = models.UniqueIndex("(server_key, folder, uid_validity, uid)")
+    # Only what is still to be done: the cost of a claim does not grow with the journal.
+    _due_index = models.Index(
+        "(COALESCE(next_attempt_date, received_date), id) WHERE state IN ('received', 'retry', 'processing')"
+    )
+    _mail_message_index = models.Index("(mail_message_id) WHERE mail_message_id IS NOT NULL")
+    _duplicate_message_index = models.Index("(duplicate_message_id) WHERE duplicate_message_id IS NOT NULL")
+
+    @api.depends("subject")
+    def _compute_display_name(self):
+        for inbound in self:
+            inbound.display_name = inbound.subject or self.env._("(no subject)")
+
+    @api.depends("trace")
+    def _compute_trace_text(self):
+        for inbound in self:
+            rows = Markup().join(
+                Markup("<tr><td>%s</td><td>%s</td><td>%s</td></tr>")
+                % (step.get("looked_at"), step.get("found"), step.get("followed"))
+                for step in inbound.trace or []
+            )
+            inbound.trace_text = rows and Markup(
+                "<table class='table table-sm'><thead><tr><th>%s</th><th>%s</th><th>%s</th></tr></thead>"
+                "<tbody>%s</tbody></table>"
+            ) % (self.env._("Looked at"), self.env._("Found"), self.env._("What followed"), rows)
+
+    @api.depends("digest")
+    def _compute_preview(self):
+        """The body sanitised by Odoo's own cleaner. The form shows it in a sandboxed frame without remote content."""
+        contents = self.env["spp.email.content"]
+        for inbound in self:
+            # A form shows one message; a list never reads these fields.
+            content = contents._load(inbound.id) if isinstance(inbound.id, int) else None
+            shown = preview(content or b"")
+            if shown.html:
+                inbound.preview_html = html_sanitize(
+                    shown.html, sanitize_tags=True, sanitize_attributes=True, strip_style=True, strip_classes=True
+                )
+            else:
+                inbound.preview_html = Markup("<pre style='white-space: pre-wrap'>%s</pre>") % escape(shown.text)
+            inbound.attachment_list = "\n".join(
+                f"{part.name} ({part.media_type}, {part.size} bytes)" for part in shown.attachments
+            )
+
+    # ------------------------------------------------------------------
+    # Actions
+    # ------------------------------------------------------------------
+
+    def action_retry(self):
+        """Put messages back into work, at once. What is done, discarded or in work is left alone."""
+        self.check_access("write")
+        waiting = self.filtered(lambda inbound: inbound.state in ("quarantined", "retry"))
+        if not waiting:
+            raise UserError(self.env._("Only quarantined or waiting messages can be tried again."))
+        # sudo: the columns are readonly for everybody; the right to decide was checked above.
+        waiting.sudo().write({"state": "received", "next_attempt_date": False, "starts": 0})  # nosemgrep
+        self.env.ref("mail.ir_cron_mail_gateway_action").sudo()._trigger()  # nosemgrep: starting work, no data
+        return True
+
+    def action_discard(self):
+        """Take messages out of work for good. Their bytes stay in the journal."""
+        self.check_access("write")
+        waiting = self.filtered(lambda inbound: inbound.state in ("quarantined", "retry", "received"))
+        # sudo: as in action_retry.
+        waiting.sudo().write({"state": "discarded", "reason": InboundReason.BY_HAND.value})  # nosemgrep
+        return True
+
+    def action_open_record(self):
+        """Open the record that the message made or reached."""
+        self.ensure_one()
+        if not self.res_model or self.res_model not in self.env:
+            raise UserError(self.env._("This message made no record."))
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": self.res_model,
+            "res_id": self.res_id,
+            "views": [(False, "form")],
+        }
+
+    def action_download(self):
+        """Download the message as received, byte for byte."""
+        self.ensure_one()
+        return {"type": "ir.actions.act_url", "url": f"/spp_email_gateway/inbound/{self.id}/eml", "target": "download"}
+
+    def _gateway_health(self):
+        """Findings about the journal as a whole."""
+        count = self.search_count([("state", "=", "quarantined")], limit=1000)
+        if not count:
+            return []
+        return [
+            HealthFinding(
+                "quarantine_not_empty",
+                HealthState.WARNING,
+                self.env._("Incoming messages wait in quarantine"),
+                self.env._("%s messages could not be routed or processed.", count),
+                self.env._("Open Email Gateway → Journal, read the reason of each and retry or discard it."),
+            )
+        ]

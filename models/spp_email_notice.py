@@ -1,0 +1,92 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""The one sender of notices, and the memory of who had which."""
+
+import hashlib
+
+from odoo import fields, models
+from odoo.tools import SQL, formataddr, html2plaintext
+
+from ..engine.notice import INTERVAL, may_answer
+from ..engine.smtp_session import NOTICE_HEADER
+from ..engine.summary import sole_address
+from ..engine.trace import TraceStep
+
+
+class SppEmailNotice(models.Model):
+    _name = "spp.email.notice"
+    _description = "Notice to a Sender"
+    _order = "id desc"
+
+    inbound_id = fields.Many2one("spp.email.inbound", string="Incoming Email", readonly=True, ondelete="cascade")
+    notice_type = fields.Selection([("refused", "Not accepted")], required=True, readonly=True)
+    # A digest is enough to count, and holds no address after the journal row is gone.
+    recipient_digest = fields.Char(required=True, readonly=True)
+    mail_id = fields.Many2one("mail.mail", readonly=True, ondelete="set null")
+
+    _recipient_index = models.Index("(recipient_digest, notice_type, create_date)")
+    _inbound_unique = models.UniqueIndex("(inbound_id, notice_type)")
+
+    def _send(self, inbound, intent, facts, notice_type="refused"):
+        """Queue the notice of ``intent`` if its recipient may be answered; return the TraceStep that says so.
+
+        It is written in the caller's transaction, the one with the message's final state. The unique index on
+        message and kind keeps a retry from sending it again.
+        """
+        recipient = sole_address(intent.recipient)
+        digest = hashlib.sha256(recipient.encode()).hexdigest()
+        if self.search_count([("inbound_id", "=", inbound.id), ("notice_type", "=", notice_type)], limit=1):
+            return TraceStep("whether the sender may be answered", "already told about this message", "no notice")
+        recent = self.search_count(
+            [
+                ("recipient_digest", "=", digest),
+                ("notice_type", "=", notice_type),
+                ("create_date", ">", fields.Datetime.now() - INTERVAL),
+            ],
+            limit=1,
+        )
+        allowed, step = may_answer(recipient, facts, recent=recent, own_addresses=self._own_addresses())
+        if not allowed:
+            return step
+        company = inbound.company_id or self.env.company
+        sender = company.bounce_email or company.catchall_email or company.email_normalized
+        if not sender:
+            return TraceStep("an address to send the notice from", "the company has none", "no notice")
+        mail = self.env["mail.mail"].create(
+            {
+                "subject": intent.subject,
+                "body_html": intent.body_html,
+                "body": html2plaintext(intent.body_html),
+                "email_from": formataddr(("MAILER-DAEMON", sender)),
+                "email_to": recipient,
+                "auto_delete": True,
+                "author_id": False,
+                # RFC 3834 §5.1: what an automatic answer says of itself. The session makes the return path null.
+                "headers": repr(
+                    {"Auto-Submitted": "auto-replied", "X-Auto-Response-Suppress": "All", NOTICE_HEADER: "1"}
+                ),
+                **dict(intent.values),
+            }
+        )
+        self.create(
+            {
+                "inbound_id": inbound.id,
+                "notice_type": notice_type,
+                "recipient_digest": digest,
+                "mail_id": mail.id,
+            }
+        )
+        return step
+
+    def _own_addresses(self):
+        """Return the addresses that this database reads or sends from, lower-case: they are never answered."""
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT lower("user") FROM fetchmail_server WHERE "user" LIKE '%%@%%'
+                UNION SELECT lower(alias_full_name) FROM mail_alias WHERE alias_full_name LIKE '%%@%%'
+                """
+            )
+        )
+        domains = self.env["mail.alias.domain"].search([])
+        named = domains.mapped("bounce_email") + domains.mapped("catchall_email") + domains.mapped("default_from_email")
+        return frozenset(address for (address,) in rows) | {address.lower() for address in named if address}

@@ -1,0 +1,27 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""The one place where the gateway opens a cursor of its own."""
+
+from contextlib import contextmanager
+
+from odoo import models, modules
+
+
+class SppEmailTransaction(models.AbstractModel):
+    _name = "spp.email.transaction"
+    _description = "Email Gateway Transaction"
+
+    @contextmanager
+    def _gateway_cursor(self, read_committed=False):
+        """Yield an Environment on a new cursor; commit when the block ends well, roll back when it raises.
+
+        Args:
+            read_committed: for claims. Odoo's REPEATABLE READ makes SKIP LOCKED fail with serialization errors as
+                soon as two workers claim at once, and cron has no retry.
+        """
+        with self.env.registry.cursor() as cr:
+            # A test's cursor shares the test's transaction, whose isolation cannot change any more.
+            if read_committed and not modules.module.current_test:
+                cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            env = self.env(cr=cr)
+            yield env
+            env.flush_all()

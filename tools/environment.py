@@ -1,0 +1,133 @@
+"""The virtual environment `.dev/venv`: Odoo's dependencies, the addon's and the tools', all of locked versions."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tools import checkout, debian, odoo_home, process
+from tools.report import Failure, Quiet
+
+LOCK = checkout.ROOT / "tools" / "requirements.lock"
+INPUTS = (checkout.ROOT / "requirements.txt", checkout.ROOT / "tools" / "requirements.in")
+VENV = checkout.DEV / "venv"
+PYTHON = VENV / "bin" / "python"
+
+# What Odoo 19's release.py accepts, less 3.10, for which newer releases of some dependencies are not made.
+OLDEST, NEWEST = (3, 11), (3, 13)
+
+
+def python():
+    """Return the environment's interpreter, as text; make the environment if there is none."""
+    ensure()
+    return str(PYTHON)
+
+
+def ensure(steps=None):
+    """Make the environment if it is missing or the lock file changed."""
+    steps = steps or Quiet()
+    stamp = VENV / "lock"
+    wanted = checkout.digest(LOCK)
+    if stamp.exists() and stamp.read_text() == wanted and PYTHON.exists():
+        return
+    with checkout.alone("venv"):
+        if stamp.exists() and stamp.read_text() == wanted and PYTHON.exists():
+            return
+        uv = _uv(steps)
+        if not PYTHON.exists():
+            shutil.rmtree(VENV, ignore_errors=True)
+            process.run([uv, "venv", "-q", "--python", _interpreter(), VENV], "make the virtual environment")
+        packages = len(re.findall(r"^[a-z0-9].*==", LOCK.read_text(), re.MULTILINE))
+        steps.progress(f"installing {packages} packages")
+        _install(uv, PYTHON, LOCK)
+        stamp.write_text(wanted)
+
+
+def lock():
+    """Write the lock files anew, from Odoo's metadata, requirements.txt and the tools' own list."""
+    uv = _uv(Quiet())
+    names = "\n".join(odoo_home.find().requirements()) + "\n"
+    odoo = checkout.DEV / "odoo.in"
+    odoo.write_text(names)
+    for inputs, output in (((odoo, *INPUTS), LOCK), ((STAND_INS_INPUT,), STAND_INS_LOCK)):
+        process.run(
+            [uv, "pip", "compile", "-q", "--python", python() if PYTHON.exists() else _interpreter(), "--universal"]
+            + ["--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--upgrade"]
+            + [*inputs, "-o", output],
+            "lock the dependencies",
+            timeout=300,
+        )
+
+
+STAND_INS_INPUT = checkout.ROOT / "tools" / "stand_ins.in"
+STAND_INS_LOCK = checkout.ROOT / "tools" / "stand_ins.lock"
+STAND_INS = checkout.DEV / "stand_ins"
+
+
+def ensure_stand_ins(steps=None):
+    """Make the second environment, with servers from Python packages, and return its interpreter.
+
+    It is apart from the first one because its packages ask for older versions of common dependencies.
+    """
+    steps = steps or Quiet()
+    interpreter = STAND_INS / "bin" / "python"
+    stamp = STAND_INS / "lock"
+    wanted = checkout.digest(STAND_INS_LOCK)
+    with checkout.alone("stand_ins"):
+        if not stamp.exists() or stamp.read_text() != wanted:
+            uv = _uv(steps)
+            shutil.rmtree(STAND_INS, ignore_errors=True)
+            process.run([uv, "venv", "-q", "--python", _interpreter(), STAND_INS], "make the stand-ins' environment")
+            steps.progress("installing stand-in servers")
+            _install(uv, interpreter, STAND_INS_LOCK)
+            stamp.write_text(wanted)
+    return str(interpreter)
+
+
+def _install(uv, interpreter, requirements):
+    process.run(
+        [uv, "pip", "install", "-q", "--python", interpreter, "--require-hashes", "-r", requirements],
+        f"install the packages of {requirements.name}",
+        timeout=1200,
+        env={"UV_HTTP_TIMEOUT": "120"},
+    )
+
+
+def _interpreter():
+    """Return a Python that Odoo 19 accepts; the system's first, so that other users can run it too."""
+    names = ["/usr/bin/python3", sys.executable, *(f"python3.{minor}" for minor in (12, 13, 11))]
+    for name in names:
+        path = shutil.which(name) if name else None
+        if not path:
+            continue
+        code = "import sys; print(*sys.version_info[:2])"
+        answer = subprocess.run([path, "-c", code], capture_output=True, text=True, timeout=20, check=False)
+        words = answer.stdout.split()
+        if len(words) == 2 and OLDEST <= tuple(map(int, words)) <= NEWEST:
+            return path
+    raise Failure("Odoo 19 needs Python 3.11, 3.12 or 3.13, and none was found. Debian: apt-get install python3")
+
+
+def _uv(steps):
+    """Return the path of `uv`, the installer: the machine's, or one of our own."""
+    found = shutil.which("uv")
+    # A version manager's shim can be there without the program behind it.
+    if found and subprocess.run([found, "--version"], capture_output=True, timeout=20, check=False).returncode == 0:
+        return found
+    own = checkout.DEV / "uv" / "bin" / "uv"
+    if own.exists():
+        return str(own)
+    steps.progress("getting uv, the installer")
+    shutil.rmtree(own.parent.parent, ignore_errors=True)
+    interpreter = _interpreter()
+    probe = "import venv, ensurepip"
+    if subprocess.run([interpreter, "-c", probe], capture_output=True, timeout=20, check=False).returncode:
+        debian.install(["python3-venv"], "Python's venv module", steps.progress)
+    process.run([interpreter, "-m", "venv", own.parent.parent], "make an environment for uv", timeout=120)
+    pip = own.parent / "pip"
+    process.run([pip, "install", "-q", "uv>=0.5"], "install uv", timeout=300)
+    if not os.access(own, os.X_OK):
+        raise Failure(f"uv was installed, but {Path(own)} is not there. Remove {own.parent.parent} and try again.")
+    return str(own)
