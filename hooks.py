@@ -2,12 +2,9 @@
 """What happens on install and uninstall: nothing is sent, fetched, flagged or lost by either."""
 
 from odoo.exceptions import UserError
-from odoo.tools import SQL
 
 from .engine.errors import SealError
-from .engine.seal import is_sealed
-from .models.credential_key import sealer
-from .models.sealed_char import SealedChar
+from .models.sealed_column import open_columns, seal_columns
 
 
 def post_init_hook(env):
@@ -27,9 +24,7 @@ def uninstall_hook(env):
         UserError: a credential cannot be opened; uninstalling would lose it.
     """
     try:
-        for field, table, row_id, value in _values(env):
-            if is_sealed(value):
-                _update(env, table, field, row_id, sealer().open(value, field._binding()))
+        open_columns(env)
     except SealError as error:
         raise UserError(
             env._(
@@ -38,38 +33,3 @@ def uninstall_hook(env):
                 error,
             )
         ) from error
-
-
-def seal_columns(env):
-    """Seal every credential that lies in clear. Does nothing without a key. Return the number sealed."""
-    keys = sealer()
-    sealed = 0
-    if keys.current_key_id:
-        for field, table, row_id, value in _values(env):
-            if not is_sealed(value):
-                _update(env, table, field, row_id, keys.seal(value, field._binding()))
-                sealed += 1
-    env.invalidate_all()
-    return sealed
-
-
-def _values(env):
-    """Yield (field, table, row id, value as in the column) of every credential of every model."""
-    env.flush_all()
-    for model in env.values():
-        if model._abstract or not model._auto:
-            continue
-        for field in model._fields.values():
-            # An extension may compute the field (mail_environment): then there is no column of ours.
-            if isinstance(field, SealedChar) and field.store:
-                column = SQL.identifier(field.name)
-                table = SQL.identifier(model._table)
-                env.cr.execute(SQL("SELECT id, %s FROM %s WHERE %s <> ''", column, table, column))
-                for row_id, value in env.cr.fetchall():
-                    yield field, model._table, row_id, value
-
-
-def _update(env, table, field, row_id, value):
-    env.cr.execute(
-        SQL("UPDATE %s SET %s = %s WHERE id = %s", SQL.identifier(table), SQL.identifier(field.name), value, row_id)
-    )

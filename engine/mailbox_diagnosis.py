@@ -155,7 +155,7 @@ def _names(protocol: str, connection: Connection, dial) -> list[str]:
     except GatewayError:
         return []
     finally:
-        second.close()
+        second._abandon()
 
 
 def _describe_encryption(reader, connection: Connection) -> str:

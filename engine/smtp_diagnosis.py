@@ -140,6 +140,8 @@ def _step_encryption(trial: _Trial) -> None:
         try:
             if connection.security is Security.STARTTLS:
                 _start_tls(session, context)
+                # RFC 3207 §4.2: what the server can is only true when it says so under encryption.
+                _asked(session.ehlo, "greeting")
             else:
                 session.encrypt(context)
         except GatewayError as error:
@@ -166,7 +168,6 @@ def _start_tls(session: Session, context: ssl.SSLContext) -> None:
     if code != 220:
         raise _refusal(code, reply, "tls", "security", "The server refused to start encryption.")
     session.encrypt(context)
-    _asked(session.ehlo, "greeting")
 
 
 def _step_greeting(trial: _Trial) -> None:

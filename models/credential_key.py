@@ -11,6 +11,8 @@ from ..engine.seal import Sealer, parse_key
 
 OPTION = "spp_email_gateway_key"
 VARIABLE = "SPP_EMAIL_GATEWAY_KEY"
+# System parameter with the name of the key that seals; its presence says that a key was set once.
+SEALED_WITH = "spp_email_gateway.sealed_with"
 
 
 def sealer() -> Sealer:

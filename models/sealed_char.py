@@ -2,9 +2,10 @@
 """A stored text field that is encrypted in the database and never given back to a client."""
 
 from odoo import fields
+from odoo.exceptions import UserError
 
 from ..engine.seal import MASK, is_sealed
-from .credential_key import sealer
+from .credential_key import SEALED_WITH, sealer
 
 
 class SealedChar(fields.Char):
@@ -18,19 +19,33 @@ class SealedChar(fields.Char):
 
     copy = False
 
-    def _binding(self) -> str:
+    @property
+    def binding(self) -> str:
+        """Name of the place that a sealed value belongs to."""
         return f"{self.model_name}.{self.name}"
 
     def convert_to_column(self, value, record, values=None, validate=True):
         value = super().convert_to_column(value, record, values, validate)
+        if value == MASK:
+            return None
         if not value or is_sealed(value):
             return value
         keys = sealer()
-        return keys.seal(value, self._binding()) if keys.current_key_id else value
+        if keys.current_key_id:
+            return keys.seal(value, self.binding)
+        # Once values are sealed, a key that went missing must not make new ones lie in clear unnoticed.
+        if record.env["ir.config_parameter"].sudo().get_param(SEALED_WITH):  # nosemgrep: a key's public name
+            raise UserError(
+                record.env._(
+                    "The credential key is missing, so this password cannot be stored. Put the key back into "
+                    "odoo.conf, the environment or the key file, and restart."
+                )
+            )
+        return value
 
     def convert_to_record(self, value, record):
         value = super().convert_to_record(value, record)
-        return sealer().open(value, self._binding()) if is_sealed(value) else value
+        return sealer().open(value, self.binding) if is_sealed(value) else value
 
     def convert_to_read(self, value, record, use_display_name=True):
         return MASK if value else False
@@ -47,5 +62,4 @@ class SealedChar(fields.Char):
 
     def write(self, records, value):
         # A form sends back what it was shown when nothing was typed.
-        if value != MASK:
-            super().write(records, value)
+        return None if value == MASK else super().write(records, value)

@@ -3,8 +3,11 @@
 
 from odoo import api, fields, models
 
-from ..engine.health import HEALTH_STATE_WORDS, HealthState
+from ..engine.errors import SealError
+from ..engine.health import HEALTH_STATE_WORDS, HealthFinding, HealthState
 from ..engine.outcome import selection
+from .credential_key import sealer
+from .sealed_column import holds_sealed, seal_columns
 
 
 class SppEmailHealth(models.Model):
@@ -37,7 +40,31 @@ class SppEmailHealth(models.Model):
 
     @api.model
     def _gateway_health(self):
-        return []
+        """Findings about the credential key. With a key at hand, what still lies in clear is sealed."""
+        try:
+            if sealer().current_key_id:
+                seal_columns(self.env)
+                return []
+        except SealError as error:
+            problem = str(error)
+        else:
+            problem = self.env._("No credential key is configured.")
+        is_sealed = holds_sealed(self.env)
+        return [
+            HealthFinding(
+                "credential_key_missing",
+                HealthState.FAILURE if is_sealed else HealthState.WARNING,
+                self.env._("Stored passwords cannot be opened")
+                if is_sealed
+                else self.env._("Passwords are stored in clear text"),
+                problem,
+                self.env._(
+                    "Put the key into the environment variable SPP_EMAIL_GATEWAY_KEY, or a file named by "
+                    "SPP_EMAIL_GATEWAY_KEY_FILE, or the option spp_email_gateway_key of odoo.conf, keep a copy of it "
+                    "outside of the database's backups, and restart. docs/security.md says how to make one."
+                ),
+            )
+        ]
 
     @api.model
     def _check(self):
@@ -49,7 +76,7 @@ class SppEmailHealth(models.Model):
             if finding.state is not HealthState.OK
         }
         now = fields.Datetime.now()
-        rows = {row.code: row for row in self.search([])}
+        rows = {row.code: row for row in self.search([("code", "!=", False)])}
         for code, row in rows.items():
             if code not in findings:
                 row._announce_recovery()

@@ -113,6 +113,24 @@ class SppEmailInbound(models.Model):
                 f"{part.name} ({part.media_type}, {part.size} bytes)" for part in shown.attachments
             )
 
+    def _is_repeated(self):
+        """Return whether this mailbox gave the very same bytes before, under another UID.
+
+        It does after its UIDVALIDITY changed. Odoo cannot tell then, if the message has no Message-ID.
+        """
+        self.ensure_one()
+        return bool(
+            self.search_count(
+                [
+                    ("digest", "=", self.digest),
+                    ("server_key", "=", self.server_key),
+                    ("id", "<", self.id),
+                    ("state", "in", ("done", "duplicate")),
+                ],
+                limit=1,
+            )
+        )
+
     # ------------------------------------------------------------------
     # Actions
     # ------------------------------------------------------------------

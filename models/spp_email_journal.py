@@ -33,6 +33,7 @@ class SppEmailJournal(models.AbstractModel):
 
     def _known(self, server_key, entries):
         """Return those of ``entries`` (folder, uid_validity, uid) that the journal has already."""
+        entries = tuple(entries)
         if not entries:
             return set()
         with self._gateway_cursor() as env:
@@ -41,7 +42,7 @@ class SppEmailJournal(models.AbstractModel):
                     "SELECT folder, uid_validity, uid FROM spp_email_inbound"
                     " WHERE server_key = %s AND (folder, uid_validity, uid) IN %s",
                     server_key,
-                    tuple(entries),
+                    entries,
                 )
             )
         return set(rows)
@@ -93,6 +94,8 @@ class SppEmailJournal(models.AbstractModel):
 
     def _note_acknowledged(self, server_key, entries):
         """Note that the mail server was told about ``entries`` (folder, uid_validity, uid)."""
+        if not entries:
+            return
         with self._gateway_cursor() as env:
             env.execute_query(
                 SQL(

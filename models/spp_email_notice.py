@@ -4,7 +4,7 @@
 import hashlib
 
 from odoo import fields, models
-from odoo.tools import SQL, formataddr, html2plaintext
+from odoo.tools import SQL, formataddr
 
 from ..engine.notice import INTERVAL, may_answer
 from ..engine.smtp_session import NOTICE_HEADER
@@ -55,7 +55,6 @@ class SppEmailNotice(models.Model):
             {
                 "subject": intent.subject,
                 "body_html": intent.body_html,
-                "body": html2plaintext(intent.body_html),
                 "email_from": formataddr(("MAILER-DAEMON", sender)),
                 "email_to": recipient,
                 "auto_delete": True,
@@ -87,6 +86,7 @@ class SppEmailNotice(models.Model):
                 """
             )
         )
-        domains = self.env["mail.alias.domain"].search([])
+        # A database has a handful of alias domains.
+        domains = self.env["mail.alias.domain"].search([], limit=1000)
         named = domains.mapped("bounce_email") + domains.mapped("catchall_email") + domains.mapped("default_from_email")
         return frozenset(address for (address,) in rows) | {address.lower() for address in named if address}

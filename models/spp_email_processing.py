@@ -109,6 +109,9 @@ class SppEmailProcessing(models.AbstractModel):
             return self._finish(claim, attempt, InboundState.QUARANTINED, InboundReason.PROCESS_DIED)
         content = self.env["spp.email.content"]._load(claim.id) or b""
         attempt.trace.add("journal", f"{inbound.size} bytes, attempt {inbound.attempts}", "processing")
+        if inbound._is_repeated():
+            attempt.trace.add("the same bytes from this mailbox", "known", "not processed again")
+            return self._finish(claim, attempt, InboundState.DUPLICATE, InboundReason.KNOWN_ENTRY)
         ring = self.env["spp.email.token.key"]._ring()
         passage = walk(
             (hold_empty, own_mark.find_own_mark(ring, fields.Datetime.now()), find_automatic), summarize(content)
@@ -147,6 +150,12 @@ class SppEmailProcessing(models.AbstractModel):
             if attempt.message_id:
                 message = self.env["mail.message"].search([("message_id", "=", attempt.message_id)], limit=1)
                 values.update(mail_message_id=message.id or None)
+        if reason is InboundReason.KNOWN_MESSAGE_ID:
+            known = self.env["mail.message"].search(
+                [("message_id", "=", inbounds.browse(claim.id).message_id)], limit=1
+            )
+            attempt.trace.add("Message-ID", f"message {known.id} has it already", "not processed again")
+            values.update(duplicate_message_id=known.id or None, res_model=known.model or None, res_id=known.res_id)
         inbounds._finish_claim(
             claim,
             {

@@ -29,34 +29,42 @@ class SppEmailReading(models.AbstractModel):
         lease = leases._acquire(f"mailbox:{server.id}")
         if lease is None:
             return 0, False
+        told = []
         try:
             with server._gateway_open_mailbox() as reader:
-                return self._read(server, reader, limit)
+                new, more = self._read(server, reader, limit, told)
+            # Only now: POP deletes what it was told to when the session ends well (RFC 1939 §6).
+            self.env["spp.email.journal"]._note_acknowledged(server._gateway_server_key(), told)
         finally:
             leases._release(lease)
+        return new, more
 
-    def _read(self, server, reader, limit):
+    def _read(self, server, reader, limit, told):
         journal = self.env["spp.email.journal"]
         server_key = server._gateway_server_key()
         # One more than wanted tells whether anything is left behind.
         waiting = reader.waiting(limit + 1)
-        more = len(waiting) > limit
-        waiting = waiting[:limit]
-        known = journal._known(server_key, [(entry.folder, entry.uid_validity, entry.uid) for entry in waiting])
+        is_full = len(waiting) > limit
+        known = journal._known(server_key, map(_key, waiting))
+        if is_full and len(known) == len(waiting):
+            # A server that forgets flags lists the same known ones for ever; what is new stands behind them.
+            waiting = reader.waiting()
+            known = journal._known(server_key, map(_key, waiting))
+        unknown = [entry for entry in waiting if _key(entry) not in known][:limit]
         # An earlier run journaled these and died before it could tell the server.
-        self._acknowledge(reader, server_key, [entry for entry in waiting if _key(entry) in known])
+        self._acknowledge(reader, [entry for entry in waiting if _key(entry) in known], told)
         new = 0
         batch, batch_bytes = [], 0
-        for fetched in reader.fetch([entry for entry in waiting if _key(entry) not in known]):
+        for fetched in reader.fetch(unknown):
             batch.append(fetched)
             batch_bytes += len(fetched.content)
             if len(batch) >= BATCH_MESSAGES or batch_bytes >= BATCH_BYTES:
-                new += self._journal(server, server_key, reader, batch)
+                new += self._journal(server, server_key, reader, batch, told)
                 batch, batch_bytes = [], 0
-        new += self._journal(server, server_key, reader, batch)
-        return new, more
+        new += self._journal(server, server_key, reader, batch, told)
+        return new, is_full and bool(unknown)
 
-    def _journal(self, server, server_key, reader, batch):
+    def _journal(self, server, server_key, reader, batch, told):
         if not batch:
             return 0
         written = self.env["spp.email.journal"]._write_entries(
@@ -74,14 +82,13 @@ class SppEmailReading(models.AbstractModel):
             ]
         )
         # Committed: only now may the server forget or flag them.
-        self._acknowledge(reader, server_key, [fetched.entry for fetched in batch])
+        self._acknowledge(reader, [fetched.entry for fetched in batch], told)
         return written
 
-    def _acknowledge(self, reader, server_key, entries):
-        if not entries:
-            return
-        reader.acknowledge(entries)
-        self.env["spp.email.journal"]._note_acknowledged(server_key, [_key(entry) for entry in entries])
+    def _acknowledge(self, reader, entries, told):
+        if entries:
+            reader.acknowledge(entries)
+            told.extend(map(_key, entries))
 
 
 def _key(entry):

@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import time
 from pathlib import Path
 
 ADDON = "spp_email_gateway"
@@ -58,6 +59,16 @@ def state(name):
         directory.unlink(missing_ok=True)
         directory.symlink_to(outside)
     return outside
+
+
+def log(name):
+    """Return a log file of this process; logs of earlier days are removed."""
+    prepare()
+    for old in LOGS.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if old.stat().st_mtime < time.time() - 86_400:
+                old.unlink()
+    return LOGS / f"{name}-{os.getpid()}.log"
 
 
 def clear(directory):

@@ -75,7 +75,7 @@ class Databases:
             with checkout.alone(f"{self.cluster.name}-stock"):
                 if not self.exists(name):
                     steps.progress("installing Odoo's mail and crm")
-                    self._install(name, MODULES, None, addons=False, steps=steps)
+                    self.install(name, MODULES, None, addons=False, steps=steps)
                     self._drop_older(f"{PREFIX}template_stock_", name)
             return name
         stock = self.template("stock", steps)
@@ -83,12 +83,15 @@ class Databases:
         with checkout.alone(f"{self.cluster.name}-gateway"):
             if not self.exists(name):
                 steps.progress(f"installing {checkout.ADDON}")
-                self._install(name, checkout.ADDON, stock, addons=True, steps=steps)
+                self.install(name, checkout.ADDON, stock, addons=True, steps=steps)
                 self._drop_older(f"{PREFIX}template_gateway_", name)
         return name
 
-    def _install(self, name, modules, source, *, addons, steps):
-        """Make a template under a working name; it gets its own name only when everything went well."""
+    def install(self, name, modules, source, *, addons, steps):
+        """Make database `name` with modules installed, from nothing or as a copy of `source`.
+
+        It is made under a working name, and gets its own only when everything went well.
+        """
         working = f"{PREFIX}making_{name[-12:]}_{os.getpid()}"
         self.drop(working)
         if source:

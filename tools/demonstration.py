@@ -25,6 +25,10 @@ def save(model, values):
     return env[model].create(values)
 
 
+def vars_of(step):
+    return {"looked_at": step.looked_at, "found": step.found, "followed": step.followed}
+
+
 def send():
     """Send a mail to Alice through the sandbox's submission port; return the mail's state and failure."""
     outgoing = save(
@@ -35,13 +39,16 @@ def send():
             "smtp_port": sandbox["submission"],
             "smtp_user": "relay@example.test",
             "smtp_pass": "relaypw",
-            "gateway_security": "starttls",
+            "smtp_encryption": "starttls_strict",
             "gateway_ca_certificate": sandbox["ca_certificate"],
             "from_filter": "example.test",
             "sequence": 1,
         },
     )
     tell(f"outgoing server made: {sandbox['host']}:{sandbox['submission']}, STARTTLS, certificate verified")
+    tell("Test Connection:", trace=outgoing.test_smtp_connection()["params"]["message"].splitlines())
+    choice = outgoing._gateway_choice("OpenSPP <relay@example.test>")
+    tell(f"server chosen for the mail: {choice.server_id}", trace=[vars_of(step) for step in choice.steps])
     mail = env["mail.mail"].create(
         {
             "subject": sandbox["sent_subject"],
@@ -76,18 +83,15 @@ def receive():
             "user": "support@example.test",
             "password": "supportpw",
             "object_id": env["ir.model"]._get_id("crm.lead"),
-            "gateway_security": "tls",
             "gateway_ca_certificate": sandbox["ca_certificate"],
         },
     )
     env.cr.commit()
     tell(f"incoming server made: {sandbox['host']}:{sandbox['imaps']}, IMAP over TLS, certificate verified")
-    incoming.button_confirm_login()
+    tell("Test & Confirm:", trace=incoming.button_confirm_login()["params"]["message"].splitlines())
     env.cr.commit()
-    tell("Test & Confirm: the mailbox answers")
-    incoming.fetch_mail()
+    tell("Fetch Now:", trace=incoming.fetch_mail()["params"]["message"].splitlines())
     env.cr.commit()
-    tell("Fetch Now: done")
     entry = env["spp.email.inbound"].search([("subject", "=", sandbox["received_subject"])], order="id desc", limit=1)
     if entry:
         tell(f"journal entry {entry.id}: {entry.state} {entry.reason or ''}".rstrip(), trace=entry.trace)

@@ -25,14 +25,14 @@ def configuration(cluster=None, addons=True):
 
     Args:
         cluster: a `postgresql.Cluster`; the tests' one when None.
-        addons: whether the addon is on the addons path (True), or only Odoo's own are (False), or a list of further
-            directories.
+        addons: True puts the addon on the addons path before Odoo's own, False does not; a list
+            names other directories.
     """
     checkout.prepare()
     cluster = cluster or postgresql.main_cluster()
     port = cluster.start()
     home = odoo_home.find()
-    ours = {True: [checkout.ADDONS], False: []}[addons] if isinstance(addons, bool) else [checkout.ADDONS, *addons]
+    ours = {True: [checkout.ADDONS], False: []}.get(addons) if isinstance(addons, bool) else list(addons)
     path = ",".join(str(directory) for directory in [*ours, *home.addons])
     DATA.mkdir(exist_ok=True)
     text = (

@@ -101,7 +101,7 @@ def postgresql_ready(steps, cluster=None):
 
 def _plain(suite, pattern):
     """Run a folder of unittest files in the virtual environment; what fails is printed as it happens."""
-    result = checkout.LOGS / f"{suite}.json"
+    result = checkout.log(suite).with_suffix(".json")
     result.unlink(missing_ok=True)
     command = [environment.python(), "-m", "tools.suite", FOLDERS[suite], "--result", str(result)]
     command += ["-k", pattern] if pattern else []
@@ -126,7 +126,7 @@ def _odoo(pattern):
     """Install the addon in a fresh database with its tests; read the outcome from the log."""
     databases = Databases()
     name = databases.create(f"dev_test_{os.getpid()}", "stock")
-    log = checkout.LOGS / "odoo-tests.log"
+    log = checkout.log("odoo-tests")
     try:
         code = odoo_server.run(
             name,
@@ -145,7 +145,7 @@ def _odoo(pattern):
     if code and not count.failed:
         print(f"odoo: the server ended with {code}.", flush=True)
         count += Count(failed=1)
-    if count.failed:
+    if count.failed or not count.total:
         print("\n".join(problems), flush=True)
     print(f"  {len(problems)} warnings and errors; the whole log: {log.relative_to(checkout.ROOT)}", file=sys.stderr)
     return count

@@ -2,6 +2,7 @@
 import base64
 import json
 import logging
+from dataclasses import replace
 
 from ...engine.connection import Connection, Password, Security, XOAuth2
 from ...engine.errors import ConfigurationError, GatewayError
@@ -46,10 +47,17 @@ def entry(uid, size=10, validity="7", folder="INBOX"):
     return Entry(folder, validity, str(uid), size)
 
 
+def impatient(reader):
+    """From here on the server gets little time: opening had plenty, so that a slow machine changes nothing."""
+    reader.connection = replace(reader.connection, read_timeout=0.05)
+    reader._socket.idle = 0.05
+    return reader
+
+
 class ImapCase(EngineCase):
-    def reader(self, server, credential=PASSWORD, security=Security.NONE, **options):
+    def reader(self, server, credential=PASSWORD, security=Security.NONE, read_timeout=2.0, **options):
         connection = Connection(
-            "127.0.0.1", server.port, security, ca_certificate=certificates.authority_pem(), read_timeout=0.2
+            "127.0.0.1", server.port, security, ca_certificate=certificates.authority_pem(), read_timeout=read_timeout
         )
         return ImapReader(connection, credential, **options)
 
@@ -173,17 +181,17 @@ class TestOpening(ImapCase):
         self.assertLess(watch.seconds, 2)
 
     def test_greetings(self):
-        for greeting, phase in (
-            (b"* BYE [UNAVAILABLE] go away\r\n", "greeting"),
-            (b"* PREAUTH welcome\r\n", "greeting"),
-            (b"220 mx ESMTP\r\n", "greeting"),
-            (b"+OK ready\r\n", "greeting"),
-            (b"\xff\xfe\x00\r\n", "greeting"),
-            (b"", "greeting"),
+        for greeting in (
+            b"* BYE [UNAVAILABLE] go away\r\n",
+            b"* PREAUTH welcome\r\n",
+            b"220 mx ESMTP\r\n",
+            b"+OK ready\r\n",
+            b"\xff\xfe\x00\r\n",
+            b"",
         ):
             with self.subTest(greeting=greeting):
-                error = self.refusal([Send(greeting), Expect("CAPABILITY", capability().answer), Close()])
-                self.assertEqual(error.phase, phase)
+                error = self.refusal([Send(greeting), capability(), Close()], read_timeout=0.1)
+                self.assertEqual(error.phase, "greeting")
 
     def test_folders(self):
         for reply, permanent in (
@@ -397,7 +405,7 @@ class TestReading(ImapCase):
             ("unclosed", [Expect("FETCH", answer(b'* 1 FETCH (UID 1 BODY[] "abc\r\n')), Hang()]),
         ):
             with self.subTest(name), Stopwatch() as watch:
-                error = self.refusal([*OPEN, *actions], lambda reader: list(reader.fetch([entry(1)])))
+                error = self.refusal([*OPEN, *actions], lambda r: list(impatient(r).fetch([entry(1)])))
                 self.assertEqual((error.phase, error.permanent), ("fetch", False))
             self.assertLess(watch.seconds, 1.5)
 
@@ -405,7 +413,7 @@ class TestReading(ImapCase):
         for length in range(len(OPEN) + 1):
             script = [*OPEN[:length], *([] if length == 0 or length > 3 else [Expect(".")]), Hang()]
             with self.subTest(length=length), Stopwatch() as watch:
-                error = self.refusal(script, lambda reader: reader.status())
+                error = self.refusal(script, lambda reader: reader.status(), read_timeout=0.1)
                 self.assertFalse(error.permanent)
             self.assertLess(watch.seconds, 1)
 
@@ -448,7 +456,7 @@ class TestReading(ImapCase):
             with self.subTest(ending=ending), self.served([*OPEN, ending]) as server:
                 reader = self.reader(server)
                 reader.open()
-                reader.close()
+                impatient(reader).close()
                 reader.close()
                 with self.assertRaises(GatewayError):
                     reader.status()

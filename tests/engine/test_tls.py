@@ -11,7 +11,7 @@ from .scripted_server import Close, Encrypt, Hang, ScriptedServer, Send
 
 class TestTls(EngineCase):
     def _handshake(self, script, **settings):
-        settings = {"ca_certificate": certificates.authority_pem(), "read_timeout": 0.3, **settings}
+        settings = {"ca_certificate": certificates.authority_pem(), "read_timeout": 0.2, **settings}
         with ScriptedServer(script) as server:
             connection = Connection("127.0.0.1", server.port, **settings)
             with encrypt(dial(connection), tls_context(connection), connection.host) as sock:

@@ -1,0 +1,65 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""The columns behind SealedChar fields, of all models: sealed and opened as a whole."""
+
+from odoo.tools import SQL
+
+from ..engine.seal import is_sealed
+from .credential_key import SEALED_WITH, sealer
+from .sealed_char import SealedChar
+
+
+def seal_columns(env):
+    """Seal every credential that lies in clear. Does nothing without a key. Return the number sealed."""
+    keys = sealer()
+    sealed = 0
+    if keys.current_key_id:
+        env["ir.config_parameter"].sudo().set_param(SEALED_WITH, keys.current_key_id)  # nosemgrep: a public name
+        for field, table, row_id, value in _values(env):
+            if not is_sealed(value):
+                _update(env, table, field, row_id, keys.seal(value, field.binding))
+                sealed += 1
+    env.invalidate_all()
+    return sealed
+
+
+def open_columns(env):
+    """Write every sealed credential back in clear, as Odoo keeps it.
+
+    Raises:
+        SealError: one cannot be opened with the keys at hand.
+    """
+    keys = sealer()
+    for field, table, row_id, value in _values(env):
+        if is_sealed(value):
+            _update(env, table, field, row_id, keys.open(value, field.binding))
+    env["ir.config_parameter"].sudo().search([("key", "=", SEALED_WITH)]).unlink()  # nosemgrep: as above
+    env.invalidate_all()
+
+
+def holds_sealed(env):
+    """Return whether any credential is sealed."""
+    return any(is_sealed(value) for _field, _table, _row_id, value in _values(env))
+
+
+def _values(env):
+    """Yield (field, table, row id, value as in the column) of every credential of every model."""
+    env.flush_all()
+    for name in env.registry:
+        model = env[name]
+        if model._abstract or not model._auto:
+            continue
+        for field in model._fields.values():
+            # An extension may compute the field (mail_environment): then there is no column of ours.
+            if isinstance(field, SealedChar) and field.store:
+                column = SQL.identifier(field.name)
+                env.cr.execute(
+                    SQL("SELECT id, %s FROM %s WHERE %s <> ''", column, SQL.identifier(model._table), column)
+                )
+                for row_id, value in env.cr.fetchall():
+                    yield field, model._table, row_id, value
+
+
+def _update(env, table, field, row_id, value):
+    env.cr.execute(
+        SQL("UPDATE %s SET %s = %s WHERE id = %s", SQL.identifier(table), SQL.identifier(field.name), value, row_id)
+    )
