@@ -27,7 +27,9 @@ _PROVIDERS = (
         "Microsoft has switched off passwords for this account (basic authentication). Use OAuth.",
     ),
     (
-        re.compile(r"application-specific password|app(lication)?[- ]password|InvalidSecondFactor|5\.7\.9", re.IGNORECASE),
+        re.compile(
+            r"application-specific password|app(lication)?[- ]password|InvalidSecondFactor|5\.7\.9", re.IGNORECASE
+        ),
         "This account has two-step verification. Make an app password at the provider and enter that.",
     ),
     (

@@ -2,36 +2,22 @@
 """Incoming servers: Odoo's model, form and job, with the gateway's reading and processing under them."""
 
 import hashlib
-import logging
-import random
-import time
-from collections import Counter
-from datetime import datetime
-
-import psycopg2
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import email_normalize
 
 from ..engine.connection import Connection, Password, Security, XOAuth2
-from ..engine.errors import ConfigurationError, GatewayError
+from ..engine.errors import ConfigurationError
 from ..engine.health import HealthFinding, HealthState
 from ..engine.mailbox import open_mailbox
 from ..engine.mailbox_diagnosis import diagnose_mailbox
 from ..engine.outcome import INBOUND_REASON_WORDS, InboundReason, InboundState
-from ..engine.preview import preview
-from ..engine.retry import next_attempt
-from ..engine.summary import summarize
 from .sealed_char import SealedChar
-
-_logger = logging.getLogger(__name__)
 
 # Modules whose _connect__ and _imap_login__ the gateway knows how to replace. A mailbox whose connection another
 # addon (or a test) makes is read by Odoo's own code.
 KNOWN_CONNECTIONS = ("mail", "google_gmail", "microsoft_outlook", "spp_email_gateway")
-# Messages that are read from a mailbox before its journaled ones are processed.
-READ_LIMIT = 100
 # A person who clicks Fetch Now waits no longer than this; the rest follows in the background.
 FETCH_NOW_SECONDS = 60
 # Failures in a row before managers are told: one or two are a server that restarts.
@@ -265,8 +251,15 @@ class FetchmailServer(models.Model):
         if not diagnosis.ok:
             failure = diagnosis.failure
             raise UserError(self._gateway_failure_text(failure.name, failure.text, failure.cure, failure.field))
-        self.write({"state": "done", "error_date": False, "error_message": False, "gateway_failures": 0})
-        self.gateway_next_fetch_date = False
+        self.write(
+            {
+                "state": "done",
+                "error_date": False,
+                "error_message": False,
+                "gateway_failures": 0,
+                "gateway_next_fetch_date": False,
+            }
+        )
         status = diagnosis.status
         words = [
             self.env._(
@@ -312,7 +305,7 @@ class FetchmailServer(models.Model):
         if self._gateway_is_foreign():
             return super().fetch_mail()
         # sudo: as in Odoo, processing is the system's work; the right to start it was checked above.
-        error, new, outcomes = self.sudo()._gateway_fetch(FETCH_NOW_SECONDS)  # nosemgrep
+        error, new, outcomes = self.env["spp.email.fetching"]._fetch(self.sudo(), FETCH_NOW_SECONDS)  # nosemgrep
         if error is not None:
             raise UserError(self._gateway_failure_text("", str(error), "", getattr(error, "field", "")))
         return self._gateway_notification(*self._gateway_report(new, outcomes))
@@ -321,79 +314,7 @@ class FetchmailServer(models.Model):
         foreign = self.filtered(lambda server: server._gateway_is_foreign())
         error = super(FetchmailServer, foreign)._fetch_mail(batch_limit=batch_limit) if foreign else None
         own = self - foreign
-        return (own._gateway_fetch()[0] if own else None) or error
-
-    def _gateway_fetch(self, seconds=None):
-        """Read these mailboxes and process what came, longest unchecked first.
-
-        Args:
-            seconds: budget; in a scheduled action what the scheduler leaves.
-
-        Returns:
-            (first error or None, number of new messages, Counter of (state, reason) of processed messages)
-        """
-        job = self.env["ir.cron"]
-        end = None if seconds is None else time.monotonic() + seconds
-        now = fields.Datetime.now()
-        servers = self.sorted(lambda server: (server.date or datetime.min, server.priority, server.id))
-        if self.env.context.get("cron_id"):
-            servers = servers.filtered(
-                lambda server: not server.gateway_next_fetch_date or server.gateway_next_fetch_date <= now
-            )
-        first_error, new, outcomes, remaining = None, 0, Counter(), len(servers)
-        left = job._commit_progress(remaining=remaining)
-        for server in servers:
-            more = True
-            while more and left:
-                error, count, more = server._gateway_read(READ_LIMIT)
-                first_error = first_error or error
-                new += count
-                left = _seconds_left(left, end)
-                outcomes += self.env["spp.email.processing"]._process_due(left, server.ids)
-                left = _seconds_left(job._commit_progress(), end)
-            if more:
-                # Out of time: what is left stays unread in the mailbox or received in the journal.
-                self.env.ref("mail.ir_cron_mail_gateway_action")._trigger()
-                break
-            remaining -= 1
-            left = _seconds_left(job._commit_progress(1, remaining=remaining), end)
-        self.env.invalidate_all()
-        return first_error, new, outcomes
-
-    def _gateway_read(self, limit):
-        """Read one mailbox and note how it went; return (error or None, new messages, whether more wait)."""
-        self.ensure_one()
-        try:
-            new, more = self.env["spp.email.reading"]._read_mailbox(self, limit)
-        except psycopg2.Error:
-            raise
-        except Exception as error:  # noqa: BLE001 - one bad mailbox must not stop the others
-            _logger.warning("Incoming server %s could not be read: %s.", self.id, type(error).__name__)
-            self._gateway_note(error)
-            return error, 0, False
-        self._gateway_note(None)
-        return None, new, more
-
-    def _gateway_note(self, error):
-        """Note, in a transaction of its own, that the mailbox was checked and how it went."""
-        now = fields.Datetime.now()
-        with self.env["spp.email.transaction"]._gateway_cursor() as env:
-            server = self.with_env(env).with_context(fetchmail_cron_running=True)
-            values = {"date": now}
-            if error is None:
-                if server.error_date or server.gateway_failures:
-                    values.update(error_date=False, error_message=False, gateway_failures=0)
-                    values.update(gateway_next_fetch_date=False)
-            else:
-                failures = server.gateway_failures + 1
-                known = isinstance(error, GatewayError | ConfigurationError | UserError)
-                values.update(
-                    error_date=server.error_date or now,
-                    error_message=str(error) if known else f"{type(error).__name__}: {error}",
-                    gateway_failures=failures,
-                    gateway_next_fetch_date=next_attempt(now, failures, random.Random()),  # noqa: S311 - jitter
-                )
-            server.write(values)
+        return (self.env["spp.email.fetching"]._fetch(own)[0] if own else None) or error
 
     def _gateway_report(self, new, outcomes):
         """Return (kind of notification, text) that tells what became of the messages of a run."""
@@ -419,60 +340,6 @@ class FetchmailServer(models.Model):
         }
 
     # ------------------------------------------------------------------
-    # Processing
-    # ------------------------------------------------------------------
-
-    def _gateway_deliver(self, threads, inbound, content, attempt):
-        """Hand a message to Odoo as this mailbox says; return (state, reason). ``self`` may be empty: the mailbox
-        was deleted after the message came.
-
-        Args:
-            threads: ``mail.thread`` with the context of this attempt.
-        """
-        model, thread_id = self.object_id.model or None, None
-        if self.gateway_action == "attach" and self.gateway_record:
-            model, thread_id = self.gateway_record._name, self.gateway_record.id
-        options = {"save_original": self.original, "strip_attachments": bool(self) and not self.attach}
-        if self.gateway_action == "server_action":
-            return self._gateway_run_action(threads, inbound, content, attempt, options)
-        threads.message_process(model, content, thread_id=thread_id, **options)
-        return attempt.outcome()
-
-    def _gateway_run_action(self, threads, inbound, content, attempt, options):
-        """Process replies and aliases as always, then run the server action with what was found."""
-        try:
-            with self.env.cr.savepoint():
-                threads.message_process(None, content, **options)
-        except ValueError as error:
-            if getattr(error, "inbound_reason", None) is not InboundReason.NO_ROUTE:
-                raise
-            attempt.trace.add("replies and aliases", "no record", "the action gets the message alone")
-        else:
-            state, reason = attempt.outcome()
-            if state is not InboundState.DONE:
-                return state, reason
-        stamp = self.env["spp.email.inbound.record"].search([("inbound_id", "=", inbound.id)], limit=1)
-        found = attempt.updates[0] if attempt.updates else (stamp.res_model, stamp.res_id)
-        if found[0]:
-            inbound.write({"res_model": found[0], "res_id": found[1]})
-        summary, shown = summarize(content), preview(content)
-        self.gateway_server_action_id.with_context(
-            active_model=inbound._name,
-            active_id=inbound.id,
-            active_ids=inbound.ids,
-            gateway_message={
-                "subject": summary.subject,
-                "email_from": summary.email_from,
-                "email_to": summary.email_to,
-                "message_id": summary.message_id,
-                "text": shown.text,
-                "html": shown.html,
-            },
-        ).run()
-        attempt.trace.add("action of the mailbox", f"server action {self.gateway_server_action_id.id}", "run")
-        return InboundState.DONE, InboundReason.ACTION_RUN
-
-    # ------------------------------------------------------------------
     # Health
     # ------------------------------------------------------------------
 
@@ -496,8 +363,3 @@ class FetchmailServer(models.Model):
                     )
                 )
         return findings
-
-
-def _seconds_left(left, end):
-    """Return the smaller of what the scheduler leaves and what is left until ``end``; never below 0."""
-    return left if end is None else max(min(left, end - time.monotonic()), 0)

@@ -143,7 +143,7 @@ class SppEmailInbound(models.Model):
             raise UserError(self.env._("Only quarantined or waiting messages can be tried again."))
         # sudo: the columns are readonly for everybody; the right to decide was checked above.
         waiting.sudo().write({"state": "received", "next_attempt_date": False, "starts": 0})  # nosemgrep
-        self.env.ref("mail.ir_cron_mail_gateway_action").sudo()._trigger()  # nosemgrep: starting work, no data
+        self.env.ref("spp_email_gateway.ir_cron_process_inbound").sudo()._trigger()  # nosemgrep: starting work, no data
         return True
 
     def action_discard(self):

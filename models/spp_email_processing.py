@@ -10,6 +10,7 @@ import psycopg2
 
 from odoo import SUPERUSER_ID, fields, models
 from odoo.exceptions import ConcurrencyError
+from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ..engine import own_mark
@@ -73,9 +74,8 @@ class SppEmailProcessing(models.AbstractModel):
         """Process what is due, within what the scheduler leaves. Called by the job."""
         left = self.env["ir.cron"]._commit_progress()
         self._process_due(left)
-        if self.env["spp.email.inbound"].search_count(
-            [("state", "in", ("received", "retry")), ("next_attempt_date", "<=", fields.Datetime.now())], limit=1
-        ):
+        due = Domain("next_attempt_date", "=", False) | Domain("next_attempt_date", "<=", fields.Datetime.now())
+        if self.env["spp.email.inbound"].search_count(Domain("state", "in", ("received", "retry")) & due, limit=1):
             self.env.ref("spp_email_gateway.ir_cron_process_inbound")._trigger()
 
     def _process_claimed(self, claim):
@@ -128,7 +128,7 @@ class SppEmailProcessing(models.AbstractModel):
             # Never SMTP inside a message's work: mail that it causes is queued.
             mail_notify_force_send=False,
         )
-        state, reason = mailbox._gateway_deliver(threads, inbound, content, attempt)
+        state, reason = self.env["spp.email.target"]._deliver(mailbox, threads, inbound, content, attempt)
         self._send_notices(inbound, attempt, passage.facts)
         return self._finish(claim, attempt, state, reason)
 

@@ -91,7 +91,8 @@ def _install(uv, interpreter, requirements):
         [uv, "pip", "install", "-q", "--python", interpreter, "--require-hashes", "-r", requirements],
         f"install the packages of {requirements.name}",
         timeout=1200,
-        env={"UV_HTTP_TIMEOUT": "120"},
+        # The machine's own authorities count, as for every other program on it; newer and older name of the option.
+        env={"UV_HTTP_TIMEOUT": "120", "UV_SYSTEM_CERTS": "1", "UV_NATIVE_TLS": "1"},
     )
 
 

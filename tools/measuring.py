@@ -1,7 +1,8 @@
 """`./dev bench`: hand over to `bench/`, with all that a measurement needs in place.
 
-`bench.main(names)` runs in the virtual environment. It finds two databases with the same Odoo and modules, one
-without the addon and one with it, by `measured_databases()`, and a `tools.sandbox.Sandbox` or `tools.smtp_sink.SmtpSink`.
+`bench.main(names)` runs in the virtual environment. It gets two databases with the same Odoo and modules, one without
+the addon and one with it, from `measured_databases()`, and makes its own `tools.sandbox.Sandbox` or
+`tools.smtp_sink.SmtpSink`.
 """
 
 import subprocess
@@ -38,6 +39,4 @@ def bench(names):
 def measured_databases(suffix="bench", steps=None):
     """Return the names of two fresh databases on one PostgreSQL: (stock, gateway). Drop them by `Databases().drop`."""
     databases = Databases()
-    return tuple(
-        databases.create(f"{PREFIX}{suffix}_{kind}", kind, steps or Quiet()) for kind in ("stock", "gateway")
-    )
+    return tuple(databases.create(f"{PREFIX}{suffix}_{kind}", kind, steps or Quiet()) for kind in ("stock", "gateway"))

@@ -117,7 +117,8 @@ def _report(stock, gateway, complete):
         elif text:
             print("\n".join("  " + line for line in text.splitlines()))
     print(
-        f"\noracle: {len(gateway)} tests and failing parts of tests, {len(gateway) - worse - better - known} as without the addon, "
+        f"\noracle: {len(gateway)} tests and failing parts of tests, "
+        f"{len(gateway) - worse - better - known} as without the addon, "
         f"{worse} worse, {known} changed on purpose, {better} better"
     )
     return 1 if worse or not gateway else 0

@@ -193,7 +193,10 @@ def _as_list(trace):
 
 
 def _step(step):
-    return " · ".join(str(value) for value in step.values() if value) if isinstance(step, dict) else str(step)
+    """One line of a trace; the database keeps the keys of a step in alphabetical order, people read it in this one."""
+    if not isinstance(step, dict):
+        return str(step)
+    return " · ".join(step[key] for key in ("looked_at", "found", "followed") if step.get(key))
 
 
 def _say(text):

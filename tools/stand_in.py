@@ -22,6 +22,7 @@ from tools.certificate import Authority
 from tools.report import Failure
 
 DOMAIN = "example.test"
+LOOK = 0.2  # seconds between two looks at the list of mailboxes
 
 
 class StandIns:
@@ -89,13 +90,13 @@ class StandIns:
     def _add_user(self, address, password):
         self._passwords[address] = password
         self._write_users()
+        time.sleep(3 * LOOK)
 
     def _write_users(self):
         (self.directory / "passwords.json").write_text(json.dumps(self._passwords))
 
     def _messages(self, address):
         session = imaplib.IMAP4("127.0.0.1", self.dovecot.imap, timeout=30)
-        session.starttls(ssl.create_default_context(cafile=str(self.ca_path)))
         session.login(address, self._passwords[address])
         session.select("INBOX", readonly=True)
         answer = session.uid("FETCH", "1:*", "(UID BODY.PEEK[])")[1]
@@ -124,7 +125,7 @@ class Filing:
             maildir = mailbox(self.directory, address.lower())
             self.count += 1
             waiting = maildir / "tmp" / f"{int(time.time())}.M{self.count:06d}.standin"
-            waiting.write_bytes(envelope.content.replace(b"\r\n", b"\n"))
+            waiting.write_bytes(envelope.content)  # pymap shows the file as it is, so CRLF stays
             waiting.rename(maildir / "new" / waiting.name)
         return "250 2.0.0 Ok: filed"
 
@@ -157,7 +158,7 @@ async def serve(directory, ports):
 
     async def to_imap(reader, writer):
         """pymap has no TLS from the start: it is added here."""
-        there, back = await asyncio.open_connection("127.0.0.1", ports["plain"])
+        there, back = await asyncio.open_connection("127.0.0.1", ports["imap"])
         await asyncio.gather(pump(reader, back), pump(there, writer))
 
     async def pump(source, target):
@@ -171,7 +172,11 @@ async def serve(directory, ports):
             target.close()
 
     await asyncio.start_server(to_imap, "127.0.0.1", ports["imaps"], ssl=context)
-    await asyncio.Event().wait()
+    written = ""
+    while True:  # pymap reads its lists at every login: a mailbox that was added is there at once
+        if written != (directory / "passwords.json").read_text():
+            written = write_accounts(directory)
+        await asyncio.sleep(LOOK)
 
 
 def write_accounts(directory):
@@ -195,10 +200,8 @@ def main():
     parser.add_argument("ports", type=json.loads)
     options = parser.parse_args()
     write_accounts(options.directory)
-    certificates = options.directory / "certificates"
     program = Path(sys.executable).with_name("pymap")
-    command = [program, "--host", "127.0.0.1", "--port", str(options.ports["imap"])]
-    command += ["--cert", certificates / "server.pem", "--key", certificates / "server.key"]
+    command = [program, "--host", "127.0.0.1", "--port", str(options.ports["imap"]), "--no-tls"]
     with subprocess.Popen([*command, "maildir", options.directory / "mail"]) as imap:
         try:
             asyncio.run(serve(options.directory, options.ports))

@@ -78,9 +78,9 @@ class TestConnection(EngineCase):
             connection.connect(Connection("h", 1), [dead, alive]).close()
 
     def test_reads_are_bounded(self):
-        for script, seconds in (([Hang()], 0.1), ([Drip(b"x")], 0.4)):
+        for script, seconds in (([Hang()], 0.06), ([Drip(b"x")], 0.24)):
             with self.subTest(script=script), ScriptedServer(script) as server:
-                sock = connection.dial(Connection("127.0.0.1", server.port, read_timeout=0.1))
+                sock = connection.dial(Connection("127.0.0.1", server.port, read_timeout=0.06))
                 with Stopwatch() as watch, sock, self.assertRaises(TimeoutError):
                     while sock.recv(10):
                         continue

@@ -26,7 +26,7 @@ class TestMailboxDiagnosis(EngineCase):
             self.port = server.port
             if "other_ports" in options:
                 options["other_ports"] = (server.port,)
-            return diagnose_mailbox(protocol, connection, PASSWORD, patience=0.15, **options)
+            return diagnose_mailbox(protocol, connection, PASSWORD, patience=0.1, **options)
 
     def assertFails(self, diagnosis, step, field):  # noqa: N802
         self.assertFalse(diagnosis.ok)

@@ -1,0 +1,104 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""One round through the mailboxes: read, process, note how it went."""
+
+import logging
+import random
+import time
+from collections import Counter
+from datetime import datetime
+
+import psycopg2
+
+from odoo import fields, models
+from odoo.exceptions import UserError
+
+from ..engine.errors import ConfigurationError, GatewayError
+from ..engine.retry import next_attempt
+
+_logger = logging.getLogger(__name__)
+
+# Messages that are read from a mailbox before its journaled ones are processed.
+READ_LIMIT = 100
+
+
+class SppEmailFetching(models.AbstractModel):
+    _name = "spp.email.fetching"
+    _inherit = ["spp.email.transaction"]
+    _description = "Fetching of Mailboxes"
+
+    def _fetch(self, servers, seconds=None):
+        """Read these mailboxes and process what came, longest unchecked first.
+
+        Args:
+            servers: ``fetchmail.server`` records.
+            seconds: budget; in a scheduled action what the scheduler leaves.
+
+        Returns:
+            (first error or None, number of new messages, Counter of (state, reason) of processed messages)
+        """
+        job = self.env["ir.cron"]
+        end = None if seconds is None else time.monotonic() + seconds
+        now = fields.Datetime.now()
+        servers = servers.sorted(lambda server: (server.date or datetime.min, server.priority, server.id))
+        if self.env.context.get("cron_id"):
+            servers = servers.filtered(
+                lambda server: not server.gateway_next_fetch_date or server.gateway_next_fetch_date <= now
+            )
+        first_error, new, outcomes, remaining = None, 0, Counter(), len(servers)
+        left = _seconds_left(job._commit_progress(remaining=remaining), end)
+        for server in servers:
+            more = True
+            while more and left:
+                error, count, more = self._read(server)
+                first_error = first_error or error
+                new += count
+                left = _seconds_left(job._commit_progress(), end)
+                outcomes += self.env["spp.email.processing"]._process_due(left, server.ids)
+                left = _seconds_left(job._commit_progress(), end)
+            if more:
+                # Out of time: what is left stays unread in the mailbox or received in the journal.
+                self.env.ref("mail.ir_cron_mail_gateway_action").sudo()._trigger()  # nosemgrep: starting work
+                break
+            remaining -= 1
+            left = _seconds_left(job._commit_progress(1, remaining=remaining), end)
+        self.env.invalidate_all()
+        return first_error, new, outcomes
+
+    def _read(self, server):
+        """Read one mailbox and note how it went; return (error or None, new messages, whether more wait)."""
+        try:
+            new, more = self.env["spp.email.reading"]._read_mailbox(server, READ_LIMIT)
+        except psycopg2.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - one bad mailbox must not stop the others
+            _logger.warning("Incoming server %s could not be read: %s.", server.id, type(error).__name__)
+            self._note(server, error)
+            return error, 0, False
+        self._note(server, None)
+        return None, new, more
+
+    def _note(self, server, error):
+        """Note, in a transaction of its own, that the mailbox was checked and how it went."""
+        now = fields.Datetime.now()
+        with self._gateway_cursor() as env:
+            server = server.with_env(env).with_context(fetchmail_cron_running=True)
+            values = {"date": now}
+            if error is None:
+                if server.error_date or server.gateway_failures:
+                    values.update(error_date=False, error_message=False, gateway_failures=0)
+                    values.update(gateway_next_fetch_date=False)
+            else:
+                failures = server.gateway_failures + 1
+                is_worded = isinstance(error, GatewayError | ConfigurationError | UserError)
+                values.update(
+                    error_date=server.error_date or now,
+                    error_message=str(error) if is_worded else f"{type(error).__name__}: {error}",
+                    gateway_failures=failures,
+                    gateway_next_fetch_date=next_attempt(now, failures, random.Random()),  # noqa: S311 - jitter
+                )
+            server.write(values)
+
+
+def _seconds_left(left, end):
+    """Return the smaller of what the scheduler leaves and what is left until ``end``; never below 0."""
+    return left if end is None else max(min(left, end - time.monotonic()), 0)

@@ -1,0 +1,64 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""Where a message goes: replies and aliases as Odoo finds them, everything else as its mailbox says."""
+
+from odoo import models
+
+from ..engine.outcome import InboundReason, InboundState
+from ..engine.preview import preview
+from ..engine.summary import summarize
+
+
+class SppEmailTarget(models.AbstractModel):
+    _name = "spp.email.target"
+    _description = "Target of Incoming Emails"
+
+    def _deliver(self, mailbox, threads, inbound, content, attempt):
+        """Hand a message to Odoo's routing and return (state, reason).
+
+        Args:
+            mailbox: the ``fetchmail.server``; empty when it was deleted after the message came.
+            threads: ``mail.thread`` with the context of this attempt.
+        """
+        model, thread_id = mailbox.object_id.model or None, None
+        if mailbox.gateway_action == "attach" and mailbox.gateway_record:
+            model, thread_id = mailbox.gateway_record._name, mailbox.gateway_record.id
+        options = {"save_original": mailbox.original, "strip_attachments": bool(mailbox) and not mailbox.attach}
+        if mailbox.gateway_action == "server_action":
+            return self._run_action(mailbox, threads, inbound, content, attempt, options)
+        threads.message_process(model, content, thread_id=thread_id, **options)
+        return attempt.outcome()
+
+    def _run_action(self, mailbox, threads, inbound, content, attempt, options):
+        """Process replies and aliases as always, then run the server action with what was found."""
+        try:
+            with self.env.cr.savepoint():
+                threads.message_process(None, content, **options)
+        except ValueError as error:
+            if getattr(error, "inbound_reason", None) is not InboundReason.NO_ROUTE:
+                raise
+            attempt.trace.add("replies and aliases", "no record", "the action gets the message alone")
+        else:
+            state, reason = attempt.outcome()
+            if state is not InboundState.DONE:
+                return state, reason
+        action = mailbox.gateway_server_action_id
+        stamp = self.env["spp.email.inbound.record"].search([("inbound_id", "=", inbound.id)], limit=1)
+        found = attempt.updates[0] if attempt.updates else (stamp.res_model, stamp.res_id)
+        if found[0]:
+            inbound.write({"res_model": found[0], "res_id": found[1]})
+        summary, shown = summarize(content), preview(content)
+        action.with_context(
+            active_model=inbound._name,
+            active_id=inbound.id,
+            active_ids=inbound.ids,
+            gateway_message={
+                "subject": summary.subject,
+                "email_from": summary.email_from,
+                "email_to": summary.email_to,
+                "message_id": summary.message_id,
+                "text": shown.text,
+                "html": shown.html,
+            },
+        ).run()
+        attempt.trace.add("action of the mailbox", f"server action {action.id}", "run")
+        return InboundState.DONE, InboundReason.ACTION_RUN
