@@ -23,7 +23,9 @@ _UNENCRYPTED = re.compile(r"plaintext auth|cleartext|non-secure|must (use|issue)
 # What providers say, in their own words, when a password is refused that is right in itself.
 _PROVIDERS = (
     (
-        re.compile(r"5\.7\.139|basic auth\w* is disabled|AuthFailed:LogonDenied-BasicAuthBlocked|5\.7\.30", re.IGNORECASE),
+        re.compile(
+            r"5\.7\.139|basic auth\w* is disabled|AuthFailed:LogonDenied-BasicAuthBlocked|5\.7\.30", re.IGNORECASE
+        ),
         "Microsoft has switched off passwords for this account (basic authentication). Use OAuth.",
     ),
     (

@@ -327,4 +327,3 @@ def _pair(line: bytes, kind: type):
 
 def _words(error: Exception) -> str:
     return " ".join(arg.decode("utf-8", "replace") if isinstance(arg, bytes) else str(arg) for arg in error.args)[:500]
-

@@ -92,7 +92,8 @@ class SppEmailProcessing(models.AbstractModel):
         except (psycopg2.OperationalError, ConcurrencyError) as error:
             return self._finish_failed(claim, attempt, error, passing=True)
         except Exception as error:  # noqa: BLE001 - one bad message must stay one bad message; it is kept with its cause
-            _logger.warning("Incoming email %s could not be processed: %s.", claim.id, type(error).__name__)
+            if not hasattr(error, "inbound_reason"):
+                _logger.warning("Incoming email %s could not be processed: %s.", claim.id, type(error).__name__)
             return self._finish_failed(claim, attempt, error, passing=False)
         return outcome
 
@@ -191,8 +192,12 @@ class SppEmailProcessing(models.AbstractModel):
                 state, reason = InboundState.QUARANTINED, InboundReason.TOO_MANY_ATTEMPTS
             else:
                 state = InboundState.QUARANTINED
-                reason = getattr(error, "inbound_reason", None) or InboundReason.CREATION_FAILED
-                attempt.trace.add("creating or updating the record", type(error).__name__, "quarantine")
+                reason = getattr(error, "inbound_reason", InboundReason.CREATION_FAILED)
+                if reason is InboundReason.NO_ROUTE:
+                    values["detail"] = str(error)
+                    attempt.trace.add("replies, aliases and the mailbox's action", "no route", "quarantine")
+                else:
+                    attempt.trace.add("creating or updating the record", type(error).__name__, "quarantine")
                 work["mail.alias"].browse(attempt.invalid_aliases).exists().write({"alias_status": "invalid"})
             try:
                 return work["spp.email.processing"]._finish(claim, attempt, state, reason, **values)
