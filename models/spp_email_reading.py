@@ -3,6 +3,7 @@
 
 from odoo import models
 
+from ..engine.errors import GatewayError
 from .spp_email_journal import JournalEntry
 
 # Messages that are journaled in one transaction and acknowledged in one command, and their bytes.
@@ -53,15 +54,24 @@ class SppEmailReading(models.AbstractModel):
         unknown = [entry for entry in waiting if _key(entry) not in known][:limit]
         # An earlier run journaled these and died before it could tell the server.
         self._acknowledge(reader, [entry for entry in waiting if _key(entry) in known], told)
-        new = 0
+        new, failure = 0, None
         batch, batch_bytes = [], 0
-        for fetched in reader.fetch(unknown):
-            batch.append(fetched)
-            batch_bytes += len(fetched.content)
-            if len(batch) >= BATCH_MESSAGES or batch_bytes >= BATCH_BYTES:
-                new += self._journal(server, server_key, reader, batch, told)
-                batch, batch_bytes = [], 0
-        new += self._journal(server, server_key, reader, batch, told)
+        try:
+            for fetched in reader.fetch(unknown):
+                batch.append(fetched)
+                batch_bytes += len(fetched.content)
+                if len(batch) >= BATCH_MESSAGES or batch_bytes >= BATCH_BYTES:
+                    complete, batch, batch_bytes = batch, [], 0
+                    new += self._journal(server, server_key, reader, complete, told)
+        except GatewayError as error:
+            # What was read before the failure is whole: it goes into the journal all the same.
+            failure = error
+        try:
+            new += self._journal(server, server_key, reader, batch, told)
+        except GatewayError as error:
+            failure = failure or error
+        if failure:
+            raise failure
         return new, is_full and bool(unknown)
 
     def _journal(self, server, server_key, reader, batch, told):

@@ -1,5 +1,5 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-"""One base class for the engine's tests: Odoo skips plain unittest classes without a word; elsewhere there is no other."""
+"""One base class for the engine's tests: Odoo skips plain unittest classes in silence; elsewhere there is no other."""
 
 try:
     from odoo.tests.common import BaseCase as EngineCase

@@ -19,6 +19,13 @@ POP_HELLO = [Send(b"+OK ready\r\n"), Expect("CAPA", b"+OK\r\nUIDL\r\nSTLS\r\n.\r
 
 
 class TestMailboxDiagnosis(EngineCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        patch = certificates.without_system_authorities()
+        patch.start()
+        cls.addClassCleanup(patch.stop)
+
     def diagnose(self, *scripts, protocol="imap", security=Security.NONE, port=None, host="127.0.0.1", **options):
         ca = options.pop("ca", certificates.authority_pem())
         with ScriptedServer(*scripts) as server:

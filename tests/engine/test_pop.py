@@ -192,7 +192,7 @@ class TestReading(PopCase):
             with Stopwatch() as watch:
                 (fetched,) = reader.fetch(reader.waiting(1))
         self.assertTrue(fetched.content == content)
-        self.assertLess(watch.seconds, 2)
+        self.assertLess(watch.seconds, 10)  # a second at most, but this machine may be busy
 
     def test_vanished(self):
         with self.served([*LISTED, retr(2, b"b\r\n"), QUIT]) as server, self.reader(server) as reader:

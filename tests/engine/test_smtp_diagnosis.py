@@ -24,6 +24,13 @@ def login(session):
 
 
 class TestSmtpDiagnosis(EngineCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        patch = certificates.without_system_authorities()
+        patch.start()
+        cls.addClassCleanup(patch.stop)
+
     def diagnose(self, *scripts, security=Security.NONE, login=None, sender="me@example.org", port=None, **options):
         ca = options.pop("ca", certificates.authority_pem())
         host = options.pop("host", "127.0.0.1")
@@ -137,7 +144,7 @@ class TestSmtpDiagnosis(EngineCase):
             ([*HELLO, AUTH, Expect("MAIL", b"\xff nonsense\r\n")], "sender"),
         ):
             with self.subTest(script=script), Stopwatch() as watch:
-                diagnosis = self.diagnose(script, login=login, read_timeout=0.15)
+                diagnosis = self.diagnose(script, login=login, read_timeout=0.1)
                 self.assertEqual(diagnosis.failure.name, step)
             self.assertLess(watch.seconds, 1.5)
 

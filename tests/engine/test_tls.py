@@ -1,5 +1,6 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 import ssl
+from unittest import mock
 
 from ...engine.connection import Connection, dial
 from ...engine.errors import ConfigurationError, GatewayError
@@ -10,6 +11,13 @@ from .scripted_server import Close, Encrypt, Hang, ScriptedServer, Send
 
 
 class TestTls(EngineCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        patch = certificates.without_system_authorities()
+        patch.start()
+        cls.addClassCleanup(patch.stop)
+
     def _handshake(self, script, **settings):
         settings = {"ca_certificate": certificates.authority_pem(), "read_timeout": 0.2, **settings}
         with ScriptedServer(script) as server:
@@ -23,7 +31,7 @@ class TestTls(EngineCase):
         self.assertEqual(caught.exception.phase, "tls")
         return caught.exception
 
-    def test_private_authority_is_trusted_beside_the_others(self):
+    def test_private_authority_is_trusted(self):
         version, names = self._handshake([Encrypt(certificates.server_context()), Hang()])
         self.assertIn(version, ("TLSv1.2", "TLSv1.3"))
         self.assertEqual(names, ["127.0.0.1"])
@@ -88,3 +96,10 @@ class TestTls(EngineCase):
             with self.subTest(pem=pem), self.assertRaises(ConfigurationError) as caught:
                 tls_context(Connection("h", 1, ca_certificate=pem))
             self.assertEqual(caught.exception.field, "certificate")
+
+
+class TestSystemAuthorities(EngineCase):
+    def test_they_stay_trusted_beside_the_private_one(self):
+        with mock.patch.object(ssl.SSLContext, "load_default_certs") as load:
+            tls_context(Connection("h", 1, ca_certificate=certificates.authority_pem()))
+        load.assert_called_once_with(ssl.Purpose.SERVER_AUTH)
