@@ -210,15 +210,21 @@ class FetchmailServer(models.Model):
         return Password(self.user or "", self.password or "")
 
     def _gateway_open_mailbox(self):
-        """Return an unopened reader of the mailbox, to be used in a ``with`` block.
+        """Return an open reader of the mailbox, to be used in a ``with`` block.
 
         Raises:
             UserError: the mailbox is archived.
+            GatewayError, ConfigurationError: it could not be opened.
         """
         self.ensure_one()
         if not self.active:
             raise UserError(self.env._("This mailbox is archived."))
-        return open_mailbox(self._get_connection_type(), self._gateway_connection(), self._credential())
+        # In a transaction of its own: refreshing an OAuth token writes on this row, and that lock must be gone
+        # before the journal and the note about this check need the row.
+        with self.env["spp.email.transaction"]._gateway_cursor() as env:
+            server = self.with_env(env)
+            connection, credential = server._gateway_connection(), server._credential()
+        return open_mailbox(self._get_connection_type(), connection, credential)
 
     def action_open_journal(self):
         self.ensure_one()

@@ -52,7 +52,8 @@ class SppEmailJournal(models.AbstractModel):
 
         An entry that is there already is left alone: another worker or an earlier, killed run was faster.
         """
-        with self._gateway_cursor() as env:
+        # Under REPEATABLE READ "do nothing" would be a serialization failure when the other worker is fast just now.
+        with self._gateway_cursor(read_committed=True) as env:
             contents = env["spp.email.content"]
             written = 0
             for entry in entries:

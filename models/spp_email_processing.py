@@ -7,6 +7,7 @@ import time
 from collections import Counter
 
 import psycopg2
+from psycopg2.extras import Json
 
 from odoo import SUPERUSER_ID, fields, models
 from odoo.exceptions import ConcurrencyError
@@ -163,7 +164,7 @@ class SppEmailProcessing(models.AbstractModel):
                 "state": state.value,
                 "reason": reason.value if reason else None,
                 "starts": 0,
-                "trace": psycopg2.extras.Json(attempt.trace.as_json()),
+                "trace": Json(attempt.trace.as_json()),
                 "next_attempt_date": None,
                 "detail": None,
                 **values,
