@@ -207,7 +207,7 @@ class FetchmailServer(models.Model):
             return XOAuth2(self.user, self._generate_oauth2_string(self.user, self.google_gmail_refresh_token))
         if self.server_type == "outlook":
             return XOAuth2(self.user, self._generate_outlook_oauth2_string(self.user))
-        return Password(self.user or "", self.password or "")
+        return Password(self.user or "", self._fields["password"].reveal(self) or "")
 
     def _gateway_open_mailbox(self):
         """Return an open reader of the mailbox, to be used in a ``with`` block.

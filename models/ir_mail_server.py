@@ -270,7 +270,7 @@ class IrMailServer(models.Model):
     def _credential(self):
         """Return the engine's credential; its user is "" where no login is wanted. The only reader of the password."""
         self.ensure_one()
-        return Password(self.smtp_user or "", self.smtp_pass or "")
+        return Password(self.smtp_user or "", self._fields["smtp_pass"].reveal(self) or "")
 
     def _gateway_login(self, session):
         """Log in through the registry, so that OAuth addons do it their way."""

@@ -3,7 +3,9 @@
 
 from odoo import fields
 from odoo.exceptions import UserError
+from odoo.tools import SQL
 
+from ..engine.errors import SealError
 from ..engine.seal import MASK, is_sealed
 from .credential_key import SEALED_WITH, sealer
 
@@ -45,7 +47,29 @@ class SealedChar(fields.Char):
 
     def convert_to_record(self, value, record):
         value = super().convert_to_record(value, record)
-        return sealer().open(value, self.binding) if is_sealed(value) else value
+        if not is_sealed(value):
+            return value
+        try:
+            return sealer().open(value, self.binding)
+        except SealError:
+            # All that a client gets goes through here: a form that dies of a lost key is a form in which nobody can
+            # enter the password anew. Whoever needs the credential itself calls reveal().
+            return MASK
+
+    def reveal(self, record):
+        """Return the clear text for use.
+
+        Raises:
+            SealError: it cannot be opened with the keys at hand.
+        """
+        value = record[self.name]
+        if value != MASK:
+            return value
+        record.flush_recordset([self.name])
+        rows = record.env.execute_query(
+            SQL("SELECT %s FROM %s WHERE id = %s", SQL.identifier(self.name), SQL.identifier(record._table), record.id)
+        )
+        return sealer().open(rows[0][0], self.binding)
 
     def convert_to_read(self, value, record, use_display_name=True):
         return MASK if value else False

@@ -94,15 +94,25 @@ class SppEmailJournal(models.AbstractModel):
         return written
 
     def _note_acknowledged(self, server_key, entries):
-        """Note that the mail server was told about ``entries`` (folder, uid_validity, uid)."""
+        """Note that the mail server was told about ``entries`` (folder, uid_validity, uid).
+
+        Rows that another worker has in work by now go without the note: changing them would undo its work on them.
+        """
         if not entries:
             return
-        with self._gateway_cursor() as env:
+        with self._gateway_cursor(read_committed=True) as env:
             env.execute_query(
                 SQL(
-                    "UPDATE spp_email_inbound SET acknowledged_date = now() AT TIME ZONE 'UTC'"
-                    " WHERE server_key = %s AND (folder, uid_validity, uid) IN %s AND acknowledged_date IS NULL"
-                    " RETURNING id",
+                    """
+                      WITH told AS MATERIALIZED (
+                            SELECT id FROM spp_email_inbound
+                             WHERE server_key = %s AND (folder, uid_validity, uid) IN %s
+                               AND acknowledged_date IS NULL AND state <> 'processing'
+                               FOR NO KEY UPDATE SKIP LOCKED)
+                    UPDATE spp_email_inbound SET acknowledged_date = now() AT TIME ZONE 'UTC'
+                     WHERE id IN (SELECT id FROM told)
+                    RETURNING id
+                    """,
                     server_key,
                     tuple(entries),
                 )

@@ -27,7 +27,8 @@ class SppEmailReading(models.AbstractModel):
                 what was not acknowledged is recognised and acknowledged by the next run.
         """
         leases = self.env["spp.email.lease"]
-        lease = leases._acquire(f"mailbox:{server.id}")
+        # Of the mailbox, not of the record: two records may lead to one mailbox, and POP allows one session at a time.
+        lease = leases._acquire(f"mailbox:{server._gateway_server_key()}")
         if lease is None:
             return 0, False
         told = []

@@ -5,6 +5,7 @@ required, and the certificate is for another host. Written for Dovecot 2.3 (Debi
 """
 
 import contextlib
+import functools
 import imaplib
 import os
 import pwd
@@ -21,6 +22,13 @@ BATCH = 500
 
 # One response of `UID FETCH n (UID FLAGS BODY.PEEK[])`, up to the literal.
 FETCHED = re.compile(rb"UID (\d+).*?FLAGS \(([^)]*)\)|FLAGS \(([^)]*)\).*?UID (\d+)", re.DOTALL)
+
+
+@functools.cache
+def is_24():
+    """Tell whether Dovecot is 2.4 or newer, which writes its configuration in another way."""
+    version = process.run([PROGRAM, "--version"], "ask Dovecot's version").stdout
+    return not version.startswith(("2.2", "2.3"))
 
 
 def end(directory):
@@ -78,6 +86,8 @@ class Dovecot:
         self._users.parent.mkdir(parents=True, exist_ok=True)
         lines = self._users.read_text().splitlines() if self._users.exists() else []
         lines = [line for line in lines if line.partition(":")[0] not in passwords]
+        if quota and is_24():
+            raise Failure("A mailbox with a quota needs Dovecot 2.3 (Debian 12); this one is newer.")
         rule = f"userdb_quota_rule=*:storage={quota}" if quota else ""
         # A list of users needs all the empty fields, or Dovecot misses "userdb info".
         lines += [f"{address}:{{PLAIN}}{password}::::::{rule}" for address, password in passwords.items()]
@@ -180,15 +190,13 @@ class Dovecot:
         return maildir
 
     def _configuration(self):
-        version = process.run([PROGRAM, "--version"], "ask Dovecot's version").stdout
-        template = CONFIGURATION_24 if re.match(r"2\.[4-9]", version) else CONFIGURATION_23
+        template = CONFIGURATION_24 if is_24() else CONFIGURATION_23
         values = {
             "directory": self.directory,
             "user": self._owner.pw_name,
             "group": self._group(),
             "certificate": self.authority.certificate_path,
             "key": self.authority.key_path,
-            "version": version.split()[0],
         }
         for name in ("imap", "imaps", "pop3", "pop3s", "lmtp", "sasl"):
             values[name] = getattr(self, name)

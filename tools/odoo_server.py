@@ -265,6 +265,10 @@ def _write(code):
     """Put a program into a file: tracebacks then show its lines."""
     directory = checkout.DEV / "scripts"
     directory.mkdir(exist_ok=True)
+    for old in directory.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if old.stat().st_mtime < time.time() - 3600:
+                old.unlink()
     with tempfile.NamedTemporaryFile("w", suffix=".py", dir=directory, delete=False) as file:
         file.write(code)
     return Path(file.name)

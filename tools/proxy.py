@@ -6,12 +6,14 @@
         proxy.held.wait(20)              # now Odoo waits at exactly this step: kill it
         proxy.release()
 
-TLS cannot be looked into: let Odoo talk without it where a pattern is used.
+Patterns need bytes that can be read. For TLS from the start, `Proxy(sandbox.dovecot.imaps, tls=sandbox.authority)`
+takes the place of the server, with its certificate; STARTTLS cannot be looked into.
 """
 
 import asyncio
 import contextlib
 import re
+import ssl
 import threading
 
 from tools.report import Failure
@@ -26,6 +28,7 @@ class Proxy:
             pipeline. Making a connection costs a round trip as well.
         cut_after: cut a connection after that many bytes from the client, without forwarding the part that reaches it.
         cut_reply_after: the same for bytes from the server.
+        tls: a `tools.certificate.Authority`: decrypt what comes, and encrypt it again towards the target.
 
     Attributes:
         port: where to connect.
@@ -33,11 +36,16 @@ class Proxy:
         connections, sent: how many connections were made, and how many bytes clients sent.
     """
 
-    def __init__(self, target_port, delay_ms=0, cut_after=None, cut_reply_after=None):
+    def __init__(self, target_port, delay_ms=0, cut_after=None, cut_reply_after=None, tls=None):
         self.target_port = target_port
         self.delay = delay_ms / 1000
         self.cut_after = cut_after
         self.cut_reply_after = cut_reply_after
+        self._ours = self._theirs = None
+        if tls:
+            self._ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._ours.load_cert_chain(tls.certificate_path, tls.key_path)
+            self._theirs = ssl.create_default_context(cafile=str(tls.ca_path))
         self.port = None
         self.held = threading.Event()
         self.connections = 0
@@ -93,7 +101,7 @@ class Proxy:
     async def _serve(self):
         self._loop = asyncio.get_running_loop()
         self._finished = asyncio.Event()
-        server = await asyncio.start_server(self._connect, "127.0.0.1", 0, backlog=512)
+        server = await asyncio.start_server(self._connect, "127.0.0.1", 0, backlog=512, ssl=self._ours)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._finished.wait()
@@ -107,7 +115,7 @@ class Proxy:
         self.connections += 1
         await asyncio.sleep(2 * self.delay)  # the round trip in which a real connection is made
         try:
-            there, back = await asyncio.open_connection("127.0.0.1", self.target_port)
+            there, back = await asyncio.open_connection("127.0.0.1", self.target_port, ssl=self._theirs)
         except OSError:
             writer.transport.abort()
             return
@@ -169,7 +177,10 @@ class Proxy:
                 await asyncio.sleep(rest)
             if not data:
                 with contextlib.suppress(OSError):
-                    writer.write_eof()
+                    if writer.can_write_eof():
+                        writer.write_eof()
+                    else:  # TLS knows no half-closed connection
+                        writer.close()
                 return
             writer.write(data)
             with contextlib.suppress(ConnectionError):

@@ -13,7 +13,7 @@ import shutil
 import smtplib
 from pathlib import Path
 
-from tools import checkout, debian, dovecot, postfix
+from tools import checkout, debian, dovecot, postfix, stand_in
 from tools.certificate import Authority
 from tools.dovecot import PROGRAM as DOVECOT
 from tools.dovecot import Dovecot
@@ -73,13 +73,12 @@ class Sandbox:
         """Return a sandbox, or one of stand-ins where real servers can neither be found nor installed."""
         if checkout.is_root():
             return Sandbox(directory)
-        from tools.stand_in import StandIns
-
-        return StandIns(directory)
+        return stand_in.StandIns(directory)
 
     @staticmethod
     def end(directory):
         """End the servers that an earlier process left running in a directory."""
+        stand_in.end(directory)
         postfix.end(directory / "postfix")
         dovecot.end(directory / "dovecot")
 

@@ -6,9 +6,11 @@ are about how real servers behave. The class looks like `Sandbox`; run as a prog
 
 import argparse
 import asyncio
+import contextlib
 import imaplib
 import json
 import shutil
+import signal
 import smtplib
 import ssl
 import subprocess
@@ -23,6 +25,14 @@ from tools.report import Failure
 
 DOMAIN = "example.test"
 LOOK = 0.2  # seconds between two looks at the list of mailboxes
+
+
+def end(directory):
+    """End the stand-ins of a directory, if they run."""
+    with contextlib.suppress(OSError, ValueError):
+        pid = int((directory / "pid").read_text())
+        if str(directory) in process.command_line(pid):
+            process.end(pid)
 
 
 class StandIns:
@@ -56,6 +66,7 @@ class StandIns:
         if not shutil.which("openssl"):
             raise Failure("openssl is missing. Install it as root: apt-get install openssl")
         interpreter = environment.ensure_stand_ins(steps)
+        end(self.directory)
         checkout.clear(self.directory)
         self.authority.ensure()
         ports = {name: process.free_port() for name in ("smtp", "submission", "imap", "imaps")}
@@ -74,14 +85,14 @@ class StandIns:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        (self.directory / "pid").write_text(str(self._process.pid))
         if not all(process.wait_for_port(port) for port in ports.values()):
             self.stop()
             raise Failure(f"The stand-in mail servers do not answer; see {self.directory / 'log'}.")
         return self
 
     def stop(self):
-        if self._process and self._process.poll() is None:
-            process.end(self._process.pid)
+        end(self.directory)
 
     def send(self, message):
         with smtplib.SMTP("127.0.0.1", self.postfix.smtp, timeout=30) as session:
@@ -202,7 +213,11 @@ def main():
     write_accounts(options.directory)
     program = Path(sys.executable).with_name("pymap")
     command = [program, "--host", "127.0.0.1", "--port", str(options.ports["imap"]), "--no-tls"]
-    with subprocess.Popen([*command, "maildir", options.directory / "mail"]) as imap:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that pymap is ended as well
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        subprocess.Popen([*command, "maildir", options.directory / "mail"]) as imap,
+    ):
         try:
             asyncio.run(serve(options.directory, options.ports))
         finally:

@@ -147,7 +147,8 @@ def _odoo(pattern):
         count += Count(failed=1)
     if count.failed or not count.total:
         print("\n".join(problems), flush=True)
-    print(f"  {len(problems)} warnings and errors; the whole log: {log.relative_to(checkout.ROOT)}", file=sys.stderr)
+    records = sum(bool(RECORD.match(line)) for line in problems)
+    print(f"  {records} warnings and errors; the whole log: {log.relative_to(checkout.ROOT)}", file=sys.stderr)
     return count
 
 

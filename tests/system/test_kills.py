@@ -9,6 +9,8 @@ from tools.proxy import Proxy
 from .case import SystemCase, box, letter, wait_for
 
 ROUNDS = 3
+# A message that was in work in more deaths than MOST_STARTS allows is set aside, which is another test's promise.
+ROUNDS_IN_THE_DATABASE = 2
 MESSAGES = 5
 
 
@@ -38,14 +40,15 @@ class TestKills(SystemCase):
                 # What is on its way is lost with the process: it must not arrive after its death.
                 proxy.cut()
                 proxy.release()
-                self.check_between(address, server, subjects)
+                self.check_between(address, server, subjects, protocol)
                 self.wait_until_free()
             self.fetch(server)
             self.assert_taken_once(address, server, subjects, protocol)
 
-    def check_between(self, address, server, subjects):
-        """At no time is a message neither in the mailbox, unread, nor in the journal."""
-        waiting = sum("\\Seen" not in flags for flags in self.flags(address))
+    def check_between(self, address, server, subjects, protocol="imap"):
+        """At no time is a message neither waiting in the mailbox nor in the journal."""
+        # POP knows no flags: all that is there will be read.
+        waiting = sum(protocol == "pop" or "\\Seen" not in flags for flags in self.flags(address))
         self.assertGreaterEqual(waiting + len(self.journal(server)), len(subjects))
 
     def test_imap_before_a_message_is_fetched(self):
@@ -75,11 +78,11 @@ class TestKills(SystemCase):
     def test_pop_deleted_but_not_heard_of_it(self):
         self.kill_on_the_wire("pop-bye", "pop", rb"\+OK Logging out", reply=True)
 
-    def kill_in_the_database(self, step, *locks, setup=()):
+    def kill_in_the_database(self, step, *locks):
         """Kill while the process waits for a lock in the middle of the work on a message."""
         address, subjects = box(), []
         server = self.mailbox(address)
-        for number in range(ROUNDS):
+        for number in range(ROUNDS_IN_THE_DATABASE):
             subjects += self.deliver(address, step, number)
             holder = self.hold_with(*locks)
             running = self.start_fetch(server)

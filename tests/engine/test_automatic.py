@@ -1,0 +1,63 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+from ...engine.automatic import find_automatic
+from ...engine.summary import summarize
+from .case import EngineCase
+
+
+class TestAutomatic(EngineCase):
+    def test_signs_of_a_machine(self):
+        for head, sign in (
+            ("Auto-Submitted: auto-replied", "Auto-Submitted: auto-replied"),
+            ("Auto-Submitted: auto-generated (rejected)", "Auto-Submitted: auto-generated"),
+            ("AUTO-SUBMITTED: Auto-Notified; owner-email=a", "Auto-Submitted: auto-notified"),
+            ("Auto-Submitted: auto-replied(comment)", "Auto-Submitted: auto-replied"),
+            ("Return-Path: <>", "Return-Path: <>"),
+            ("List-Id: Announcements <a.example.com>", "List-Id"),
+            ("List-Unsubscribe: <mailto:off@example.com>", "List-Unsubscribe"),
+            ("Precedence: bulk", "Precedence: bulk"),
+            ("Precedence: List", "Precedence: list"),
+            ("Precedence: junk", "Precedence: junk"),
+            ("Precedence: auto_reply", "Precedence: auto_reply"),
+            ("X-Auto-Response-Suppress: All", "X-Auto-Response-Suppress"),
+            ("X-Auto-Response-Suppress: DR, OOF, AutoReply", "X-Auto-Response-Suppress"),
+            ("X-Autoreply: yes", "X-Autoreply"),
+            ("X-Autorespond: 1", "X-Autorespond"),
+            ("X-Loop: a@example.com", "X-Loop"),
+            ("Content-Type: multipart/report; report-type=delivery-status", "multipart/report"),
+            ("From: MAILER-DAEMON@mx.example.com", "address that takes no replies"),
+            ("From: Mail <mailer-daemon@mx.example.com>", "address that takes no replies"),
+            ("From: Shop <no-reply@example.com>", "address that takes no replies"),
+            ("From: noreply+5@example.com", "address that takes no replies"),
+            ("From: no_reply.shop@example.com", "address that takes no replies"),
+            ("From: donotreply@example.com", "address that takes no replies"),
+            ("From: do-not-reply@example.com", "address that takes no replies"),
+            ("From: postmaster@example.com", "address that takes no replies"),
+        ):
+            self.check(head, sign)
+
+    def test_signs_of_a_person(self):
+        for head in (
+            "Auto-Submitted: no",
+            "Auto-Submitted: No",
+            "Auto-Submitted: no (really)",
+            "Auto-Submitted:",
+            "Return-Path: <ann@example.com>",
+            "Precedence: first-class",
+            "X-Auto-Response-Suppress: DR, NDR, RN",
+            "Content-Type: multipart/mixed; boundary=report",
+            "From: Norepl Yoda <norepl@example.com>",
+            "From: Ann <ann.noreply.fan@example.com>",
+            "From: noreplyjones@example.com",
+            "From: postmasters@example.com",
+            "From: no address at all",
+        ):
+            self.check(head, "")
+
+    def check(self, head, sign):
+        with self.subTest(head=head):
+            lines = [head] if head.startswith("From:") else ["From: Ann <ann@example.com>", head]
+            facts = {}
+            verdict = find_automatic(summarize("\r\n".join([*lines, "", "hello"]).encode()), facts)
+            self.assertEqual(facts, {"automatic": sign})
+            self.assertIsNone(verdict.state)
+            self.assertEqual(verdict.steps[0].found, sign or "none")

@@ -1,0 +1,23 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+from ...engine.notice import may_answer
+from .case import EngineCase
+
+ANN = "ann@example.com"
+
+
+class TestNotice(EngineCase):
+    def test_who_may_be_answered(self):
+        for recipient, facts, recent, own, why in (
+            (ANN, {}, 0, (), ""),
+            (ANN, {"automatic": "", "own_mark": False}, 0, ("box@example.com",), ""),
+            ("", {}, 0, (), "the message names no sender"),
+            (ANN, {"automatic": "List-Id"}, 0, (), "a machine wrote it (List-Id)"),
+            (ANN, {"own_mark": True}, 0, (), "this database sent it"),
+            (ANN, {}, 0, (ANN,), "the sender is an address of this database"),
+            (ANN, {}, 1, (), "the sender had such a notice within a day"),
+        ):
+            with self.subTest(why=why):
+                allowed, step = may_answer(recipient, facts, recent=recent, own_addresses=frozenset(own))
+                self.assertIs(allowed, not why)
+                self.assertEqual(step.found, why or "a person, not told before")
+                self.assertEqual(step.followed, "no notice" if why else "notice queued")

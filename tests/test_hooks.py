@@ -1,0 +1,60 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+
+from ..hooks import post_init_hook, uninstall_hook
+from .common import with_key, without_key
+from .test_sealed_char import SECRET, SealedCase
+
+
+@tagged("post_install", "-at_install")
+class TestHooks(SealedCase):
+    def test_install_leaves_existing_mailboxes_working_as_they_did(self):
+        with without_key():
+            ssl, clear = self.mailbox(is_ssl=True), self.mailbox(is_ssl=False, object_id=False)
+            post_init_hook(self.env)
+            self.env.invalidate_all()
+        for box, security in ((ssl, "tls"), (clear, "none")):
+            connection = box._gateway_connection()
+            self.assertEqual((connection.security.value, connection.verify), (security, False))
+            self.assertTrue(box.gateway_security_warning)
+            self.assertEqual(box.state, "done")
+        self.assertEqual((ssl.gateway_action, clear.gateway_action), ("create", False))
+
+    def test_install_seals_when_there_is_a_key(self):
+        with without_key():
+            box = self.mailbox(password=SECRET)
+        with with_key():
+            post_init_hook(self.env)
+            self.assertRegex(self.column(box, "password"), "^sealed:1:")
+
+    def test_install_makes_a_signing_key(self):
+        before = self.env["spp.email.token.key"].search_count([])
+        with without_key():
+            post_init_hook(self.env)
+        self.assertEqual(self.env["spp.email.token.key"].search_count([]), before + 1)
+
+    def test_uninstall_gives_the_clear_text_back(self):
+        with with_key():
+            box = self.mailbox(password=SECRET)
+            self.assertRegex(self.column(box, "password"), "^sealed:1:")
+            uninstall_hook(self.env)
+            self.assertEqual(self.column(box, "password"), SECRET)
+
+    def test_uninstall_without_the_key_stops_and_loses_nothing(self):
+        with with_key():
+            box = self.mailbox(password=SECRET)
+            sealed = self.column(box, "password")
+        with without_key(), self.assertRaises(UserError) as caught:
+            uninstall_hook(self.env)
+        text = str(caught.exception)
+        self.assertRegex(text, "^The stored passwords cannot be opened, so uninstalling would lose them. ")
+        self.assertRegex(text, "This credential was sealed with key [0-9a-f]{8}, which is not configured")
+        self.assertRegex(text, "To uninstall without them, empty the passwords first.$")
+        self.assertEqual(self.column(box, "password"), sealed)
+
+    def test_uninstall_without_a_key_and_without_sealed_values_is_no_problem(self):
+        with without_key():
+            box = self.mailbox(password=SECRET)
+            uninstall_hook(self.env)
+            self.assertEqual(self.column(box, "password"), SECRET)

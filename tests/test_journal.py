@@ -1,0 +1,124 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+import os
+from dataclasses import replace
+
+import psycopg2
+
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from .common import GatewayCase, eml
+
+
+@tagged("post_install", "-at_install")
+class TestJournal(GatewayCase):
+    def write(self, *entries):
+        with self.own_cursors():
+            return self.env["spp.email.journal"]._write_entries(entries)
+
+    def test_the_same_entry_is_written_once(self):
+        entry = self.entry(eml())
+        self.assertEqual(self.write(entry), 1)
+        self.assertEqual(self.write(entry), 0)
+        self.assertEqual(self.write(entry, self.entry(eml())), 1)
+        self.assertEqual(self.env["spp.email.inbound"].search_count([("uid", "=", entry.uid)]), 1)
+        row = self.env["spp.email.inbound"].search([("uid", "=", entry.uid)])
+        self.assertEqual(self.env["spp.email.content"].search_count([("inbound_id", "=", row.id)]), 1)
+
+    def test_an_entry_of_another_mailbox_folder_or_validity_is_another(self):
+        entry = self.entry(eml())
+        entries = [
+            replace(entry, **changed)
+            for changed in ({}, {"server_key": "other"}, {"folder": "Junk"}, {"uid_validity": "2"}, {"uid": "8"})
+        ]
+        self.assertEqual(self.write(*entries), len(entries))
+
+    def test_the_bytes_come_back_as_they_were(self):
+        for name, content in (
+            ("8-bit", b"Subject: caf\xe9\r\n\r\n\xff\xfe\x80"),
+            ("NUL", b"Subject: a\x00b\r\n\r\n\x00\x00"),
+            ("nothing", b""),
+            ("bare line feeds and no end", b"Subject: x\n\nbody\rwithout end"),
+            ("a dot alone", b"Subject: x\r\n\r\n.\r\n..\r\n"),
+            ("invalid UTF-8 in the sender", b"From: \xed\xa0\x80@example.com\r\n\r\n"),
+        ):
+            with self.subTest(name=name):
+                row = self.journal(content)
+                self.assertKept(row, content)
+                self.assertEqual(row.size, len(content))
+
+    def test_a_message_of_25_megabytes_comes_back_as_it_was(self):
+        content = eml(body=os.urandom(25 * 1024 * 1024))
+        row = self.journal(content)
+        self.assertKept(row, content)
+        stored = self.sql("SELECT size, stored_size, length(data) FROM spp_email_content WHERE inbound_id = %s", row.id)
+        self.assertEqual(stored[0][0], len(content))
+        self.assertEqual(stored[0][1], stored[0][2])
+
+    def test_a_row_says_what_the_message_is(self):
+        box = self.mailbox(company_id=self.other_company.id)
+        row = self.journal(
+            eml(Subject="=?utf-8?b?xb1sdcWl?=", Message_ID="<one@example.com>"), box, company=self.other_company
+        )
+        self.assertEqual(
+            (row.subject, row.email_from, row.email_to, row.message_id),
+            ("Žluť", "Ann <ann@example.com>", "box@gateway.test", "<one@example.com>"),
+        )
+        self.assertEqual((row.server_id, row.company_id, row.state), (box, self.other_company, "received"))
+        self.assertRegex(row.digest, "^[0-9a-f]{64}$")
+        self.assertTrue(row.received_date)
+        self.assertEqual((row.attempts, row.starts, row.claim_fence), (0, 0, 0))
+
+    def test_a_row_outlives_its_mailbox(self):
+        box = self.mailbox()
+        row = self.journal(eml(), box)
+        box.unlink()
+        self.assertTrue(row.exists())
+        self.assertFalse(row.server_id)
+        self.assertTrue(row.server_key)
+
+    def test_removed_bytes_are_told_from_empty_ones(self):
+        row = self.journal(eml())
+        row.content_ids.unlink()
+        self.assertIsNone(self.env["spp.email.content"]._load(row.id))
+
+    def test_bytes_go_with_their_row(self):
+        row = self.journal(eml())
+        number = row.id
+        row.unlink()
+        self.assertFalse(self.env["spp.email.content"].search([("inbound_id", "=", number)]))
+
+    def test_known_entries_are_told(self):
+        entry = self.entry(eml(), key="k" * 32)
+        self.write(entry)
+        known = (entry.folder, entry.uid_validity, entry.uid)
+        for name, key, asked, expected in (
+            ("nothing asked", "k" * 32, [], set()),
+            ("known", "k" * 32, [known], {known}),
+            ("one of two", "k" * 32, [known, ("INBOX", "1", "other")], {known}),
+            ("of another mailbox", "x" * 32, [known], set()),
+            ("of another folder", "k" * 32, [("Junk", *known[1:])], set()),
+        ):
+            with self.subTest(name=name), self.own_cursors():
+                self.assertEqual(self.env["spp.email.journal"]._known(key, asked), expected)
+
+    def test_what_the_server_was_told_is_noted_once(self):
+        row, other = self.journal(eml(), key="k" * 32), self.journal(eml(), key="k" * 32)
+        entries = [(row.folder, row.uid_validity, row.uid)]
+        with self.own_cursors():
+            self.env["spp.email.journal"]._note_acknowledged("k" * 32, [])
+            self.env["spp.email.journal"]._note_acknowledged("k" * 32, entries)
+        self.assertTrue(row.acknowledged_date)
+        self.assertFalse(other.acknowledged_date)
+        self.sql("UPDATE spp_email_inbound SET acknowledged_date = '2026-01-01' WHERE id = %s RETURNING id", row.id)
+        with self.own_cursors():
+            self.env["spp.email.journal"]._note_acknowledged("k" * 32, entries)
+        self.assertEqual(str(row.acknowledged_date), "2026-01-01 00:00:00")
+
+    @mute_logger("odoo.sql_db")
+    def test_a_batch_is_written_as_a_whole_or_not_at_all(self):
+        good = self.entry(eml())
+        broken = replace(good, folder=None, uid="broken")
+        with self.assertRaises(psycopg2.errors.NotNullViolation):
+            self.write(good, broken)
+        self.assertFalse(self.env["spp.email.inbound"].search([("uid", "=", good.uid)]))

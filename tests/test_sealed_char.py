@@ -1,0 +1,255 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+import base64
+
+from odoo.exceptions import UserError
+from odoo.tests import Form, tagged
+
+from ..engine.errors import SealError
+from ..engine.seal import MASK, new_key
+from ..models.credential_key import SEALED_WITH, sealer
+from ..models.sealed_column import holds_sealed, open_columns, seal_columns
+from .common import GatewayCase, with_key, without_key
+
+SECRET = "correct horse"
+
+
+class SealedCase(GatewayCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # A database that was sealed before these tests has a key that they do not know.
+        cls.env["ir.config_parameter"].search([("key", "=", SEALED_WITH)]).unlink()
+
+    def column(self, record, name):
+        rows = self.sql(f"SELECT {name} FROM {record._table} WHERE id = %s", record.id)  # noqa: S608
+        return rows[0][0]
+
+    def places(self):
+        """Yield (record, name of its sealed field) for each model that holds a credential."""
+        yield self.mailbox(password=SECRET), "password"
+        yield self.env["ir.mail_server"].create(
+            {"name": "Out", "smtp_host": "mx.test", "smtp_user": "u", "smtp_pass": SECRET}
+        ), "smtp_pass"
+        yield self.env["spp.email.token.key"].create({"number": 200, "material": SECRET}), "material"
+
+
+@tagged("post_install", "-at_install")
+class TestSealedChar(SealedCase):
+    def setUp(self):
+        super().setUp()
+        self.enterContext(with_key())
+
+    def test_the_column_is_sealed_and_the_record_clear(self):
+        for record, name in self.places():
+            with self.subTest(model=record._name):
+                self.assertRegex(self.column(record, name), f"^sealed:1:{sealer().current_key_id}:[A-Za-z0-9+/=]+$")
+                self.assertNotIn(SECRET, self.column(record, name))
+                self.assertEqual(record[name], SECRET)
+                record.invalidate_recordset()
+                self.assertEqual(record[name], SECRET)
+                self.assertEqual(record.mapped(name), [SECRET])
+
+    def test_clients_get_the_mask(self):
+        for record, name in self.places():
+            with self.subTest(model=record._name):
+                record.invalidate_recordset()
+                self.assertEqual(record.read([name])[0][name], MASK)
+                self.assertEqual(record.web_read({name: {}})[0][name], MASK)
+                self.assertEqual(record.export_data([name])["datas"], [[MASK]])
+                self.assertEqual(record.search_read([("id", "=", record.id)], [name])[0][name], MASK)
+                # Right after a write the cache holds the clear text.
+                record[name] = "fresh"
+                self.assertEqual(record.read([name])[0][name], MASK)
+
+    def test_nothing_stored_is_nothing_shown(self):
+        box = self.mailbox(password=False)
+        self.assertIs(box.read(["password"])[0]["password"], False)
+        self.assertEqual(box.export_data(["password"])["datas"], [[""]])
+        self.assertIsNone(self.column(box, "password"))
+        self.assertFalse(box.password)
+
+    def test_a_form_is_shown_the_mask(self):
+        box = self.mailbox(password=SECRET)
+        shown = box.onchange({"server_type": "pop", "password": MASK}, ["server_type"], {"password": {}, "port": {}})
+        self.assertNotIn(SECRET, str(shown))
+        shown = box.onchange({"password": "typed"}, ["password"], {"password": {}, "user": {}})
+        self.assertNotIn(SECRET, str(shown))
+
+    def test_a_form_saved_without_typing_keeps_the_value(self):
+        box = self.mailbox(password=SECRET)
+        sealed = self.column(box, "password")
+        with Form(box) as form:
+            self.assertEqual(form.password, MASK)
+            form.name = "Renamed"
+        self.assertEqual(box.name, "Renamed")
+        self.assertEqual(box.password, SECRET)
+        self.assertEqual(self.column(box, "password"), sealed)
+
+    def test_writing_the_mask_back_keeps_the_value(self):
+        for record, name in self.places():
+            with self.subTest(model=record._name):
+                record.write({name: MASK})
+                self.assertEqual(record[name], SECRET)
+                record.invalidate_recordset()
+                self.assertEqual(record[name], SECRET)
+                record.web_save({name: MASK}, {name: {}})
+                self.assertEqual(record[name], SECRET)
+
+    def test_the_mask_is_never_stored(self):
+        box = self.mailbox(password=MASK)
+        self.assertIsNone(self.column(box, "password"))
+        box.invalidate_recordset()
+        self.assertFalse(box.password)
+
+    def test_a_new_value_replaces_and_an_empty_one_removes(self):
+        box = self.mailbox(password=SECRET)
+        box.password = "another"
+        box.invalidate_recordset()
+        self.assertEqual(box.password, "another")
+        box.password = False
+        self.assertIsNone(self.column(box, "password"))
+        box.invalidate_recordset()
+        self.assertFalse(box.password)
+
+    def test_a_copy_has_no_credential(self):
+        box, out = (record for record, _name in list(self.places())[:2])
+        self.assertFalse(box.copy().password)
+        self.assertFalse(out.copy().smtp_pass)
+        self.assertNotIn("password", box.copy_data()[0])
+
+    def test_a_value_that_looks_sealed_is_stored_as_it_is(self):
+        # What a database dump gives back must not be sealed twice.
+        box = self.mailbox(password=SECRET)
+        sealed = self.column(box, "password")
+        box.write({"password": sealed})
+        self.assertEqual(self.column(box, "password"), sealed)
+        self.assertEqual(box.password, SECRET)
+
+    def test_a_value_moved_to_another_field_does_not_open(self):
+        box, out = (record for record, _name in list(self.places())[:2])
+        self.sql("UPDATE ir_mail_server SET smtp_pass = %s WHERE id = %s RETURNING id", self.column(box, "password"), out.id)
+        out.invalidate_recordset()
+        with self.assertRaises(SealError) as caught:
+            out._credential()
+        self.assertEqual(
+            str(caught.exception), "This credential was altered or moved and cannot be opened. Enter it anew."
+        )
+
+    def test_a_key_that_went_missing_is_told_where_the_credential_is_needed(self):
+        box, out = self.sealed_servers()
+        with without_key():
+            for server in (box, out):
+                with self.subTest(model=server._name), self.assertRaises(SealError) as caught:
+                    server._credential()
+                self.assertRegex(
+                    str(caught.exception), "^This credential was sealed with key [0-9a-f]{8}, which is not configured"
+                )
+                self.assertEqual(caught.exception.field, "key")
+            key = self.env["spp.email.token.key"]
+            key.registry.clear_cache()
+            key.create({"number": 201, "material": self.column(box, "password")})
+            with self.assertRaises(SealError):
+                key._ring()
+
+    def test_with_the_key_lost_the_form_still_opens_and_takes_a_new_password(self):
+        box, _out = self.sealed_servers()
+        sealed = self.column(box, "password")
+        with without_key():
+            self.assertEqual(box.password, MASK)
+            self.assertEqual(box.read(["password"])[0]["password"], MASK)
+            with Form(box) as form:
+                form.name = "Renamed"
+            self.assertEqual(self.column(box, "password"), sealed)
+        with with_key():
+            with Form(box) as form:
+                form.password = "typed anew"
+            self.env.invalidate_all()
+            self.assertEqual(box._credential().secret, "typed anew")
+
+    def sealed_servers(self):
+        servers = [record for record, _name in self.places()][:2]
+        self.env.flush_all()
+        self.env.invalidate_all()
+        return servers
+
+    def test_keys_are_rotated_by_a_ring(self):
+        old, new = new_key(), new_key()
+        with with_key(old):
+            box = self.mailbox(password=SECRET)
+            self.column(box, "password")
+        for separator in (",", "\n", ", "):
+            with self.subTest(separator=separator), with_key(f"{new}{separator}{old}"):
+                box.invalidate_recordset()
+                self.assertEqual(box.password, SECRET)
+
+    def test_a_malformed_key_is_told(self):
+        with with_key("nonsense"), self.assertRaises(SealError):
+            self.mailbox(password=SECRET).flush_recordset()
+
+    def test_the_credential_is_the_clear_text(self):
+        box, out = (record for record, _name in list(self.places())[:2])
+        self.assertEqual(box._credential().secret, SECRET)
+        self.assertEqual(out._credential().secret, SECRET)
+        self.assertNotIn(SECRET, repr(box._credential()))
+
+
+@tagged("post_install", "-at_install")
+class TestSealedColumn(SealedCase):
+    def test_without_a_key_a_value_is_stored_as_odoo_does(self):
+        with without_key():
+            for record, name in self.places():
+                with self.subTest(model=record._name):
+                    self.assertEqual(self.column(record, name), SECRET)
+                    self.assertEqual(record[name], SECRET)
+                    self.assertEqual(record.read([name])[0][name], MASK)
+            self.assertFalse(holds_sealed(self.env))
+            self.assertEqual(seal_columns(self.env), 0)
+
+    def test_what_lies_in_clear_is_sealed_as_a_whole(self):
+        with without_key():
+            places = list(self.places())
+            empty = self.mailbox(password=False)
+            self.env.flush_all()
+        with with_key():
+            self.assertGreaterEqual(seal_columns(self.env), len(places))
+            self.assertEqual(seal_columns(self.env), 0)
+            for record, name in places:
+                with self.subTest(model=record._name):
+                    self.assertRegex(self.column(record, name), "^sealed:1:")
+                    self.assertEqual(record[name], SECRET)
+            self.assertIsNone(self.column(empty, "password"))
+            self.assertTrue(holds_sealed(self.env))
+            self.assertEqual(self.env["ir.config_parameter"].get_param(SEALED_WITH), sealer().current_key_id)
+
+    def test_once_sealed_a_missing_key_stops_new_values(self):
+        with with_key():
+            seal_columns(self.env)
+        with without_key(), self.assertRaises(UserError) as caught:
+            self.mailbox(password=SECRET).flush_recordset()
+        self.assertEqual(
+            str(caught.exception),
+            "The credential key is missing, so this password cannot be stored. Put the key back into odoo.conf, the "
+            "environment or the key file, and restart.",
+        )
+
+    def test_sealed_values_are_opened_as_a_whole(self):
+        with with_key():
+            places = list(self.places())
+            seal_columns(self.env)
+            open_columns(self.env)
+            for record, name in places:
+                with self.subTest(model=record._name):
+                    self.assertEqual(self.column(record, name), SECRET)
+            self.assertFalse(self.env["ir.config_parameter"].get_param(SEALED_WITH))
+
+    def test_the_signing_keys_work_sealed(self):
+        keys = self.env["spp.email.token.key"]
+        with without_key():
+            self.env["spp.email.token.key"].search([]).unlink()
+            keys._add_key()
+            before = keys._ring().sign("test", 7, self.cr.now())
+        with with_key():
+            seal_columns(self.env)
+            self.env.registry.clear_cache()
+            self.assertEqual(keys._ring().verify("test", before, self.cr.now()), 7)
+            self.assertEqual(len(base64.b64decode(keys.search([], limit=1).material)), 32)
