@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -56,35 +57,34 @@ def diagnose_mailbox(
     found: dict = {}
     reader: MailboxReader | None = None
     try:
-        with course.step("name", _CURES) as texts:
-            addresses = resolve(connection, getaddrinfo) if getaddrinfo else resolve(connection)
-            texts.append(f"The name leads to {len({entry[4][0] for entry in addresses})} address(es).")
+        with suppress(Stop):
+            with course.step("name", _CURES) as texts:
+                addresses = resolve(connection, getaddrinfo) if getaddrinfo else resolve(connection)
+                texts.append(f"The name leads to {len({entry[4][0] for entry in addresses})} address(es).")
 
-        def dial(wanted: Connection):
-            return connect(wanted, [(*entry[:4], (entry[4][0], wanted.port, *entry[4][2:])) for entry in addresses])
+            def dial(wanted: Connection):
+                return connect(wanted, [(*entry[:4], (entry[4][0], wanted.port, *entry[4][2:])) for entry in addresses])
 
-        reader = _reader(protocol, connection, credential, folder, dial)
-        with course.step("connect", _CURES) as texts:
-            try:
-                reader.connect()
-            except GatewayError as error:
-                raise _with_other_ports(error, course, protocol, connection, dial, patience, other_ports) from error
-            texts.append(f"Port {connection.port} accepts connections.")
-        with course.step("encryption", _CURES) as texts:
-            _secure(reader, course, protocol, connection, dial, patience)
-            texts.append(_describe_encryption(reader, connection))
-        with course.step("login", _CURES) as texts:
-            reader.login()
-            texts.append("The server let us in.")
-        with course.step("folder", _CURES) as texts:
-            if protocol == "imap":
-                reader.select()
-            found["status"] = status = reader.status()
-            texts.append(f"{status.messages} message(s), {status.unread} of them to be taken.")
-            if status.unread:
-                _look_at_first(reader, found)
-    except Stop:
-        pass
+            reader = _reader(protocol, connection, credential, folder, dial)
+            with course.step("connect", _CURES) as texts:
+                try:
+                    reader.connect()
+                except GatewayError as error:
+                    raise _with_other_ports(error, course, protocol, connection, dial, patience, other_ports) from error
+                texts.append(f"Port {connection.port} accepts connections.")
+            with course.step("encryption", _CURES) as texts:
+                _secure(reader, course, protocol, connection, dial, patience)
+                texts.append(_describe_encryption(reader, connection))
+            with course.step("login", _CURES) as texts:
+                reader.login()
+                texts.append("The server let us in.")
+            with course.step("folder", _CURES) as texts:
+                if protocol == "imap":
+                    reader.select()
+                found["status"] = status = reader.status()
+                texts.append(f"{status.messages} message(s), {status.unread} of them to be taken.")
+                if status.unread:
+                    _look_at_first(reader, found)
     finally:
         if reader is not None:
             reader.close()

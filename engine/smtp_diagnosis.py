@@ -7,6 +7,7 @@ import re
 import smtplib
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from .connection import Connection, PlainSocket, Security, connect, resolve
@@ -92,9 +93,8 @@ def diagnose_smtp(
     """
     trial = _Trial(Course(), connection, connect, patience, helo)
     try:
-        _try(trial, login, sender, other_ports, getaddrinfo)
-    except Stop:
-        pass
+        with suppress(Stop):
+            _try(trial, login, sender, other_ports, getaddrinfo)
     finally:
         if trial.session is not None:
             trial.session.close()

@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 
@@ -76,16 +77,12 @@ class ScriptedServer:
     def __exit__(self, *exception):
         self._stopped.set()
         # Closing alone would not wake the thread that waits in accept().
-        try:
+        with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self._listener.close()
         for sock in list(self._sockets):
-            try:
+            with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             sock.close()
         for thread in list(self._threads):
             thread.join(5)
