@@ -26,6 +26,7 @@ SIZES_COUNT = 500
 STORE_COUNT = 100  # keeps a command below the 1000 octets of RFC 2683 §3.2.1.5 even with ten-digit UIDs, nearly
 # After so many single refusals in a row it is the server that is ill, not the messages.
 REFUSALS_IN_A_ROW = 3
+RECONNECTIONS = 3
 SLOWEST_BYTES_PER_SECOND = 16 * 1024
 
 # RFC 5530 §3: what says that the folder, or our right to it, is wrong for good.
@@ -219,19 +220,26 @@ class ImapReader(MailboxReader):
         entries = list(entries)
         self._require_same_generation(entries, "fetch")
         work = deque(_batches(entries))
-        refusal, in_a_row = None, 0
+        refusal, in_a_row, reconnections = None, 0, 0
         while work and in_a_row < REFUSALS_IN_A_ROW:
             batch = work.popleft()
             try:
                 contents = self._bodies(batch)
             except GatewayError as error:
-                if self._broken:
+                # A server that has fallen silent would only make us wait as long again.
+                if self._broken and (isinstance(error.__cause__, TimeoutError) or reconnections == RECONNECTIONS):
                     raise
                 if len(batch) > 1:
                     # One message that the server cannot read must not hold up its neighbours.
                     work.extendleft([entry] for entry in reversed(batch))
                 else:
                     refusal, in_a_row = refusal or error, in_a_row + 1
+                if self._broken and work:
+                    # Dovecot ends the session over a file that it cannot read.
+                    reconnections += 1
+                    self._abandon()
+                    self.open()
+                    self._require_same_generation(entries, "fetch")
                 continue
             in_a_row = 0
             for entry in batch:

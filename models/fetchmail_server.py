@@ -7,7 +7,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import email_normalize
 
-from ..engine.connection import Connection, Password, Security, XOAuth2
+from ..engine.connection import Connection, Password, Security, XOAuth2, default_port
 from ..engine.errors import ConfigurationError
 from ..engine.health import HealthFinding, HealthState
 from ..engine.mailbox import open_mailbox
@@ -122,6 +122,14 @@ class FetchmailServer(models.Model):
         for server in self:
             server.gateway_inbound_count = counts.get(server, 0)
 
+    @api.onchange("is_ssl", "gateway_use_starttls")
+    def _onchange_gateway_encryption(self):
+        """Let the port follow the encryption. Odoo's own method does, until microsoft_outlook narrows its trigger."""
+        if self.server_type in ("imap", "pop"):
+            usual = {default_port(self.server_type, security) for security in Security} | {0}
+            if self.port in usual:
+                self.port = default_port(self.server_type, self._gateway_wanted_security())
+
     @api.constrains("gateway_action", "object_id", "gateway_record", "gateway_server_action_id")
     def _check_gateway_action(self):
         for server in self:
@@ -160,6 +168,12 @@ class FetchmailServer(models.Model):
             return {**vals, "gateway_action": "create"}
         return vals
 
+    @api.model
+    def _update_cron(self):
+        # sudo: whether mailboxes are checked follows from the mailboxes, which managers set up without being allowed
+        # to write on scheduled actions.
+        return super(FetchmailServer, self.sudo())._update_cron()  # nosemgrep
+
     # ------------------------------------------------------------------
     # Connection
     # ------------------------------------------------------------------
@@ -184,17 +198,18 @@ class FetchmailServer(models.Model):
         name = "\0".join((self._get_connection_type(), (self.server or "").lower(), (self.user or "").lower()))
         return hashlib.sha256(name.encode()).hexdigest()[:32]
 
+    def _gateway_wanted_security(self):
+        if self.is_ssl:
+            return Security.TLS
+        return Security.STARTTLS if self.gateway_use_starttls else Security.NONE
+
     def _gateway_connection(self):
         """Return the engine's Connection, from the values in force now (mail_environment computes some)."""
         self.ensure_one()
-        if self.is_ssl:
-            security = Security.TLS
-        else:
-            security = Security.STARTTLS if self.gateway_use_starttls else Security.NONE
         return Connection(
             self.server or "",
             self.port,
-            security,
+            self._gateway_wanted_security(),
             # Google and Microsoft have public certificates: nothing excuses not to check them.
             verify=not self.gateway_skip_verification or self.server_type not in ("imap", "pop"),
             ca_certificate=self.gateway_ca_certificate or "",

@@ -36,7 +36,9 @@ OAUTH = ("gmail", "outlook")
 class IrMailServer(models.Model):
     _inherit = "ir.mail_server"
 
-    smtp_pass = SealedChar()
+    # Odoo's groups and the managers, whose part it is to set up servers.
+    smtp_user = fields.Char(groups="base.group_system,spp_email_gateway.group_email_gateway_manager")
+    smtp_pass = SealedChar(groups="base.group_system,spp_email_gateway.group_email_gateway_manager")
     company_id = fields.Many2one("res.company", help="Company that this server belongs to.")
     smtp_encryption = fields.Selection(string="Encryption and Verification", default="starttls_strict")
     smtp_port = fields.Integer(default=587)

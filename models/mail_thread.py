@@ -4,6 +4,7 @@
 from odoo import api, models
 
 from ..engine.attempt import NoticeIntent
+from ..engine.charset import name_known_charsets
 from ..engine.outcome import InboundReason
 
 # Context key of the engine.attempt.Attempt while the gateway processes a message; absent everywhere else, where
@@ -13,6 +14,20 @@ ATTEMPT = "spp_email_attempt"
 
 class MailThread(models.AbstractModel):
     _inherit = "mail.thread"
+
+    @api.model
+    def message_parse(self, message, save_original=False):
+        attempt = self.env.context.get(ATTEMPT)
+        if attempt is not None:
+            for charset in name_known_charsets(message):
+                attempt.trace.add("charset of a text", f"{charset}, unknown", "read as UTF-8 or Latin-1")
+        parsed = super().message_parse(message, save_original=save_original)
+        if attempt is not None:
+            for name, value in parsed.items():
+                # PostgreSQL keeps no text with a zero byte in it.
+                if isinstance(value, str) and "\0" in value:
+                    parsed[name] = value.replace("\0", "")
+        return parsed
 
     @api.model
     def message_route(self, message, message_dict, model=None, thread_id=None, custom_values=None):

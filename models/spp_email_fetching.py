@@ -94,7 +94,9 @@ class SppEmailFetching(models.AbstractModel):
                     error_date=server.error_date or now,
                     error_message=str(error) if is_worded else f"{type(error).__name__}: {error}",
                     gateway_failures=failures,
-                    gateway_next_fetch_date=next_attempt(now, failures, random.Random()),  # noqa: S311 - jitter
+                    # Who let us in and listed the messages is asked again as usual: it may be about a single one.
+                    gateway_next_fetch_date=getattr(error, "phase", "") != "fetch"
+                    and next_attempt(now, failures, random.Random()),  # noqa: S311 - jitter
                 )
             server.write(values)
 

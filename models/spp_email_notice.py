@@ -4,7 +4,7 @@
 import hashlib
 
 from odoo import fields, models
-from odoo.tools import SQL, formataddr
+from odoo.tools import SQL, email_normalize, formataddr
 
 from ..engine.notice import INTERVAL, may_answer
 from ..engine.smtp_session import NOTICE_HEADER
@@ -48,7 +48,7 @@ class SppEmailNotice(models.Model):
         if not allowed:
             return step
         company = inbound.company_id or self.env.company
-        sender = company.bounce_email or company.catchall_email or company.email_normalized
+        sender = company.bounce_email or company.catchall_email or email_normalize(company.email)
         if not sender:
             return TraceStep("an address to send the notice from", "the company has none", "no notice")
         mail = self.env["mail.mail"].create(

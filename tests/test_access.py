@@ -1,0 +1,106 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+from odoo.exceptions import AccessError
+from odoo.tests import tagged
+
+from .common import GatewayCase, eml
+
+OPERATIONS = ("read", "write", "create", "unlink")
+# What each may do, as the first letters of the operations.
+RIGHTS = {
+    "spp.email.inbound": {"viewer": "r", "officer": "rw", "manager": "rw", "system": "rwu"},
+    "spp.email.inbound.record": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
+    "spp.email.content": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
+    "spp.email.notice": {"manager": "r", "system": "r"},
+    "spp.email.lease": {"system": "r"},
+    "spp.email.token.key": {"system": "r"},
+    "spp.email.health": {"manager": "rw", "system": "rw"},
+    "fetchmail.server": {"manager": "rwcu", "system": "rwcu"},
+    "ir.mail_server": {"manager": "rwcu", "system": "rwcu"},
+}
+
+
+@tagged("post_install", "-at_install")
+class TestAccess(GatewayCase):
+    def test_each_role_on_each_model(self):
+        for model, rights in RIGHTS.items():
+            for name in ("plain", "portal", "viewer", "officer", "manager", "system"):
+                user = getattr(self, name)
+                allowed = "".join(
+                    operation[0] for operation in OPERATIONS if self.env[model].with_user(user).has_access(operation)
+                )
+                with self.subTest(model=model, user=name):
+                    self.assertEqual(allowed, rights.get(name, ""))
+
+    def test_every_own_model_is_in_the_table(self):
+        own = {
+            name
+            for name, model in self.env.registry.items()
+            if name.startswith("spp.email.") and not model._abstract and model._module == "spp_email_gateway"
+        }
+        self.assertEqual(own, {name for name in RIGHTS if name.startswith("spp.email.")})
+
+    def test_every_own_model_has_a_rule_or_no_company(self):
+        rules = self.env["ir.rule"].search([("model_id.model", "=like", "spp.email.%")]).mapped("model_id.model")
+        self.assertEqual(
+            set(rules), {"spp.email.inbound", "spp.email.inbound.record", "spp.email.content", "spp.email.notice"}
+        )
+
+    def journaled(self, company):
+        inbound = self.journal(eml(), company=company)
+        stamps = self.env["spp.email.inbound.record"]
+        stamps._stamp(inbound.id, 1, self.env.user.partner_id)
+        notice = self.env["spp.email.notice"].create(
+            {"inbound_id": inbound.id, "notice_type": "refused", "recipient_digest": "0" * 64}
+        )
+        return inbound, stamps.search([("inbound_id", "=", inbound.id)]), inbound.content_ids, notice
+
+    def test_each_sees_the_own_companies_and_what_belongs_to_none(self):
+        self.manager.company_ids = self.company
+        for company, is_seen in (
+            (self.company, True),
+            (self.other_company, False),
+            (self.env["res.company"], True),
+        ):
+            for record in self.journaled(company):
+                with self.subTest(company=company.name, model=record._name):
+                    mine = record.with_user(self.manager)
+                    self.assertEqual(bool(mine.search([("id", "=", record.id)])), is_seen)
+                    if is_seen:
+                        mine.read(["id"])
+                    else:
+                        with self.assertRaises(AccessError):
+                            mine.read(["display_name"])
+
+    def test_who_works_in_both_companies_sees_both(self):
+        self.viewer.company_ids = self.company + self.other_company
+        rows = self.journaled(self.company)[0] + self.journaled(self.other_company)[0]
+        journal = self.env["spp.email.inbound"].with_user(self.viewer)
+        self.assertEqual(
+            journal.with_context(allowed_company_ids=(self.company + self.other_company).ids).search(
+                [("id", "in", rows.ids)]
+            ),
+            rows.sorted("id", reverse=True),
+        )
+        self.assertEqual(
+            journal.with_context(allowed_company_ids=self.other_company.ids).search([("id", "in", rows.ids)]), rows[1]
+        )
+
+    def test_nobody_changes_the_journal_but_by_its_actions(self):
+        inbound = self.journal(eml())
+        for user in (self.viewer, self.plain, self.portal):
+            with self.subTest(user=user.login), self.assertRaises(AccessError):
+                inbound.with_user(user).write({"subject": "forged"})
+        for user in (self.viewer, self.officer, self.manager, self.system):
+            with self.subTest(user=user.login), self.assertRaises(AccessError):
+                self.env["spp.email.inbound"].with_user(user).create({"server_key": "k"})
+
+    def test_signing_keys_are_masked_for_everybody(self):
+        key = self.env["spp.email.token.key"].search([], limit=1)
+        self.assertEqual(key.with_user(self.system).read(["material"])[0]["material"], "•" * 8)
+        with self.assertRaises(AccessError):
+            key.with_user(self.manager).read(["material"])
+
+    def test_the_system_administrator_is_a_manager(self):
+        self.assertTrue(self.system.has_group("spp_email_gateway.group_email_gateway_manager"))
+        self.assertFalse(self.officer.has_group("spp_email_gateway.group_email_gateway_manager"))
+        self.assertTrue(self.manager.has_group("spp_email_gateway.group_email_gateway_viewer"))

@@ -115,6 +115,14 @@ class TestJournal(GatewayCase):
             self.env["spp.email.journal"]._note_acknowledged("k" * 32, entries)
         self.assertEqual(str(row.acknowledged_date), "2026-01-01 00:00:00")
 
+    def test_a_message_in_work_goes_without_the_note(self):
+        # Changing its row would undo the work of whoever has it.
+        row = self.journal(eml(), key="k" * 32)
+        self.sql("UPDATE spp_email_inbound SET state = 'processing' WHERE id = %s RETURNING id", row.id)
+        with self.own_cursors():
+            self.env["spp.email.journal"]._note_acknowledged("k" * 32, [(row.folder, row.uid_validity, row.uid)])
+        self.assertFalse(row.acknowledged_date)
+
     @mute_logger("odoo.sql_db")
     def test_a_batch_is_written_as_a_whole_or_not_at_all(self):
         good = self.entry(eml())

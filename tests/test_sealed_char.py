@@ -146,7 +146,7 @@ class TestSealedChar(SealedCase):
                 )
                 self.assertEqual(caught.exception.field, "key")
             key = self.env["spp.email.token.key"]
-            key.registry.clear_cache()
+            self.registry.clear_cache()
             key.create({"number": 201, "material": self.column(box, "password")})
             with self.assertRaises(SealError):
                 key._ring()
@@ -161,6 +161,7 @@ class TestSealedChar(SealedCase):
                 form.name = "Renamed"
             self.assertEqual(self.column(box, "password"), sealed)
         with with_key():
+            box.set_draft()
             with Form(box) as form:
                 form.password = "typed anew"
             self.env.invalidate_all()

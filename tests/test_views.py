@@ -1,0 +1,73 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+from odoo.tests import Form, tagged
+
+from .common import GatewayCase, eml
+
+ACTIONS = {
+    "action_spp_email_inbound": "email-journal",
+    "action_fetchmail_server_gateway": "incoming-email-servers",
+    "action_ir_mail_server_gateway": "outgoing-email-servers",
+    "action_spp_email_health": "email-health",
+}
+MENUS = {
+    "menu_email_gateway": "viewer",
+    "menu_email_gateway_journal": "viewer",
+    "menu_email_gateway_incoming": "manager",
+    "menu_email_gateway_outgoing": "manager",
+    "menu_email_gateway_health": "manager",
+}
+
+
+@tagged("post_install", "-at_install")
+class TestViews(GatewayCase):
+    def test_every_action_opens_for_a_manager(self):
+        for name, path in ACTIONS.items():
+            with self.subTest(name=name):
+                action = self.env.ref(f"spp_email_gateway.{name}")
+                self.assertEqual(action.path, path)
+                views = [(view_id, kind) for view_id, kind in action.views] + [(action.search_view_id.id, "search")]
+                model = self.env[action.res_model].with_user(self.manager)
+                found = model.get_views(views)["views"]
+                self.assertEqual(set(found), {"list", "form", "search"})
+
+    def test_the_journal_opens_for_a_viewer(self):
+        inbound = self.journal(eml(Subject="Look")).with_user(self.viewer)
+        self.assertEqual(Form(inbound).subject, "Look")
+        arch = inbound.get_view(view_type="form")["arch"]
+        self.assertNotIn("action_retry", arch)
+        self.assertNotIn("action_discard", arch)
+        self.assertIn("action_download", arch)
+
+    def test_an_officer_has_the_buttons(self):
+        for kind in ("form", "list"):
+            arch = self.env["spp.email.inbound"].with_user(self.officer).get_view(view_type=kind)["arch"]
+            self.assertIn("action_retry", arch)
+            self.assertIn("action_discard", arch)
+
+    def test_the_journals_filters_work(self):
+        journal = self.env["spp.email.inbound"].with_user(self.viewer)
+        for group in ("state", "reason", "server_id", "received_date:day"):
+            with self.subTest(group=group):
+                journal.formatted_read_group([], [group], ["__count"])
+
+    def test_menus_are_there_without_developer_mode(self):
+        for name in ("plain", "viewer", "officer", "manager", "system"):
+            menus = self.env["ir.ui.menu"].with_user(getattr(self, name))
+            visible = menus._visible_menu_ids(debug=False)
+            for menu, role in MENUS.items():
+                levels = ["plain", "viewer", "officer", "manager", "system"]
+                expected = levels.index(name) >= levels.index(role)
+                with self.subTest(user=name, menu=menu):
+                    self.assertEqual(self.env.ref(f"spp_email_gateway.{menu}").id in visible, expected)
+
+    def test_odoos_own_menus_are_left_as_they_are(self):
+        for name in ("base.menu_mail_servers", "mail.menu_action_fetchmail_server_tree"):
+            menu = self.env.ref(name, raise_if_not_found=False)
+            if menu:
+                owner = self.env["ir.model.data"].search([("model", "=", "ir.ui.menu"), ("res_id", "=", menu.id)])
+                self.assertNotIn("spp_email_gateway", owner.mapped("module"))
+
+    def test_the_forms_do_not_hold_a_credential(self):
+        box = self.mailbox(password="s3cret")
+        spec = {name: {} for name in self.env["fetchmail.server"].get_views([(False, "form")])["models"]["fetchmail.server"]["fields"]}
+        self.assertNotIn("s3cret", str(box.web_read(spec)))

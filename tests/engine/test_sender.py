@@ -16,9 +16,9 @@ class TestSender(EngineCase):
             (("example.com",), "box@example.com", "default@example.com", "", "box@example.com"),
             (("example.com",), "box@example.org", "default@example.com", "", "default@example.com"),
             (("example.com",), "box@example.org", "default@Example.Com", "", "default@Example.Com"),
-            (("example.com",), "box@example.org", "", "me@example.net", "postmaster@example.com"),
-            (("example.com",), "", "", "", "postmaster@example.com"),
-            (("example.com",), "", "", "x@sub.example.com", "postmaster@example.com"),
+            (("example.com",), "box@example.org", "", "me@example.net", "odoo@example.com"),
+            (("example.com",), "", "", "", "odoo@example.com"),
+            (("example.com",), "", "", "x@sub.example.com", "odoo@example.com"),
         ):
             with self.subTest(from_filter=from_filter, user_name=user_name, default_from=default_from):
                 self.assertEqual(sender_for_test(from_filter, user_name, default_from, user_address), expected)

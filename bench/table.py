@@ -1,0 +1,55 @@
+"""The figures as tables, for a terminal and as Markdown: the same text serves both."""
+
+RATIO_HEADS = ("workload", "messages", "rounds", "stock/s", "gateway/s", "min", "median", "max")
+COST_HEADS = ("workload", "side", "CPU ms", "CPU share", "queries", "commits", "peak MiB")
+
+
+def ratios(comparisons):
+    """Return the table of speeds and of stock ÷ gateway times."""
+    rows = []
+    for comparison in comparisons:
+        found = sorted(comparison.ratios)
+        if comparison.failure or not found:
+            rows.append((comparison.workload.name, "", "", "failed", "", "", "", ""))
+            continue
+        speeds = [
+            f"{comparison.median(kind, lambda sample: sample.count / sample.seconds):.1f}"
+            for kind in ("stock", "gateway")
+        ]
+        middle = (found[(len(found) - 1) // 2] + found[len(found) // 2]) / 2
+        marks = [f"{value:.2f}" for value in (found[0], middle, found[-1])]
+        rows.append((comparison.workload.name, comparison.workload.count, len(found), *speeds, *marks))
+    return _table(RATIO_HEADS, rows)
+
+
+def costs(comparisons):
+    """Return the table of what a message costs each side, medians over the rounds."""
+    rows = []
+    for comparison in comparisons:
+        for kind, samples in comparison.samples.items():
+            if not samples:
+                continue
+            figures = (
+                f"{comparison.median(kind, lambda sample: 1000 * sample.cpu_seconds / sample.count):.1f}",
+                f"{comparison.median(kind, lambda sample: 100 * sample.cpu_seconds / sample.seconds):.0f} %",
+                f"{comparison.median(kind, lambda sample: sample.queries / sample.count):.1f}",
+                f"{comparison.median(kind, lambda sample: sample.commits / sample.count):.2f}",
+                f"{comparison.median(kind, lambda sample: sample.peak_mib):.0f}",
+            )
+            rows.append((comparison.workload.name, kind, *figures))
+    return _table(COST_HEADS, rows)
+
+
+def _table(heads, rows):
+    rows = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    words = [all(not cell[:1].isdigit() for cell in column) for column in zip(*rows, strict=True)] or [True] * len(heads)
+    rule = ["-" * width if word else "-" * (width - 1) + ":" for width, word in zip(widths, words, strict=True)]
+    return "\n".join(_line(row, widths, words) for row in (heads, rule, *rows))
+
+
+def _line(cells, widths, words):
+    padded = (
+        cell.ljust(width) if word else cell.rjust(width) for cell, width, word in zip(cells, widths, words, strict=True)
+    )
+    return f"| {' | '.join(padded)} |"

@@ -1,0 +1,163 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""A bad mailbox, or a bad message in a good one, delays itself only and says what is wrong."""
+
+from __future__ import annotations
+
+import socket
+
+from tools import process
+from tools.proxy import Proxy
+
+from .case import SystemCase, box, letter
+
+PAUSE = "EXTRACT(EPOCH FROM gateway_next_fetch_date - date)"
+# The product waits for a minute for a silent server; a test need not.
+PATIENCE = 2.0
+
+
+class TestMailboxes(SystemCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.console.ask(
+            "from odoo.addons.spp_email_gateway.engine.connection import Connection\n"
+            "make = Connection.__init__\n"
+            "make.__defaults__ = (*make.__defaults__[:-1], patience)\n"
+            "answer = Connection('h', 1).read_timeout",
+            patience=PATIENCE,
+        )
+
+    def fetch_all(self, servers):
+        """One round of the scheduled action over these mailboxes."""
+        self.ask("env['fetchmail.server'].browse(ids)._fetch_mail()", ids=servers)
+
+    def state_of(self, server):
+        return self.rows(
+            f"SELECT error_message, COALESCE(gateway_failures, 0), {PAUSE} FROM fetchmail_server WHERE id = %s",  # noqa: S608
+            server,
+        )[0]
+
+    def bad_beside_good(self, protocol):
+        """Six mailboxes, the good one last: each bad one has its own words and its own pause."""
+        imap = protocol == "imap"
+        plain, tls = (self.dovecot.imap, self.dovecot.imaps) if imap else (self.dovecot.pop3, self.dovecot.pop3s)
+        good, cut, other = box(), box(), box()
+        hung = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(hung.close)
+        subjects = [f"{protocol} cut {number}" for number in range(5)]
+        self.dovecot.fill(cut, [letter(subject, "x" * 20_000) for subject in subjects])
+        self.dovecot.fill(good, [letter(f"{protocol} good {number}") for number in range(3)])
+        self.dovecot.fill(other, [letter(f"{protocol} kept")])
+        proxy = Proxy(plain, cut_reply_after=50_000)
+        self.addCleanup(proxy.stop)
+        proxy.start()
+        ca = self.sandbox.ca_certificate
+        servers = {
+            "hung": self.mailbox(other, protocol, hung.getsockname()[1]),
+            "password": self.mailbox(other, protocol, password="wrong"),  # noqa: S106
+            "port": self.mailbox(other, protocol, process.free_port()),
+            "certificate": self.mailbox(
+                other, protocol, tls, server="127.0.0.2", is_ssl=True, gateway_ca_certificate=ca
+            ),
+            "cut": self.mailbox(cut, protocol, proxy.port),
+            "good": self.mailbox(
+                good, protocol, tls, server=self.sandbox.host, is_ssl=True, gateway_ca_certificate=ca
+            ),
+        }
+        self.fetch_all(list(servers.values()))
+
+        self.assert_taken_once(good, servers["good"], [f"{protocol} good {number}" for number in range(3)], protocol)
+        self.assertEqual(self.state_of(servers["good"]), (None, 0, None))
+        words = {
+            "hung": "The server stopped answering.",
+            "password": "User name or password is wrong.",
+            "port": "The host is there, but nothing listens on this port.",
+            "certificate": "The certificate belongs to another host.",
+        }
+        for name, text in words.items():
+            message, failures, pause = self.state_of(servers[name])
+            self.assertTrue(message.startswith(text), f"{name}: {message}")
+            self.assertEqual(failures, 1)
+            self.assertGreaterEqual(pause, 30)
+        message, failures, _pause = self.state_of(servers["cut"])
+        self.assertRegex(message, "connection")
+        self.assertEqual(failures, 1)
+
+        self.fetch_all(list(servers.values()))
+        for name in words:
+            _message, failures, pause = self.state_of(servers[name])
+            self.assertEqual(failures, 2)
+            self.assertGreaterEqual(pause, 60)
+
+        # The line holds again: what was cut off comes, and what had come before the cut does not come twice.
+        self.ask("env['fetchmail.server'].browse(id).port = port", id=servers["cut"], port=plain)
+        self.fetch_all([servers["cut"]])
+        self.assert_taken_once(cut, servers["cut"], subjects, protocol)
+        self.assertEqual(self.state_of(servers["cut"]), (None, 0, None))
+        # Nobody came so far as to touch this mailbox.
+        self.assertEqual([flags for flags in self.flags(other) if "\\Seen" in flags], [])
+        self.assertEqual(self.leads(f"{protocol} kept"), [])
+
+    def test_imap_bad_mailboxes_beside_a_good_one(self):
+        self.bad_beside_good("imap")
+
+    def test_pop_bad_mailboxes_beside_a_good_one(self):
+        self.bad_beside_good("pop")
+
+    # Single messages
+
+    def test_imap_message_that_the_server_cannot_read(self):
+        self.unreadable_message("imap")
+
+    def test_pop_message_that_the_server_cannot_read(self):
+        self.unreadable_message("pop")
+
+    def unreadable_message(self, protocol):
+        address = box()
+        server = self.mailbox(address, protocol)
+        subjects = [f"{protocol} unreadable {number}" for number in range(5)]
+        self.dovecot.fill(address, [letter(subject) for subject in subjects])
+        # Let Dovecot number the files before one is damaged.
+        self.assertEqual(len(self.dovecot.messages(address)), 5)
+        ill = self.file_of(address, subjects[2])
+        ill.chmod(0)
+        self.fetch_all([server])
+        self.assertEqual(self.leads(f"{protocol} unreadable %"), [*subjects[:2], *subjects[3:]])
+        message, failures, pause = self.state_of(server)
+        self.assertRegex(message, "ended the connection|hand out a message|connection broke")
+        self.assertEqual(failures, 1)
+        # New mail behind it is not made to wait.
+        self.assertIsNone(pause)
+        self.dovecot.fill(address, [letter(f"{protocol} unreadable 5")])
+        self.fetch_all([server])
+        self.assertEqual(self.leads(f"{protocol} unreadable 5"), [f"{protocol} unreadable 5"])
+
+        self.file_of(address, subjects[2], ill.name).chmod(0o600)
+        self.fetch_all([server])
+        self.assert_taken_once(address, server, [*subjects, f"{protocol} unreadable 5"], protocol)
+        self.assertEqual(self.state_of(server), (None, 0, None))
+
+    def file_of(self, address, subject, name=None):
+        """The file of a message, by its subject or by the name that it had before its flags changed."""
+        files = (self.dovecot.directory / "mail" / address.partition("@")[0] / "Maildir").glob("*/*,S=*")
+        if name:
+            return next(path for path in files if path.name.partition(":")[0] == name.partition(":")[0])
+        return next(path for path in files if f"Subject: {subject}\n".encode() in path.read_bytes())
+
+    def test_message_that_vanishes_between_list_and_fetch(self):
+        address = box()
+        with Proxy(self.dovecot.imap) as proxy:
+            server = self.mailbox(address, port=proxy.port)
+            self.dovecot.fill(address, [letter(f"gone {number}") for number in range(5)])
+            proxy.hold(rb"UID FETCH [^\r]*BODY")
+            running = self.start_fetch(server)
+            self.assertTrue(proxy.held.wait(30))
+            with self.dovecot._session(address) as session:
+                session.select("INBOX")
+                session.uid("STORE", "3", "+FLAGS", "(\\Deleted)")
+                session.expunge()
+            proxy.release()
+            output, _nothing = running.communicate(timeout=60)
+            self.assertEqual(running.returncode, 0, output[-2000:])
+        self.assert_taken_once(address, server, ["gone 0", "gone 1", "gone 3", "gone 4"])
+        self.assertEqual(self.state_of(server), (None, 0, None))
