@@ -21,8 +21,20 @@ def uninstall_hook(env):
     """Give the credentials back as Odoo keeps them.
 
     Raises:
-        UserError: a credential cannot be opened; uninstalling would lose it.
+        UserError: a credential cannot be opened, or a message has become nothing yet; uninstalling would lose it.
     """
+    # The journal goes with the addon, and the mailboxes count these messages as read, or have deleted them.
+    waiting = env["spp.email.inbound"].search_count(
+        [("state", "in", ("received", "processing", "retry", "quarantined"))], limit=1000
+    )
+    if waiting:
+        raise UserError(
+            env._(
+                "%s incoming messages are unprocessed or in quarantine, and uninstalling would lose them. "
+                "Open Email Gateway → Journal, and retry or discard them first.",
+                waiting,
+            )
+        )
     try:
         open_columns(env)
     except SealError as error:

@@ -28,14 +28,11 @@ class Comparison:
     @property
     def ratios(self):
         """Time of stock Odoo divided by the gateway's, round by round: above 1 the gateway is faster."""
-        return [stock.seconds / gateway.seconds for stock, gateway in zip(*self._both(), strict=False)]
+        return [stock.seconds / gateway.seconds for stock, gateway in zip(*self.samples.values(), strict=False)]
 
     def median(self, kind, figure):
         """Return the median over the rounds of a function of a Sample."""
         return statistics.median(map(figure, self.samples[kind]))
-
-    def _both(self):
-        return (self.samples[kind] for kind in KINDS)
 
     def run(self, rounds):
         """Measure. A side that fails or loses mail ends it, and the reason is kept."""
@@ -76,8 +73,9 @@ class Comparison:
     def _attempt(self, side, step):
         try:
             return step(side)
-        except (Failure, Lost) as error:
-            raise Failure(f"{side.kind} failed in {step.__name__}, round {side.round}: {error}") from error
+        except Exception as error:  # whatever it was, the other workloads are measured all the same
+            words = str(error) if isinstance(error, Failure | Lost) else f"{type(error).__name__}: {error}"
+            raise Failure(f"{side.kind} failed in {step.__name__}, round {side.round}: {words}") from error
 
     def _say(self, text):
         print(f"{self.workload.name}: {text}", file=sys.stderr, flush=True)

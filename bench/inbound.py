@@ -61,8 +61,8 @@ class Inbound(Workload):
         leads = side.rows("SELECT count(*) FROM crm_lead WHERE name LIKE %s", (f"Bench {side.round} measured %",))[0][0]
         if leads != self.count:
             raise Lost(f"{leads} leads of {self.count} messages")
-        flags = [flags for _uid, flags, _raw in self._dovecot.messages(f"{self.name}-{side.kind}-measured@example.test")]
-        if unread := sum("\\Seen" not in found for found in flags):
+        found = self._dovecot.messages(f"{self.name}-{side.kind}-measured@example.test")
+        if unread := sum("\\Seen" not in flags for _uid, flags, _raw in found):
             raise Lost(f"{unread} messages are left unread in the mailbox")
 
 

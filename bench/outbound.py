@@ -13,9 +13,9 @@ WARM_UP = 10
 class Outbound(Workload):
     name = "outbound"
     description = (
-        "Queued `mail.mail` records of about 1 kB HTML, each to one address, are sent by `process_email_queue()`, which "
-        "is what the scheduled action calls (a commit after each mail), over one outgoing server with STARTTLS, a "
-        "verified certificate and a login. The server swallows everything and answers at once."
+        "Queued `mail.mail` records of about 1 kB HTML, each to one address, are sent by `process_email_queue()`, "
+        "which is what the scheduled action calls (a commit after each mail), over one outgoing server with STARTTLS, "
+        "a verified certificate and a login. The server swallows everything and answers at once."
     )
     limit = "Odoo's building of the message and the writes after each mail, in one Python process."
     count = 300

@@ -43,7 +43,7 @@ def costs(comparisons):
 def _table(heads, rows):
     rows = [[str(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    words = [all(not cell[:1].isdigit() for cell in column) for column in zip(*rows, strict=True)] or [True] * len(heads)
+    words = [not any(row[column][:1].isdigit() for row in rows) for column in range(len(heads))]
     rule = ["-" * width if word else "-" * (width - 1) + ":" for width, word in zip(widths, words, strict=True)]
     return "\n".join(_line(row, widths, words) for row in (heads, rule, *rows))
 

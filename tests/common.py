@@ -51,14 +51,17 @@ class ScriptedMailbox:
     Attributes:
         told: UIDs that the server was told to forget or flag.
         error: raised when the mailbox is opened.
+        opened: how often it was opened.
     """
 
     def __init__(self, *contents, error=None):
         self.contents = {str(number): content for number, content in enumerate(contents, 1)}
         self.told = []
         self.error = error
+        self.opened = 0
 
     def __enter__(self):
+        self.opened += 1
         if self.error:
             raise self.error
         return self

@@ -148,6 +148,13 @@ class TestFetching(GatewayCase):
                 # As in Odoo, a failing mailbox stays confirmed.
                 self.assertEqual(box.state, "done")
 
+    def test_a_failure_about_single_messages_does_not_hold_up_the_mailbox(self):
+        for phase, waits in (("fetch", False), ("login", True), ("", True)):
+            with self.subTest(phase=phase):
+                box = self.mailbox(user=f"phase-{phase}@gateway.test")
+                self.fetch(ScriptedMailbox(error=GatewayError("no", phase=phase)), box)
+                self.assertEqual((box.gateway_failures, bool(box.gateway_next_fetch_date)), (1, waits))
+
     def test_failures_in_a_row_are_counted_and_the_first_one_dated(self):
         self.fetch(ScriptedMailbox(error=GatewayError("one")))
         self.box.error_date = "2026-01-01 00:00:00"
@@ -180,7 +187,11 @@ class TestFetching(GatewayCase):
 
     def test_the_log_holds_ids_and_types_only(self):
         mailbox = ScriptedMailbox(error=GatewayError("Login of box@gateway.test refused"))
-        with self.serving({self.box.id: mailbox}), self.committing() as env, self.assertLogs(FETCHING, "WARNING") as logs:
+        with (
+            self.serving({self.box.id: mailbox}),
+            self.committing() as env,
+            self.assertLogs(FETCHING, "WARNING") as logs,
+        ):
             env["spp.email.fetching"]._fetch(self.box.with_env(env))
         self.assertEqual(
             logs.output, [f"WARNING:{FETCHING}:Incoming server {self.box.id} could not be read: GatewayError."]
@@ -262,8 +273,10 @@ class TestFetching(GatewayCase):
 
     def test_only_managers_fetch(self):
         for user in (self.plain, self.viewer, self.officer, self.portal):
+            mailbox = ScriptedMailbox(eml())
             with self.subTest(user=user.login), self.assertRaises(AccessError):
-                self.fetch_now(ScriptedMailbox(), user)
+                self.fetch_now(mailbox, user)
+            self.assertEqual(mailbox.opened, 0)
 
     # ------------------------------------------------------------------
     # Connections that other addons make

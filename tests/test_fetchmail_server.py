@@ -23,7 +23,12 @@ class TestFetchmailServer(GatewayCase):
         super().setUpClass()
         cls.partner = cls.env["res.partner"].create({"name": "Target"})
         cls.action = cls.env["ir.actions.server"].create(
-            {"name": "Do", "model_id": cls.env["ir.model"]._get("spp.email.inbound").id, "state": "code", "code": "pass"}
+            {
+                "name": "Do",
+                "model_id": cls.env["ir.model"]._get("spp.email.inbound").id,
+                "state": "code",
+                "code": "pass",
+            }
         )
         cls.attach = {"gateway_action": "attach", "gateway_record": f"res.partner,{cls.partner.id}"}
         cls.by_action = {"gateway_action": "server_action", "gateway_server_action_id": cls.action.id}
@@ -120,7 +125,9 @@ class TestFetchmailServer(GatewayCase):
         self.assertFalse(box.gateway_security_warning)
 
     def test_a_local_server_has_no_warning(self):
-        self.assertFalse(self.mailbox(server_type="local", is_ssl=False, gateway_use_starttls=False).gateway_security_warning)
+        self.assertFalse(
+            self.mailbox(server_type="local", is_ssl=False, gateway_use_starttls=False).gateway_security_warning
+        )
 
     def test_the_credential(self):
         credential = self.mailbox(user="me", password="s3cret")._credential()
@@ -166,7 +173,10 @@ class TestFetchmailServer(GatewayCase):
 
         model = type(self.env["fetchmail.server"])
         box = self.mailbox(state="draft")
-        with patch.object(model, "_connect__", lambda *a, **k: Connection()), patch(DIAGNOSE, side_effect=AssertionError):
+        with (
+            patch.object(model, "_connect__", lambda *a, **k: Connection()),
+            patch(DIAGNOSE, side_effect=AssertionError),
+        ):
             self.assertIs(box.button_confirm_login(), True)
         self.assertEqual(box.state, "done")
 
@@ -199,6 +209,22 @@ class TestFetchmailServer(GatewayCase):
         form.is_ssl = True
         self.assertFalse(form.gateway_security_warning)
 
+    def test_the_port_follows_the_encryption(self):
+        for kind, is_ssl, use_starttls, port in (
+            ("imap", True, True, 993),
+            ("imap", False, True, 143),
+            ("imap", False, False, 143),
+            ("pop", True, True, 995),
+            ("pop", False, True, 110),
+        ):
+            with self.subTest(kind=kind, is_ssl=is_ssl, use_starttls=use_starttls):
+                form = Form(self.env["fetchmail.server"].with_user(self.manager))
+                form.server_type = kind
+                form.is_ssl = is_ssl
+                if not is_ssl:
+                    form.gateway_use_starttls = use_starttls
+                self.assertEqual(form.port, port)
+
     # ------------------------------------------------------------------
     # Test & Confirm
     # ------------------------------------------------------------------
@@ -213,7 +239,10 @@ class TestFetchmailServer(GatewayCase):
             ("pop", "Connected: 5 messages in the mailbox."),
         ):
             box.server_type = kind
-            with self.subTest(kind=kind), self.diagnosed(Step("Login", True, "ok"), status=MailboxStatus("INBOX", 5, 2)):
+            with (
+                self.subTest(kind=kind),
+                self.diagnosed(Step("Login", True, "ok"), status=MailboxStatus("INBOX", 5, 2)),
+            ):
                 result = box.with_user(self.manager).button_confirm_login()
                 self.assertEqual(result["params"]["message"], text)
                 self.assertEqual((result["params"]["type"], result["params"]["sticky"]), ("success", False))

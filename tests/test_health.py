@@ -5,9 +5,8 @@ from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
 from ..engine.health import HealthFinding, HealthState
-from ..models.credential_key import SEALED_WITH
 from ..models.fetchmail_server import FAILURES_TO_TELL
-from ..models.sealed_column import seal_columns
+from ..models.sealed_column import open_columns, seal_columns
 from .common import GatewayCase, eml, with_key, without_key
 
 
@@ -19,6 +18,7 @@ class TestHealth(GatewayCase):
         cls.health = cls.env["spp.email.health"]
         cls.health.search([]).unlink()
         cls.env["spp.email.inbound"].search([]).unlink()
+        open_columns(cls.env)
 
     def check(self, *findings):
         """Run the check with these findings alone."""
@@ -42,7 +42,10 @@ class TestHealth(GatewayCase):
 
     def test_a_finding_gives_every_manager_one_activity(self):
         row = self.check(self.finding(text="seen", cure="do this"))
-        self.assertEqual((row.code, row.state, row.title, row.text, row.cure), ("test_finding", "warning", "Not well", "seen", "do this"))
+        self.assertEqual(
+            (row.code, row.state, row.title, row.text, row.cure),
+            ("test_finding", "warning", "Not well", "seen", "do this"),
+        )
         self.assertEqual(row.activity_ids.user_id, self.managers())
         self.assertEqual(len(row.activity_ids), len(self.managers()))
         self.assertIn(self.manager, self.managers())
@@ -59,6 +62,13 @@ class TestHealth(GatewayCase):
         again = self.check(self.finding(text="twice"))
         self.assertEqual((again, again.activity_ids, again.text), (row, before, "twice"))
         self.assertEqual(str(again.since_date), "2026-01-01 00:00:00")
+
+    def test_a_manager_who_has_the_activity_gets_no_second_one(self):
+        row = self.check(self.finding())
+        row.activity_ids.filtered(lambda activity: activity.user_id == self.manager).unlink()
+        row._raise_activity()
+        self.assertEqual(row.activity_ids.user_id, self.managers())
+        self.assertEqual(len(row.activity_ids), len(self.managers()))
 
     def test_a_done_activity_is_not_raised_again_while_the_finding_holds(self):
         row = self.check(self.finding())
@@ -130,7 +140,6 @@ class TestHealth(GatewayCase):
         self.assertEqual(servers._gateway_health(), [])
 
     def test_a_missing_key_is_told(self):
-        self.env["ir.config_parameter"].search([("key", "=", SEALED_WITH)]).unlink()
         with without_key():
             (finding,) = self.health._gateway_health()
             self.assertEqual((finding.code, finding.state), ("credential_key_missing", HealthState.WARNING))
@@ -154,7 +163,9 @@ class TestHealth(GatewayCase):
             box.flush_recordset()
         with with_key():
             self.assertEqual(self.health._gateway_health(), [])
-            self.assertRegex(self.sql("SELECT password FROM fetchmail_server WHERE id = %s", box.id)[0][0], "^sealed:1:")
+            self.assertRegex(
+                self.sql("SELECT password FROM fetchmail_server WHERE id = %s", box.id)[0][0], "^sealed:1:"
+            )
 
     def test_the_real_check_runs(self):
         with without_key():

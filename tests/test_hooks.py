@@ -3,12 +3,17 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from ..hooks import post_init_hook, uninstall_hook
-from .common import with_key, without_key
+from .common import eml, with_key, without_key
 from .test_sealed_char import SECRET, SealedCase
 
 
 @tagged("post_install", "-at_install")
 class TestHooks(SealedCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env["spp.email.inbound"].search([]).unlink()
+
     def test_install_leaves_existing_mailboxes_working_as_they_did(self):
         with without_key():
             ssl, clear = self.mailbox(is_ssl=True), self.mailbox(is_ssl=False, object_id=False)
@@ -58,3 +63,29 @@ class TestHooks(SealedCase):
             box = self.mailbox(password=SECRET)
             uninstall_hook(self.env)
             self.assertEqual(self.column(box, "password"), SECRET)
+
+    def test_uninstall_stops_while_messages_would_be_lost(self):
+        box = self.mailbox()
+        for state, is_stopped in (
+            ("received", True),
+            ("processing", True),
+            ("retry", True),
+            ("quarantined", True),
+            ("done", False),
+            ("duplicate", False),
+            ("discarded", False),
+        ):
+            inbound = self.journal(eml(), box)
+            inbound.state = state
+            with self.subTest(state=state), without_key():
+                if is_stopped:
+                    with self.assertRaises(UserError) as caught:
+                        uninstall_hook(self.env)
+                    self.assertEqual(
+                        str(caught.exception),
+                        "1 incoming messages are unprocessed or in quarantine, and uninstalling would lose them. "
+                        "Open Email Gateway → Journal, and retry or discard them first.",
+                    )
+                else:
+                    uninstall_hook(self.env)
+            inbound.unlink()

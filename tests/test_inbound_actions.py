@@ -107,7 +107,8 @@ class TestInboundActions(GatewayCase):
         self.assertEqual(self.journal(eml(Subject=None)).display_name, "(no subject)")
 
     def test_the_preview_shows_text_and_attachments(self):
-        body = b"--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b\r\nContent-Type: image/png; name=a.png\r\n\r\n1234\r\n--b--"
+        body = b"--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n"
+        body += b"--b\r\nContent-Type: image/png; name=a.png\r\n\r\n1234\r\n--b--"
         inbound = self.journal(eml(Content_Type="multipart/mixed; boundary=b", body=body)).with_user(self.viewer)
         self.assertIn("hello", inbound.preview_html)
         self.assertEqual(inbound.attachment_list, "a.png (image/png, 4 bytes)")

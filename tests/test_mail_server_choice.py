@@ -17,7 +17,9 @@ class TestMailServerChoice(GatewayCase):
 
     def setUp(self):
         super().setUp()
-        self.startPatcher(patch.object(type(self.env["ir.mail_server"]), "_get_default_from_filter", lambda _self: False))
+        self.startPatcher(
+            patch.object(type(self.env["ir.mail_server"]), "_get_default_from_filter", lambda _self: False)
+        )
 
     def server(self, name="Out", from_filter=False, **values):
         return self.env["ir.mail_server"].create(
@@ -85,6 +87,8 @@ class TestMailServerChoice(GatewayCase):
         self.assertEqual((found, email_from), (personal, "ann@a.org"))
         found, _email_from = self.env["ir.mail_server"]._find_mail_server("ben@b.org", personal + free)
         self.assertEqual(found, free)
+        found, _email_from = self.env["ir.mail_server"]._find_mail_server("ben@b.org", personal)
+        self.assertIsNone(found)
 
     def test_archived_servers_are_not_used(self):
         archived, free = self.server("archived", "a.org", active=False), self.server("free", sequence=99)
@@ -113,16 +117,16 @@ class TestMailServerChoice(GatewayCase):
     def test_the_sender_of_a_test(self):
         user = self.env.user
         user.email = "me@users.test"
-        for from_filter, smtp_user, default_from, expected in (
-            (False, "box@a.org", "notifications", "box@a.org"),
-            (False, "login", "notifications", NOTIFICATIONS),
-            (False, False, "notifications", NOTIFICATIONS),
-            ("sales@b.org", "box@a.org", "notifications", "sales@b.org"),
-            ("b.org, sales@b.org", "box@b.org", "notifications", "sales@b.org"),
-            ("a.org", "box@a.org", "notifications", "box@a.org"),
-            ("gateway.test", "box@a.org", "notifications", NOTIFICATIONS),
-            ("users.test", "box@a.org", "notifications", "me@users.test"),
-            ("z.org", "box@a.org", "notifications", "odoo@z.org"),
+        for from_filter, smtp_user, expected in (
+            (False, "box@a.org", "box@a.org"),
+            (False, "login", NOTIFICATIONS),
+            (False, False, NOTIFICATIONS),
+            ("sales@b.org", "box@a.org", "sales@b.org"),
+            ("b.org, sales@b.org", "box@b.org", "sales@b.org"),
+            ("a.org", "box@a.org", "box@a.org"),
+            ("gateway.test", "box@a.org", NOTIFICATIONS),
+            ("users.test", "box@a.org", "me@users.test"),
+            ("z.org", "box@a.org", "odoo@z.org"),
         ):
             with self.subTest(from_filter=from_filter, smtp_user=smtp_user):
                 server = self.server(from_filter=from_filter, smtp_user=smtp_user)

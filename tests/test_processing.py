@@ -71,7 +71,8 @@ class TestProcessing(GatewayCase):
         first = self.receive(eml(Subject="Conversation", Message_ID="<first@example.com>"), self.box)
         partner = self.partners("Conversation")
         reply = self.receive(
-            eml(Subject="Re: Conversation", In_Reply_To="<first@example.com>", References="<first@example.com>"), self.box
+            eml(Subject="Re: Conversation", In_Reply_To="<first@example.com>", References="<first@example.com>"),
+            self.box,
         )
         self.assertOutcome(first, "done", "record_created")
         self.assertOutcome(reply, "done", "record_updated")
@@ -109,7 +110,11 @@ class TestProcessing(GatewayCase):
     def test_attachments_follow_the_mailbox_setting(self):
         attachment = b"--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b\r\nContent-Type: text/plain; name=a.txt\r\n"
         attachment += b"Content-Disposition: attachment; filename=a.txt\r\n\r\ndata\r\n--b--\r\n"
-        for keep, original, names in ((True, False, ["a.txt"]), (False, False, []), (True, True, ["a.txt", "original_email.eml"])):
+        for keep, original, names in (
+            (True, False, ["a.txt"]),
+            (False, False, []),
+            (True, True, ["a.txt", "original_email.eml"]),
+        ):
             with self.subTest(keep=keep, original=original):
                 self.box.write({"attach": keep, "original": original})
                 inbound = self.receive(eml(Content_Type="multipart/mixed; boundary=b", body=attachment), self.box)
@@ -226,10 +231,19 @@ class TestProcessing(GatewayCase):
 
     def test_a_delivery_report_is_taken_in(self):
         partner = self.env["res.partner"].create({"name": "Gone", "email": "gone@example.com"})
-        body = b"--b\r\nContent-Type: text/plain\r\n\r\nno such user\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
-        body += b"Final-Recipient: rfc822; gone@example.com\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n"
+        sent = partner.message_post(body="hello", message_type="comment", subtype_xmlid="mail.mt_comment")
+        body = b"\r\n".join(
+            [
+                b"--b\r\nContent-Type: text/plain\r\n\r\nno such user",
+                b"--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.com\r\n",
+                b"Final-Recipient: rfc822; gone@example.com\r\nAction: failed\r\nStatus: 5.1.1\r\n",
+                b"--b\r\nContent-Type: message/rfc822\r\n",
+                b"Message-ID: " + sent.message_id.encode() + b"\r\n\r\nhello\r\n--b--\r\n",
+            ]
+        )
         inbound = self.receive(
             eml(
+                Subject="Undelivered",
                 From="MAILER-DAEMON@mx.example.com",
                 To="bounce@gateway.test",
                 Content_Type="multipart/report; report-type=delivery-status; boundary=b",
@@ -238,7 +252,8 @@ class TestProcessing(GatewayCase):
             self.box,
         )
         self.assertOutcome(inbound, "done", "bounce_handled")
-        self.assertFalse(inbound.res_id and inbound.res_id != partner.id)
+        self.assertEqual(partner.message_bounce, 1)
+        self.assertFalse(self.partners("Undelivered"))
 
     # ------------------------------------------------------------------
     # Failures
@@ -259,6 +274,16 @@ class TestProcessing(GatewayCase):
         self.assertFalse(self.env["mail.mail"].search([("email_to", "=", "ann@example.com")]))
         self.assertFalse(inbound.record_ids)
         self.assertKept(inbound, content)
+
+    @mute_logger(PROCESSING_LOGGER)
+    def test_a_reply_that_cannot_be_added_leaves_no_link(self):
+        partner = self.env["res.partner"].create({"name": "Known"})
+        first = partner.message_post(body="start", message_type="comment", subtype_xmlid="mail.mt_comment")
+        with patch.object(type(partner), "message_update", side_effect=ValueError("no")):
+            inbound = self.receive(eml(In_Reply_To=first.message_id, References=first.message_id), self.box)
+        self.assertOutcome(inbound, "quarantined", "creation_failed")
+        self.assertFalse(inbound.record_ids)
+        self.assertFalse(inbound.res_id)
 
     @mute_logger(PROCESSING_LOGGER)
     def test_a_retry_of_a_mended_alias_marks_it_valid(self):
@@ -355,7 +380,9 @@ class TestProcessing(GatewayCase):
     def test_work_that_was_taken_over_is_undone(self):
         def take_over(model, *arguments, **options):
             record = message_new(model, *arguments, **options)
-            model.env.cr.execute("UPDATE spp_email_inbound SET claim_fence = claim_fence + 1 WHERE id = %s", [inbound.id])
+            model.env.cr.execute(
+                "UPDATE spp_email_inbound SET claim_fence = claim_fence + 1 WHERE id = %s", [inbound.id]
+            )
             return record
 
         inbound = self.journal(eml(Subject="Taken over"), self.box)
@@ -366,7 +393,10 @@ class TestProcessing(GatewayCase):
 
     @mute_logger(PROCESSING_LOGGER)
     def test_a_record_that_was_committed_before_the_failure_is_used_again(self):
-        for error, state in ((psycopg2.errors.SerializationFailure("conflict"), "retry"), (ValueError("no"), "quarantined")):
+        for error, state in (
+            (psycopg2.errors.SerializationFailure("conflict"), "retry"),
+            (ValueError("no"), "quarantined"),
+        ):
             with self.subTest(error=type(error).__name__):
 
                 def commit_and_fail(model, *, error=error, **options):
@@ -431,19 +461,31 @@ class TestProcessing(GatewayCase):
             ("impossible Date", eml(Date="Yesterday, 99 Foo 0000"), ("done", "record_created")),
             ("no Subject", eml(Subject=None), None),
             ("a subject alone", b"Subject: alone\r\n\r\n", None),
-            ("unknown charset", eml(Content_Type="text/plain; charset=klingon", body=b"caf\xe9"), None),
+            (
+                "unknown charset",
+                eml(Content_Type="text/plain; charset=klingon", body=b"caf\xe9"),
+                ("done", "record_created"),
+            ),
             ("unknown encoding", eml(Content_Transfer_Encoding="rot13", body=b"uryyb"), None),
-            ("charset in a header", eml(Subject="=?klingon?q?caf=E9?="), None),
-            ("8-bit subject", eml(Subject=b"caf\xe9"), None),
-            ("8-bit sender", eml(From=b"Caf\xe9 <ann@example.com>"), None),
+            ("charset in a header", eml(Subject="=?klingon?q?caf=E9?="), ("done", "record_created")),
+            ("8-bit subject", eml(Subject=b"caf\xe9"), ("done", "record_created")),
+            ("8-bit sender", eml(From=b"Caf\xe9 <ann@example.com>"), ("done", "record_created")),
             ("8-bit Message-ID", eml(Message_ID=b"<caf\xe9@example.com>"), None),
-            ("NUL in the subject", eml(Subject=b"a\x00b"), None),
-            ("NUL in the body", eml(body=b"a\x00b"), None),
-            ("NUL in the HTML body", eml(Content_Type="text/html", body=b"<p>a\x00b</p>"), None),
-            ("broken HTML", eml(Content_Type="text/html", body=b"<p><table><<>&#0;&#xD800;"), None),
-            ("broken base64", eml(Content_Transfer_Encoding="base64", body=b"!!!"), None),
+            ("NUL in the subject", eml(Subject=b"a\x00b"), ("done", "record_created")),
+            ("NUL in the body", eml(body=b"a\x00b"), ("done", "record_created")),
+            ("NUL in the HTML body", eml(Content_Type="text/html", body=b"<p>a\x00b</p>"), ("done", "record_created")),
+            (
+                "broken HTML",
+                eml(Content_Type="text/html", body=b"<p><table><<>&#0;&#xD800;"),
+                ("done", "record_created"),
+            ),
+            ("broken base64", eml(Content_Transfer_Encoding="base64", body=b"!!!"), ("done", "record_created")),
             ("multipart without boundary", eml(Content_Type="multipart/mixed"), None),
-            ("multipart without end", eml(Content_Type="multipart/mixed; boundary=b", body=b"--b\r\n\r\nx"), None),
+            (
+                "multipart without end",
+                eml(Content_Type="multipart/mixed; boundary=b", body=b"--b\r\n\r\nx"),
+                ("done", "record_created"),
+            ),
             ("only an image", eml(Content_Type="image/png", body=b"\x89PNG"), None),
             ("very long subject", eml(Subject="x" * 20_000), None),
             ("very many recipients", eml(To=", ".join(f"a{n}@example.org" for n in range(2000))), None),
@@ -492,10 +534,36 @@ class TestProcessing(GatewayCase):
         content = eml(Subject="Called by hand", To="nobody@gateway.test")
         self.env["mail.thread"].message_process("res.partner", content)
         self.assertEqual(len(self.partners("Called by hand")), 1)
-        self.assertFalse(self.env["spp.email.inbound.record"].search([("res_id", "=", self.partners("Called by hand").id)]))
+        self.assertFalse(
+            self.env["spp.email.inbound.record"].search([("res_id", "=", self.partners("Called by hand").id)])
+        )
 
     def test_the_scheduled_action_processes_what_is_due(self):
         inbound = self.journal(eml(), self.box)
         with self.committing() as env:
             env["spp.email.processing"]._cron_process()
         self.assertOutcome(inbound, "done", "record_created")
+
+    def test_the_scheduled_action_comes_back_when_its_time_is_over(self):
+        job = self.env.ref("spp_email_gateway.ir_cron_process_inbound")
+        triggers = self.env["ir.cron.trigger"]
+        inbound = self.journal(eml(), self.box)
+        for left, more, state in ((0, 1, "received"), (float("inf"), 0, "done"), (float("inf"), 0, "done")):
+            before = triggers.search_count([("cron_id", "=", job.id)])
+            with (
+                self.subTest(left=left),
+                patch.object(type(self.env["ir.cron"]), "_commit_progress", lambda *a, left=left, **k: left),
+                self.committing() as env,
+            ):
+                env["spp.email.processing"]._cron_process()
+            self.assertEqual(triggers.search_count([("cron_id", "=", job.id)]), before + more)
+            self.assertEqual(inbound.state, state)
+
+    def test_what_waits_for_its_next_attempt_does_not_call_the_scheduled_action_back(self):
+        inbound = self.journal(eml(), self.box)
+        inbound.write({"state": "retry", "next_attempt_date": "2100-01-01 00:00:00"})
+        job = self.env.ref("spp_email_gateway.ir_cron_process_inbound")
+        before = self.env["ir.cron.trigger"].search_count([("cron_id", "=", job.id)])
+        with self.committing() as env:
+            env["spp.email.processing"]._cron_process()
+        self.assertEqual(self.env["ir.cron.trigger"].search_count([("cron_id", "=", job.id)]), before)

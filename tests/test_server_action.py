@@ -30,9 +30,7 @@ class TestServerAction(GatewayCase):
                 "code": CODE,
             }
         )
-        cls.box = cls.mailbox(
-            object_id=False, gateway_action="server_action", gateway_server_action_id=cls.action.id
-        )
+        cls.box = cls.mailbox(object_id=False, gateway_action="server_action", gateway_server_action_id=cls.action.id)
 
     def noted(self, subject):
         return self.partners(f"Action: {subject}").function
@@ -77,7 +75,8 @@ class TestServerAction(GatewayCase):
         self.alias("by-alias")
         for _count in range(2):
             inbound = self.receive(
-                eml(Subject="Once", To="by-alias@gateway.test", Message_ID="<once@example.com>", body=b"%d" % _count), self.box
+                eml(Subject="Once", To="by-alias@gateway.test", Message_ID="<once@example.com>", body=b"%d" % _count),
+                self.box,
             )
         self.assertOutcome(inbound, "duplicate", "known_message_id")
         self.assertEqual(len(self.partners("Action: Once")), 1)

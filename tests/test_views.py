@@ -69,5 +69,10 @@ class TestViews(GatewayCase):
 
     def test_the_forms_do_not_hold_a_credential(self):
         box = self.mailbox(password="s3cret")
-        spec = {name: {} for name in self.env["fetchmail.server"].get_views([(False, "form")])["models"]["fetchmail.server"]["fields"]}
+        spec = {
+            name: {}
+            for name in self.env["fetchmail.server"].get_views([(False, "form")])["models"]["fetchmail.server"][
+                "fields"
+            ]
+        }
         self.assertNotIn("s3cret", str(box.web_read(spec)))

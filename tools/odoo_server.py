@@ -76,7 +76,18 @@ def variables(extra=None):
 def command(subcommand, database, *, cluster=None, addons=True):
     """Return the beginning of an Odoo command line: `odoo <subcommand> -c … -d …`."""
     file = configuration(cluster, addons)
-    return [environment.python(), "-m", "odoo", subcommand, "-c", str(file), "-d", database]
+    return [environment.python(), str(_program()), subcommand, "-c", str(file), "-d", database]
+
+
+def _program():
+    """Return the path of Odoo's program: a prefork server starts its gevent process by it, and cannot by `-m odoo`."""
+    file = checkout.DEV / "bin" / "odoo"
+    if not file.exists():
+        file.parent.mkdir(exist_ok=True)
+        fresh = file.with_suffix(f".{os.getpid()}")
+        fresh.write_text("from odoo.cli.command import main\n\nmain()\n")
+        fresh.replace(file)  # at once: another process may be starting
+    return file
 
 
 class OdooServer:

@@ -19,9 +19,7 @@ def find(value, now=NOW, ring=RING):
 
 class TestOwnMark(EngineCase):
     def test_own_mail_is_known_again(self):
-        self.assertEqual(
-            find(own_mark(RING, NOW)), (True, [("sent by this database", "it is never answered")], None)
-        )
+        self.assertEqual(find(own_mark(RING, NOW)), (True, [("sent by this database", "it is never answered")], None))
 
     def test_a_relay_may_change_the_case_of_the_mark(self):
         self.assertTrue(find(own_mark(RING, NOW).upper())[0])

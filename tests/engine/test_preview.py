@@ -70,16 +70,38 @@ class TestPreview(EngineCase):
         for depth in range(40):
             boundary = f"n{depth}".encode()
             content = (
-                b"Content-Type: multipart/mixed; boundary=" + boundary + b"\r\n\r\n--" + boundary
-                + b"\r\n" + content + b"\r\n--" + boundary + b"--\r\n"
+                b"Content-Type: multipart/mixed; boundary="
+                + boundary
+                + b"\r\n\r\n--"
+                + boundary
+                + b"\r\n"
+                + content
+                + b"\r\n--"
+                + boundary
+                + b"--\r\n"
             )
         self.assertEqual(preview(content).text.strip(), "deep")
 
     def test_no_bytes_make_it_fail(self):
         rng = random.Random(20260504)
         pieces = [b"Content-Type: ", b"multipart/mixed; boundary=b", b"text/plain", b"text/html", b"message/rfc822"]
-        pieces += [b"\r\n", b"\n", b"--b", b"--b--", b"; charset=", b"utf-7", b"\xff", b"\0", b'; name="', b"filename*="]
-        pieces += [b"Content-Transfer-Encoding: base64\r\n", b"Content-Disposition: attachment; filename*0*=x''%ff", b"a"]
+        pieces += [
+            b"\r\n",
+            b"\n",
+            b"--b",
+            b"--b--",
+            b"; charset=",
+            b"utf-7",
+            b"\xff",
+            b"\0",
+            b'; name="',
+            b"filename*=",
+        ]
+        pieces += [
+            b"Content-Transfer-Encoding: base64\r\n",
+            b"Content-Disposition: attachment; filename*0*=x''%ff",
+            b"a",
+        ]
         for _round in range(2000):
             content = b"".join(rng.choice(pieces) for _count in range(rng.randrange(30)))
             shown = preview(content)

@@ -175,8 +175,10 @@ class SystemCase(unittest.TestCase):
         """Wait until the claims of killed workers have run out, and PostgreSQL has noticed that they are gone."""
         for table in ("spp_email_lease", "spp_email_inbound"):
             wait_for(
-                lambda table=table: not self.value(
-                    f"SELECT count(*) FROM {table} WHERE claim_until >= now() AT TIME ZONE 'UTC'"  # noqa: S608
+                lambda table=table: (
+                    not self.value(
+                        f"SELECT count(*) FROM {table} WHERE claim_until >= now() AT TIME ZONE 'UTC'"  # noqa: S608
+                    )
                 ),
                 f"claims in {table} run out",
             )

@@ -8,6 +8,7 @@ import json
 import os
 
 from tools import checkout, odoo_server
+from tools.report import Failure
 
 from .case import PASSWORD, SystemCase, box, letter, wait_for
 
@@ -58,6 +59,12 @@ env.cr.commit()
 print(json.dumps({"state": mail.state, "reason": mail.failure_reason or ""}))
 """
 
+DISCARD = """
+env["spp.email.inbound"].search([("state", "=", "quarantined")]).action_discard()
+env.cr.commit()
+print(json.dumps(True))
+"""
+
 UNINSTALL = """
 import json
 env["ir.module.module"].search([("name", "=", "spp_email_gateway")]).button_immediate_uninstall()
@@ -102,15 +109,13 @@ class TestLifecycle(SystemCase):
             "pop3s": self.dovecot.pop3s,
             "submission": self.postfix.submission,
         }
-        self.execute(
-            CONFIGURE, False, boxes=boxes, password=PASSWORD, relay_password=RELAY_PASSWORD, **ports
-        )
+        self.execute(CONFIGURE, False, boxes=boxes, password=PASSWORD, relay_password=RELAY_PASSWORD, **ports)
         for number, address in enumerate(boxes):
             self.dovecot.fill(address, [letter(f"first {number}")])
         waiting = box()
         self.execute(
-            "mail = env['mail.mail'].create({'subject': 'queued', 'email_to': to, 'email_from': 'relay@example.test'})\n"
-            "env.cr.commit()\nprint(json.dumps(mail.id))\n",
+            "env['mail.mail'].create({'subject': 'queued', 'email_to': to, 'email_from': 'relay@example.test'})\n"
+            "env.cr.commit()\nprint(json.dumps(True))\n",
             False,
             to=waiting,
         )
@@ -137,7 +142,7 @@ class TestLifecycle(SystemCase):
             to = box()
             self.assertEqual(self.execute(SEND, True, KEY, subject="with", to=to), {"state": "sent", "reason": ""})
             wait_for(lambda: self.dovecot.messages(to), "the mail arrives")
-            with self.assertRaises(Exception):
+            with self.assertRaises(Failure):
                 # Nobody gets in with the sealed text: without the key there is no password at all.
                 self.execute(FETCH, True, None, like="none")
 
@@ -147,13 +152,21 @@ class TestLifecycle(SystemCase):
         outside = self.outside(boxes)
 
         with self.subTest("without the key uninstalling stops, and nothing is lost"):
-            with self.assertRaises(Exception) as caught:
+            with self.assertRaises(Failure) as caught:
                 self.execute(UNINSTALL, True, None)
             self.assertIn("cannot be opened", str(caught.exception))
             self.assertEqual([password for (password,) in self.passwords()], stored)
             self.assertEqual(
                 self.value("SELECT state FROM ir_module_module WHERE name = 'spp_email_gateway'"), "installed"
             )
+
+        with self.subTest("with a message in quarantine uninstalling stops"):
+            self.rows("UPDATE spp_email_inbound SET state = 'quarantined' WHERE subject = 'first 0'")
+            with self.assertRaises(Failure) as caught:
+                self.execute(UNINSTALL, True, KEY)
+            self.assertIn("1 incoming messages are unprocessed or in quarantine", str(caught.exception))
+            self.assertEqual(self.passwords(), [(password,) for password in stored])
+            self.execute(DISCARD, True, KEY)
 
         with self.subTest("uninstalling gives the credentials back, and sends, fetches and flags nothing"):
             self.execute(UNINSTALL, True, KEY)
@@ -177,9 +190,7 @@ class TestSealing(SystemCase):
         server = self.mailbox(box(), password="open sesame")  # noqa: S106
         stored = self.value("SELECT password FROM fetchmail_server WHERE id = %s", server)
         self.assertNotIn("open sesame", stored)
-        shown = self.ask(
-            "answer = env['fetchmail.server'].browse(id).read(['password'])[0]['password']", id=server
-        )
+        shown = self.ask("answer = env['fetchmail.server'].browse(id).read(['password'])[0]['password']", id=server)
         self.assertNotIn("open sesame", shown)
         # The password survives a form that sends back what it was shown.
         self.ask(

@@ -8,6 +8,7 @@ import socket
 from tools import process
 from tools.proxy import Proxy
 
+from ..engine.scripted_server import Expect, ScriptedServer, Send
 from .case import SystemCase, box, letter
 
 PAUSE = "EXTRACT(EPOCH FROM gateway_next_fetch_date - date)"
@@ -60,9 +61,7 @@ class TestMailboxes(SystemCase):
                 other, protocol, tls, server="127.0.0.2", is_ssl=True, gateway_ca_certificate=ca
             ),
             "cut": self.mailbox(cut, protocol, proxy.port),
-            "good": self.mailbox(
-                good, protocol, tls, server=self.sandbox.host, is_ssl=True, gateway_ca_certificate=ca
-            ),
+            "good": self.mailbox(good, protocol, tls, server=self.sandbox.host, is_ssl=True, gateway_ca_certificate=ca),
         }
         self.fetch_all(list(servers.values()))
 
@@ -143,6 +142,47 @@ class TestMailboxes(SystemCase):
         if name:
             return next(path for path in files if path.name.partition(":")[0] == name.partition(":")[0])
         return next(path for path in files if f"Subject: {subject}\n".encode() in path.read_bytes())
+
+    def test_fetch_refused_for_one_run(self):
+        """A tagged NO for one message: it is not flagged, and comes with the next run."""
+        raws = {uid: letter(f"refused {uid}") for uid in (1, 2, 3)}
+
+        def body(uid):
+            return b"* %d FETCH (UID %d BODY[] {%d}\r\n%s)\r\n" % (uid, uid, len(raws[uid]), raws[uid])
+
+        def session(uids, *dialogue):
+            sizes = b"".join(b"* %d FETCH (UID %d RFC822.SIZE 200)\r\n" % (uid, uid) for uid in uids)
+            done = b"<tag> OK done\r\n"
+            return [
+                Send(b"* OK ready\r\n"),
+                Expect("CAPABILITY", b"* CAPABILITY IMAP4rev1\r\n" + done),
+                Expect("LOGIN", done),
+                Expect("SELECT", b"* 3 EXISTS\r\n* OK [UIDVALIDITY 7] valid\r\n<tag> OK [READ-WRITE] done\r\n"),
+                Expect("UID SEARCH", b"* SEARCH" + b"".join(b" %d" % uid for uid in uids) + b"\r\n" + done),
+                Expect("UID FETCH .*RFC822.SIZE", sizes + done),
+                *dialogue,
+                Expect("LOGOUT", b"* BYE bye\r\n" + done),
+            ]
+
+        no, done = b"<tag> NO [SERVERBUG] try later\r\n", b"<tag> OK done\r\n"
+        first = session(
+            [1, 2, 3],
+            Expect(r"UID FETCH 1[:,].*BODY.PEEK", no),
+            Expect(r"UID FETCH 1 .*BODY.PEEK", body(1) + done),
+            Expect(r"UID FETCH 2 .*BODY.PEEK", no),
+            Expect(r"UID FETCH 3 .*BODY.PEEK", body(3) + done),
+            Expect(r"UID STORE 1,3 \+FLAGS", done),
+        )
+        second = session([2], Expect(r"UID FETCH 2 .*BODY.PEEK", body(2) + done), Expect(r"UID STORE 2 \+FLAGS", done))
+        with ScriptedServer(first, second) as imap:
+            server = self.mailbox(box(), port=imap.port)
+            self.fetch_all([server])
+            self.assertEqual(self.leads("refused %"), ["refused 1", "refused 3"])
+            self.assertIn("did not hand out a message", self.state_of(server)[0])
+            self.fetch_all([server])
+            self.assertEqual(self.leads("refused %"), ["refused 1", "refused 2", "refused 3"])
+            self.assertEqual(self.state_of(server), (None, 0, None))
+            self.assertEqual(imap.surprises, [])
 
     def test_message_that_vanishes_between_list_and_fetch(self):
         address = box()

@@ -85,9 +85,7 @@ class TestMessages(SystemCase):
     def strange(self, protocol):
         address = box()
         server = self.mailbox(address, protocol)
-        raws = [
-            raw.replace(b"@remote.test>", f".{protocol}@remote.test>".encode()) for raw in STRANGE.values()
-        ]
+        raws = [raw.replace(b"@remote.test>", f".{protocol}@remote.test>".encode()) for raw in STRANGE.values()]
         self.dovecot.fill(address, raws)
         # By the way that mail takes, too: Dovecot adds lines of its own.
         self.dovecot.deliver(address, b"Subject: delivered without any sender\r\n\r\nBody\r\n", sender="a@remote.test")

@@ -40,8 +40,12 @@ class TestSchedule(SystemCase):
             state="draft",
         )
         self.ask("env['fetchmail.server'].browse(id).button_confirm_login()", id=mailbox)
-        self.assertTrue(self.value("SELECT active FROM ir_cron JOIN ir_act_server a ON a.id = ir_actions_server_id"
-                                   " WHERE a.name->>'en_US' = 'Mail: Fetchmail Service'"))
+        self.assertTrue(
+            self.value(
+                "SELECT active FROM ir_cron JOIN ir_act_server a ON a.id = ir_actions_server_id"
+                " WHERE a.name->>'en_US' = 'Mail: Fetchmail Service'"
+            )
+        )
         subjects = [f"workers {workers} mail {number}" for number in range(3)]
         for subject in subjects:
             self.dovecot.deliver(address, letter(subject))
@@ -51,6 +55,7 @@ class TestSchedule(SystemCase):
             # Once more in the same process, with mail that came while it ran.
             subjects.append(f"workers {workers} mail late")
             self.dovecot.deliver(address, letter(subjects[-1]))
+
             # A job that has just run is not due again before it has ended.
             def come():
                 if len(self.leads(f"workers {workers} mail %")) == 4:
