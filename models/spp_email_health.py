@@ -11,7 +11,7 @@ from .sealed_column import holds_sealed, seal_columns
 
 
 class SppEmailHealth(models.Model):
-    """One row a finding, kept while it holds. Managers get an activity with a new one; it goes with the finding."""
+    """One row a kind of finding, active while it holds. Managers get an activity with it, and hear of its end."""
 
     _name = "spp.email.health"
     _inherit = ["mail.thread", "mail.activity.mixin"]
@@ -20,6 +20,7 @@ class SppEmailHealth(models.Model):
     _rec_name = "title"
 
     code = fields.Char(required=True, readonly=True)
+    active = fields.Boolean(default=True, readonly=True)
     state = fields.Selection(selection(HEALTH_STATE_WORDS), required=True, readonly=True)
     title = fields.Char(required=True, readonly=True)
     text = fields.Text("What Was Seen", readonly=True)
@@ -76,9 +77,9 @@ class SppEmailHealth(models.Model):
             if finding.state is not HealthState.OK
         }
         now = fields.Datetime.now()
-        rows = {row.code: row for row in self.search([("code", "!=", False)])}
+        rows = {row.code: row for row in self.with_context(active_test=False).search([("code", "!=", False)])}
         for code, row in rows.items():
-            if code not in findings:
+            if row.active and code not in findings:
                 row._announce_recovery()
         for code, finding in findings.items():
             values = {
@@ -88,10 +89,12 @@ class SppEmailHealth(models.Model):
                 "cure": finding.cure,
                 "checked_date": now,
             }
-            if code in rows:
-                rows[code].write(values)
+            row = rows.get(code) or self.create({"code": code, "active": False, **values})
+            if row.active:
+                row.write(values)
             else:
-                self.create({"code": code, **values})._raise_activity()
+                row.write({**values, "active": True, "since_date": now})
+                row._raise_activity()
 
     def action_check(self):
         """Check now, and show the findings."""
@@ -115,9 +118,13 @@ class SppEmailHealth(models.Model):
             )
 
     def _announce_recovery(self):
-        """Clear the activities of a finding that is gone, with a word about it, and remove it."""
+        """Clear the activities of a finding that is gone and tell those who had them. The row stays as archive."""
         self.ensure_one()
-        self.activity_feedback(
-            ["spp_email_gateway.mail_activity_type_health"], feedback=self.env._("This is well again.")
+        told = self.activity_ids.user_id.partner_id
+        self.activity_unlink(["spp_email_gateway.mail_activity_type_health"])
+        self.message_notify(
+            partner_ids=told.ids,
+            subject=self.env._("Well again: %s", self.title),
+            body=self.env._("This is well again: %s", self.title),
         )
-        self.unlink()
+        self.active = False

@@ -4,7 +4,7 @@
 from markupsafe import Markup, escape
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.tools import html_sanitize
 
 from ..engine.health import HealthFinding, HealthState
@@ -135,9 +135,19 @@ class SppEmailInbound(models.Model):
     # Actions
     # ------------------------------------------------------------------
 
+    def _check_may_decide(self):
+        """Nobody may write on the journal: a message is not rewritten. Officers decide what becomes of it.
+
+        Raises:
+            AccessError: the user is no officer, or may not see all of these messages.
+        """
+        self.check_access("read")
+        if not self.env.user.has_group("spp_email_gateway.group_email_gateway_officer"):
+            raise AccessError(self.env._("Only officers of the email gateway decide what becomes of a message."))
+
     def action_retry(self):
         """Put messages back into work, at once. What is done, discarded or in work is left alone."""
-        self.check_access("write")
+        self._check_may_decide()
         waiting = self.filtered(lambda inbound: inbound.state in ("quarantined", "retry"))
         if not waiting:
             raise UserError(self.env._("Only quarantined or waiting messages can be tried again."))
@@ -148,7 +158,7 @@ class SppEmailInbound(models.Model):
 
     def action_discard(self):
         """Take messages out of work for good. Their bytes stay in the journal."""
-        self.check_access("write")
+        self._check_may_decide()
         waiting = self.filtered(lambda inbound: inbound.state in ("quarantined", "retry", "received"))
         # sudo: as in action_retry.
         waiting.sudo().write({"state": "discarded", "reason": InboundReason.BY_HAND.value})  # nosemgrep

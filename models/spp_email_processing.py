@@ -18,7 +18,7 @@ from ..engine import own_mark
 from ..engine.attempt import Attempt
 from ..engine.automatic import find_automatic
 from ..engine.empty import hold_empty
-from ..engine.errors import FenceError
+from ..engine.errors import FenceError, SealError
 from ..engine.outcome import InboundReason, InboundState
 from ..engine.pipeline import walk
 from ..engine.retry import next_attempt
@@ -46,6 +46,12 @@ class SppEmailProcessing(models.AbstractModel):
         Returns a Counter of (state, reason) of the messages that were processed.
         """
         outcomes = Counter()
+        try:
+            self.env["spp.email.token.key"]._ring()
+        except SealError:
+            # Nothing is claimed, and nothing lost: health says that the key is missing.
+            _logger.error("Incoming emails are not processed: the credential key is missing.")
+            return outcomes
         end = None if seconds is None else time.monotonic() + seconds
         where = SQL(
             "((state IN ('received', 'retry')"

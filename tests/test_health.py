@@ -89,14 +89,23 @@ class TestHealth(GatewayCase):
         left = self.check(self.finding("two"))
         self.assertEqual(left.code, "two")
         self.assertTrue(left.activity_ids)
-        self.assertFalse(row.exists())
+        self.assertFalse(row.active)
         self.assertFalse(activities.exists().filtered("active"))
+
+    def test_recovery_is_told_to_those_who_had_the_activity(self):
+        row = self.check(self.finding("one"))
+        managers = row.activity_ids.user_id.partner_id
+        self.assertTrue(managers)
+        self.check()
+        notice = self.env["mail.message"].search([("subject", "=", f"Well again: {row.title}")])
+        self.assertEqual(notice.partner_ids, managers)
 
     def test_what_comes_back_is_told_again(self):
         first = self.check(self.finding())
         self.check()
         second = self.check(self.finding())
-        self.assertNotEqual(first, second)
+        self.assertEqual(first, second)
+        self.assertTrue(second.activity_ids)
         self.assertEqual(second.activity_ids.user_id, self.managers())
 
     def test_who_may_check(self):

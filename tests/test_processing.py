@@ -11,6 +11,7 @@ from odoo.tools import mute_logger
 
 from odoo.addons.mail.models.mail_thread import MailThread
 
+from ..engine.errors import SealError
 from ..models.spp_email_processing import MOST_ATTEMPTS, MOST_STARTS, STATEMENT_TIMEOUT_PARAMETER
 from .common import GatewayCase, eml
 
@@ -365,6 +366,16 @@ class TestProcessing(GatewayCase):
                 self.process()
                 self.assertOutcome(inbound, state, reason)
                 self.assertEqual(inbound.starts, 0)
+
+    def test_without_the_credential_key_messages_wait_untouched(self):
+        inbound = self.journal(eml(), self.mailbox())
+        ring = type(self.env["spp.email.token.key"])
+        with (
+            patch.object(ring, "_ring", side_effect=SealError("The key is missing.")),
+            mute_logger("odoo.addons.spp_email_gateway.models.spp_email_processing"),
+        ):
+            self.process()
+        self.assertEqual((inbound.state, inbound.attempts), ("received", 0))
 
     def test_a_message_in_other_hands_is_left_alone(self):
         inbound = self.journal(eml(), self.box)
