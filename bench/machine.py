@@ -2,6 +2,9 @@
 
 import os
 import platform
+import statistics
+import tempfile
+import time
 from pathlib import Path
 
 from tools import checkout, dovecot, postgresql, process
@@ -14,13 +17,26 @@ def facts():
     return (
         ("processor", f"{_processor()}, {os.cpu_count()} cores"),
         ("memory", f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB"),
+        ("disk", f"{_sync_ms():.2f} ms to write and sync 8 kB, median: what `fsync` adds to a commit"),
         ("load before the first round", f"{os.getloadavg()[0]:.2f}"),
         ("system", f"{platform.system()} {platform.release().partition('-')[0]}, Python {platform.python_version()}"),
         ("Odoo", odoo_home.find().origin),
-        ("PostgreSQL", _version([postgresql.find_binaries() / "postgres", "--version"]).rpartition("(")[0].strip()),
+        ("PostgreSQL", _version([postgresql.find_binaries() / "postgres", "--version"]).split()[2]),
         ("Dovecot", _version([dovecot.PROGRAM, "--version"])),
         ("gateway", f"commit {_git('rev-parse', '--short', 'HEAD')}{_changes()}"),
     )
+
+
+def _sync_ms(times=50):
+    took = []
+    with tempfile.TemporaryFile(dir=checkout.DEV) as file:
+        for _ in range(times):
+            began = time.perf_counter()
+            file.write(bytes(8192))
+            file.flush()
+            os.fdatasync(file.fileno())
+            took.append(1000 * (time.perf_counter() - began))
+    return statistics.median(took)
 
 
 def _processor():
