@@ -41,6 +41,11 @@ class Attempt:
         notices: what the routing wanted to tell the sender.
         invalid_aliases: aliases whose target refused to be created.
         created: number of message_new calls so far; numbers the stamps.
+        is_first: no attempt before this one can have left anything behind.
+        records: (model, record id) of what message_new made, or found of an earlier attempt.
+        descriptions: field descriptions of models, shared by the attempts of a run: Odoo asks for all of a model's
+            for each message, to learn whether it has a name.
+        aliases: answers to "which of these addresses are aliases of ours", which Odoo asks five times a message.
         trace: the steps that explain the outcome.
     """
 
@@ -54,6 +59,10 @@ class Attempt:
     notices: list[NoticeIntent] = field(default_factory=list)
     invalid_aliases: list[int] = field(default_factory=list)
     created: int = 0
+    is_first: bool = False
+    records: list[tuple[str, int]] = field(default_factory=list)
+    descriptions: dict[tuple, dict] = field(default_factory=dict)
+    aliases: dict[tuple, list] = field(default_factory=dict)
     trace: Trace = field(default_factory=Trace)
 
     def outcome(self) -> tuple[InboundState, InboundReason]:

@@ -356,6 +356,7 @@ class FetchmailServer(models.Model):
                 "type": kind,
                 "message": text,
                 "sticky": kind != "success",
+                "className": "o_spp_email_lines",
                 "next": {"type": "ir.actions.client", "tag": "soft_reload"},
             },
         }

@@ -64,7 +64,7 @@ class IrMailServer(models.Model):
             ("587", "587: submission with STARTTLS, the usual choice"),
             ("465", "465: submission with SSL/TLS"),
             ("2525", "2525: where 587 and 465 are blocked"),
-            ("25", "25: between servers, often blocked by hosting providers"),
+            ("25", "25: between servers, often blocked"),
             ("other", "Another port"),
         ],
         string="Port",
@@ -315,6 +315,7 @@ class IrMailServer(models.Model):
                 "title": self.env._("Connection Test Successful!"),
                 "message": "\n".join(text for text, _changed in texts),
                 "sticky": is_changed,
+                "className": "o_spp_email_lines",
                 "next": {"type": "ir.actions.client", "tag": "soft_reload"},
             },
         }
@@ -350,7 +351,7 @@ class IrMailServer(models.Model):
                     self.invalidate_recordset()
         if not diagnosis.ok:
             raise UserError(self._gateway_failure_text(diagnosis.failure))
-        lines = [f"{step.name}: {step.text}" for step in diagnosis.steps]
+        lines = [f"{step.name.capitalize()}: {step.text}" for step in diagnosis.steps]
         if change:
             lines.insert(0, self.env._("The settings were put right: %s", change))
         return "\n".join(lines), bool(change)

@@ -68,14 +68,27 @@ class MailThread(models.AbstractModel):
             return super().message_new(msg_dict, custom_values)
         stamps = self.env["spp.email.inbound.record"].sudo()  # nosemgrep: the journal is not the sender's to write
         attempt.created += 1
-        record = stamps._find(attempt.inbound_id, attempt.created, self._name)
+        record = None if attempt.is_first else stamps._find(attempt.inbound_id, attempt.created, self._name)
         if record is not None:
+            attempt.records.append((record._name, record.id))
             attempt.trace.add("record of an earlier attempt", f"{record._name}, record {record.id}", "used again")
             return self.browse(record.id)
         record = super().message_new(msg_dict, custom_values)
         if record:
             stamps._stamp(attempt.inbound_id, attempt.created, record)
+            attempt.records.append((record._name, record.id))
         return record
+
+    @api.model
+    def fields_get(self, allfields=None, attributes=None):
+        """While the gateway processes, describe all fields of a model once a run and not once a message."""
+        attempt = self.env.context.get(ATTEMPT)
+        if attempt is None or allfields is not None or attributes is not None:
+            return super().fields_get(allfields, attributes)
+        key = (self._name, self.env.uid, self.env.su, self.env.lang)
+        if key not in attempt.descriptions:
+            attempt.descriptions[key] = super().fields_get()
+        return dict(attempt.descriptions[key])
 
     @api.model
     def _detect_loop_headers(self, msg_dict):

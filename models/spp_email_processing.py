@@ -60,6 +60,7 @@ class SppEmailProcessing(models.AbstractModel):
         if server_ids is not None:
             where = SQL("%s AND server_id IN %s", where, tuple(server_ids) or (0,))
         inbounds = self.env["spp.email.inbound"]
+        descriptions = {}
         while end is None or time.monotonic() < end:
             # One row a claim: the claim counts the start, and a message that kills its process must not take
             # others with it.
@@ -70,7 +71,7 @@ class SppEmailProcessing(models.AbstractModel):
             )
             if not claims:
                 break
-            outcomes[self._process_claimed(claims[0])] += 1
+            outcomes[self._process_claimed(claims[0], descriptions)] += 1
         if outcomes:
             # Answers and notifications made on the way were queued; the queue's own interval is an hour.
             with self._gateway_cursor() as env:
@@ -85,9 +86,13 @@ class SppEmailProcessing(models.AbstractModel):
         if self.env["spp.email.inbound"].search_count(Domain("state", "in", ("received", "retry")) & due, limit=1):
             self.env.ref("spp_email_gateway.ir_cron_process_inbound")._trigger()
 
-    def _process_claimed(self, claim):
-        """Process one claimed message and return its (state, reason)."""
-        attempt = Attempt(claim.id)
+    def _process_claimed(self, claim, descriptions=None):
+        """Process one claimed message and return its (state, reason).
+
+        Args:
+            descriptions: shared by the messages of a run, see engine.attempt.Attempt.
+        """
+        attempt = Attempt(claim.id, descriptions={} if descriptions is None else descriptions)
         try:
             with self._gateway_cursor() as env:
                 work = env(user=SUPERUSER_ID)
@@ -115,6 +120,7 @@ class SppEmailProcessing(models.AbstractModel):
         if inbound.starts > MOST_STARTS:
             attempt.trace.add("unfinished attempts", str(inbound.starts - 1), "quarantine")
             return self._finish(claim, attempt, InboundState.QUARANTINED, InboundReason.PROCESS_DIED)
+        attempt.is_first = inbound.attempts == 1
         content = self.env["spp.email.content"]._load(claim.id) or b""
         attempt.trace.add("journal", f"{inbound.size} bytes, attempt {inbound.attempts}", "processing")
         if inbound._is_repeated():
@@ -152,12 +158,13 @@ class SppEmailProcessing(models.AbstractModel):
         stamps = self.env["spp.email.inbound.record"]
         for number, (model, record_id) in enumerate(attempt.updates, 1):
             stamps._stamp(claim.id, number, self.env[model].browse(record_id), is_created=False)
-        linked = stamps.search([("inbound_id", "=", claim.id)], limit=1) if state is not InboundState.RETRY else stamps
-        if linked:
-            values.update(res_model=linked.res_model, res_id=linked.res_id)
+        linked = attempt.records + attempt.updates
+        if linked and state is not InboundState.RETRY:
+            values.update(res_model=linked[0][0], res_id=linked[0][1])
             if attempt.message_id:
-                message = self.env["mail.message"].search([("message_id", "=", attempt.message_id)], limit=1)
-                values.update(mail_message_id=message.id or None)
+                values["mail_message_id"] = SQL(
+                    "(SELECT id FROM mail_message WHERE message_id = %s ORDER BY id LIMIT 1)", attempt.message_id
+                )
         if reason is InboundReason.KNOWN_MESSAGE_ID:
             known = self.env["mail.message"].search(
                 [("message_id", "=", inbounds.browse(claim.id).message_id)], limit=1
@@ -189,6 +196,7 @@ class SppEmailProcessing(models.AbstractModel):
             inbound = work["spp.email.inbound"].browse(claim.id)
             # What the rolled back attempt reached is gone.
             attempt.updates.clear()
+            attempt.records.clear()
             values = {"detail": f"{type(error).__name__}: {error}"}
             if passing and inbound.attempts < MOST_ATTEMPTS:
                 state, reason = InboundState.RETRY, InboundReason.DATABASE_BUSY

@@ -235,16 +235,11 @@ class Relay:
             threading.Thread(target=self._pump, args=(there, client, False), daemon=True).start()
 
     def _pump(self, source, drain, is_client):
-        try:
+        with contextlib.suppress(OSError), contextlib.closing(source), contextlib.closing(drain):
             while data := source.recv(65536):
                 if is_client:
                     self.sent += data
                 drain.sendall(data)
-        except OSError:
-            pass
-        finally:
-            for end in (source, drain):
-                end.close()
 
     def stop(self):
         self._listener.shutdown(socket.SHUT_RDWR)
