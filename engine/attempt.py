@@ -33,7 +33,7 @@ class Attempt:
     Attributes:
         inbound_id: the journal row.
         routed: message_route was reached, so that a False result is not a known Message-ID.
-        creates: a route leads to a new record.
+        creates: model of a route that leads to a new record, "" when there is none.
         is_bounce: Odoo took it for a delivery report.
         is_loop: Odoo's loop detection held it.
         message_id: the Message-ID that the chatter message got; made up when the message had none.
@@ -51,7 +51,7 @@ class Attempt:
 
     inbound_id: int
     routed: bool = False
-    creates: bool = False
+    creates: str = ""
     is_bounce: bool = False
     is_loop: bool = False
     message_id: str = ""

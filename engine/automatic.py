@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from .pipeline import Facts, Verdict
-from .summary import Summary
+from .summary import Summary, sole_address
 from .trace import TraceStep
 
 _NO_REPLY = re.compile(r"^(mailer-daemon|postmaster|no-?_?reply|do-?not-?reply)([+\-_.].*)?@", re.IGNORECASE)
@@ -44,7 +44,6 @@ def _sign(message: Summary) -> str:
             return name
     if message.header("Content-Type").lower().startswith("multipart/report"):
         return "multipart/report"
-    address = re.search(r"[^<\s]+@[^>\s]+", message.email_from)
-    if address and _NO_REPLY.match(address[0]):
+    if _NO_REPLY.match(sole_address(message.email_from)):
         return "address that takes no replies"
     return ""

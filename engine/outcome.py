@@ -31,6 +31,7 @@ class InboundReason(str, Enum):
     NOTICE_SENT = "notice_sent"
     KNOWN_ENTRY = "known_entry"
     KNOWN_MESSAGE_ID = "known_message_id"
+    REUSED_MESSAGE_ID = "reused_message_id"
     NO_ROUTE = "no_route"
     ROUTE_REFUSED = "route_refused"
     LOOP = "loop"
@@ -88,6 +89,7 @@ INBOUND_REASON_WORDS = {
     InboundReason.NOTICE_SENT: "The sender was told that the message was not accepted",
     InboundReason.KNOWN_ENTRY: "The same message was taken from another mailbox entry before",
     InboundReason.KNOWN_MESSAGE_ID: "A message with this Message-ID is known already",
+    InboundReason.REUSED_MESSAGE_ID: "Another message with this Message-ID came before, with other content",
     InboundReason.NO_ROUTE: "No alias, reply or mailbox setting says where it belongs",
     InboundReason.ROUTE_REFUSED: "The address does not accept mail from this sender",
     InboundReason.LOOP: "It looks like a mail loop",

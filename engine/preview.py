@@ -12,6 +12,8 @@ from email.message import EmailMessage, Message
 MOST_PARTS = 200
 # Longer texts are cut: a browser chokes on more, and the bytes can be downloaded.
 LONGEST_TEXT = 500_000
+# Odoo's cleaner needs time that grows with the square of what a hostile sender writes.
+LONGEST_HTML = 50_000
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,14 @@ class Preview:
 
 def preview(content: bytes) -> Preview:
     """Return what can be shown of a message given as received, whatever the bytes are."""
+    try:
+        return _preview(content)
+    except (RecursionError, ValueError, LookupError) as error:
+        # The standard library's parser recurses into nested parts, and believes names of charsets.
+        return Preview(f"This message cannot be shown ({type(error).__name__}). Download it to see its source.")
+
+
+def _preview(content: bytes) -> Preview:
     message = email.message_from_bytes(content, policy=email.policy.compat32)
     text = html = ""
     attachments = []
@@ -47,7 +57,7 @@ def preview(content: bytes) -> Preview:
             html = _text(part)
         else:
             attachments.append(Attachment(name or "(no name)", media_type, len(_bytes(part))))
-    return Preview(text[:LONGEST_TEXT], html[:LONGEST_TEXT], tuple(attachments))
+    return Preview(text[:LONGEST_TEXT], html[:LONGEST_HTML], tuple(attachments))
 
 
 def _leaves(message: Message | EmailMessage):

@@ -14,7 +14,7 @@ from .errors import GatewayError
 from .tls import explain_tls_error, tls_context
 
 # A notice must leave with the null return path, so that its failure is not answered in turn (RFC 3834 §3.3,
-# RFC 5321 §4.5.5). Odoo insists on an envelope sender, hence this field; it never leaves the session.
+# RFC 5321 §4.5.5). Odoo insists on an envelope sender, hence this field; it is taken off before the session.
 NOTICE_HEADER = "X-SPP-Email-Gateway-Notice"
 
 
@@ -24,10 +24,7 @@ class _LastStep:
     own_mark = ""
 
     def send_message(self, message: EmailMessage, from_addr=None, to_addrs=None, mail_options=(), rcpt_options=()):
-        """Send like smtplib, as notice where the message says so, with this database's mark. Returns the refused."""
-        if NOTICE_HEADER in message:
-            del message[NOTICE_HEADER]
-            from_addr = ""
+        """Send like smtplib, with this database's mark. Returns the refused recipients."""
         if self.own_mark:
             del message[own_mark.HEADER]
             message[own_mark.HEADER] = self.own_mark

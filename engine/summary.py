@@ -7,9 +7,12 @@ import email.policy
 import hashlib
 import re
 from dataclasses import dataclass
+from email.errors import HeaderParseError
 from email.header import decode_header
 from email.parser import BytesHeaderParser
 from email.utils import getaddresses
+
+from .storable import storable
 
 # The header section ends at the first empty line (RFC 5322 §2.1); a body of many megabytes is never parsed here.
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
@@ -17,6 +20,10 @@ _HEADER_END = re.compile(rb"\r?\n\r?\n")
 # journal shows lies behind ten times that.
 _LONGEST_HEADER = 1_048_576
 _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
+# PostgreSQL's index takes 2,704 octets; RFC 5322 §2.1.1 allows 998 characters in a line, of up to 4 octets each.
+_LONGEST_MESSAGE_ID = 600
+# What a list or form shows of a field; the bytes have it whole.
+_LONGEST_FIELD = 2000
 
 
 @dataclass(frozen=True)
@@ -58,12 +65,18 @@ def summarize(content: bytes) -> Summary:
     return Summary(
         digest=hashlib.sha256(content).hexdigest(),
         size=len(content),
-        message_id=message_id[0] if message_id else "",
-        subject=first.get("subject", ""),
-        email_from=first.get("from", ""),
-        email_to=first.get("to", ""),
+        message_id=message_id[0][:_LONGEST_MESSAGE_ID] if message_id else "",
+        subject=storable(first.get("subject", ""), _LONGEST_FIELD),
+        email_from=storable(first.get("from", ""), _LONGEST_FIELD),
+        email_to=storable(first.get("to", ""), _LONGEST_FIELD),
         headers=headers,
     )
+
+
+def body_digest(content: bytes) -> str:
+    """Return the SHA-256 of what follows the header section: equal for copies that took different ways."""
+    end = _HEADER_END.search(content, 0, _LONGEST_HEADER)
+    return hashlib.sha256(content[end.end() :].rstrip() if end else b"").hexdigest()
 
 
 def sole_address(value: str) -> str:
@@ -89,12 +102,10 @@ def _decode(value: object) -> str:
     text = str(value)
     try:
         parts = decode_header(value)
-    except (ValueError, LookupError):  # binascii.Error is a ValueError: bad base64 in an encoded word
+    except (ValueError, LookupError, HeaderParseError):  # bad base64 in an encoded word, in one of its kinds
         parts = [(text, None)]
     decoded = "".join(_decode_part(part, charset) for part, charset in parts)
-    # PostgreSQL's text cannot hold NUL; lone surrogates cannot be encoded.
-    decoded = decoded.replace("\0", "").encode("utf-8", "replace").decode()
-    return " ".join(decoded.split())
+    return " ".join(storable(decoded, len(decoded) + 1).split())
 
 
 def _decode_part(part: bytes | str, charset: str | None) -> str:
@@ -107,7 +118,7 @@ def _decode_part(part: bytes | str, charset: str | None) -> str:
             continue
         try:
             return part.decode(candidate)
-        except (UnicodeDecodeError, LookupError):
+        except (ValueError, LookupError):  # UnicodeError is a ValueError; so is a NUL in a charset's name
             continue
     return part.decode("latin-1")
 

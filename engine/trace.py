@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
+from .storable import storable
+
 
 @dataclass(frozen=True)
 class TraceStep:
@@ -35,7 +37,7 @@ class Trace:
         self.steps.extend(steps)
 
     def as_json(self) -> list[dict[str, str]]:
-        return [asdict(step) for step in self.steps]
+        return [{key: storable(value) for key, value in asdict(step).items()} for step in self.steps]
 
     def as_text(self) -> str:
         """Return one line a step, for a text field or a terminal."""

@@ -13,7 +13,7 @@ from ..engine.health import HealthFinding, HealthState
 from ..engine.mailbox import open_mailbox
 from ..engine.mailbox_diagnosis import diagnose_mailbox
 from ..engine.outcome import INBOUND_REASON_WORDS, InboundReason, InboundState
-from .sealed_char import SealedChar
+from .sealed_char import SealedChar, revealing
 
 # Modules whose _connect__ and _imap_login__ the gateway knows how to replace. A mailbox whose connection another
 # addon (or a test) makes is read by Odoo's own code.
@@ -25,7 +25,8 @@ FAILURES_TO_TELL = 3
 
 
 class FetchmailServer(models.Model):
-    _inherit = "fetchmail.server"
+    _name = "fetchmail.server"
+    _inherit = ["fetchmail.server", "spp.email.sealed.mixin"]
 
     password = SealedChar()
     company_id = fields.Many2one("res.company", help="Company that the mail of this mailbox belongs to.")
@@ -53,6 +54,8 @@ class FetchmailServer(models.Model):
     gateway_server_action_id = fields.Many2one(
         "ir.actions.server",
         string="Server Action",
+        # It runs as the system: whoever chooses it chooses what the system does.
+        groups="base.group_system",
         domain=[("model_id.model", "=", "spp.email.inbound")],
         ondelete="restrict",
         help="Its record is the journal entry, which names the record that the mail was added to, if any; "
@@ -132,7 +135,13 @@ class FetchmailServer(models.Model):
 
     @api.constrains("gateway_action", "object_id", "gateway_record", "gateway_server_action_id")
     def _check_gateway_action(self):
-        for server in self:
+        # sudo: the server action is not shown to every manager, and must be right all the same.
+        for server in self.sudo():  # nosemgrep
+            action = server.gateway_server_action_id
+            if action and action.model_id.model != "spp.email.inbound":
+                raise ValidationError(
+                    self.env._("The action of a mailbox must be one for the model “Incoming Email”.")
+                )
             missing = {
                 "create": not server.object_id and self.env._("Create a New Record"),
                 "attach": not server.gateway_record and self.env._("Attach to"),
@@ -149,17 +158,27 @@ class FetchmailServer(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        return super().create([self._with_equal_action(vals, False) for vals in vals_list])
+        return super().create([self._with_equal_action(vals) for vals in vals_list])
 
     def write(self, vals):
+        before = {server.id: server._gateway_proof() for server in self}
+        result = self._write_equal_action(vals)
+        self._require_password_again(vals, "password", before)
+        return result
+
+    def _gateway_proof(self):
+        is_verified = not self.gateway_skip_verification and self._gateway_wanted_security() is not Security.NONE
+        return self.server or "", self.gateway_ca_certificate or "", is_verified
+
+    def _write_equal_action(self, vals):
         if "object_id" in vals and not vals["object_id"] and "gateway_action" not in vals:
             creating = self.filtered(lambda server: server.gateway_action == "create")
             super(FetchmailServer, creating).write({**vals, "gateway_action": False})
             return super(FetchmailServer, self - creating).write(vals) if self - creating else True
-        return super().write(self._with_equal_action(vals, True))
+        return super().write(self._with_equal_action(vals))
 
     @api.model
-    def _with_equal_action(self, vals, is_write):
+    def _with_equal_action(self, vals):
         """Return ``vals`` with the action and Odoo's ``object_id`` saying the same: *create* means a model is set."""
         if "gateway_action" in vals:
             if vals["gateway_action"] != "create":
@@ -195,8 +214,14 @@ class FetchmailServer(models.Model):
         and two records of one mailbox must not make every message twice.
         """
         self.ensure_one()
+        # Without the port: it changes with the encryption, and the mailbox stays. Where two ports of one host lead to
+        # two mailboxes of one name, size and digest tell their entries apart.
         name = "\0".join((self._get_connection_type(), (self.server or "").lower(), (self.user or "").lower()))
         return hashlib.sha256(name.encode()).hexdigest()[:32]
+
+    def _connect__(self, allow_archived=False):
+        # Only connections of other addons still come here, and Odoo's method reads the password from the record.
+        return super(FetchmailServer, revealing(self))._connect__(allow_archived=allow_archived)
 
     def _gateway_wanted_security(self):
         if self.is_ssl:

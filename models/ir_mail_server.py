@@ -15,8 +15,8 @@ from ..engine.own_mark import own_mark
 from ..engine.sender import sender_for_test
 from ..engine.server_choice import Server, choose_server
 from ..engine.smtp_diagnosis import diagnose_smtp
-from ..engine.smtp_session import open_session
-from .sealed_char import SealedChar
+from ..engine.smtp_session import NOTICE_HEADER, open_session
+from .sealed_char import SealedChar, revealing
 
 # smtplib as it was when this module was loaded. Odoo's tests and test addons put their own class in its place, and
 # mean to get the calls.
@@ -34,7 +34,8 @@ OAUTH = ("gmail", "outlook")
 
 
 class IrMailServer(models.Model):
-    _inherit = "ir.mail_server"
+    _name = "ir.mail_server"
+    _inherit = ["ir.mail_server", "spp.email.sealed.mixin"]
 
     # Odoo's groups and the managers, whose part it is to set up servers.
     smtp_user = fields.Char(groups="base.group_system,spp_email_gateway.group_email_gateway_manager")
@@ -142,13 +143,27 @@ class IrMailServer(models.Model):
                 )
 
     # ------------------------------------------------------------------
+    # CRUD
+    # ------------------------------------------------------------------
+
+    def write(self, vals):
+        before = {server.id: server._gateway_proof() for server in self}
+        result = super().write(vals)
+        self._require_password_again(vals, "smtp_pass", before)
+        return result
+
+    def _gateway_proof(self):
+        security, verified = ENCRYPTIONS[self.smtp_encryption or "none"]
+        return self.smtp_host or "", self.gateway_ca_certificate or "", verified and security is not Security.NONE
+
+    # ------------------------------------------------------------------
     # Which server
     # ------------------------------------------------------------------
 
     def _find_mail_server(self, email_from, mail_servers=None):
         choice = self._gateway_choice(email_from, mail_servers)
         server = self.env["ir.mail_server"].sudo().browse(choice.server_id) if choice.server_id else None  # nosemgrep
-        return server, choice.email_from
+        return server, choice.email_from or email_from
 
     def _gateway_choice(self, email_from, mail_servers=None):
         """Return the engine's Choice for a From, with its steps.
@@ -184,11 +199,12 @@ class IrMailServer(models.Model):
     @api.model
     def _gateway_filter(self, from_filter):
         """Return a FROM filter as the engine takes it: normalized addresses and domains."""
-        parts = (
-            email_normalize(part) if "@" in part else email_domain_normalize(part)
+        # What is no address or domain stays as it is and matches nothing: dropped, it would leave a server without
+        # filter, which may send as anybody.
+        return tuple(
+            (email_normalize(part) if "@" in part else email_domain_normalize(part)) or part.lower()
             for part in self._parse_from_filter(from_filter)
         )
-        return tuple(part for part in parts if part)
 
     # ------------------------------------------------------------------
     # Connection
@@ -229,7 +245,8 @@ class IrMailServer(models.Model):
                 found, found_from = self.sudo()._find_mail_server(smtp_from)  # nosemgrep: as above
                 server = found or server
         if not server or server.smtp_authentication in ("cli", "certificate"):
-            return super()._connect__(
+            # Odoo's method reads the password from the record itself.
+            return super(IrMailServer, revealing(self))._connect__(
                 host,
                 port,
                 user,
@@ -245,14 +262,22 @@ class IrMailServer(models.Model):
         if mail_server_id:
             self._check_forced_mail_server(server, allow_archived, smtp_from)
         session = open_session(server._gateway_connection())
-        session.set_debuglevel(smtp_debug or server.smtp_debug)
         server._gateway_login(session)
+        # After the login: the log is no place for a password.
+        session.set_debuglevel(smtp_debug or server.smtp_debug)
         # Some methods of smtplib need a greeting that nobody sent yet.
         session.ehlo_or_helo_if_needed()
         session.from_filter = server.from_filter
         session.smtp_from = found_from
         session.own_mark = own_mark(self.env["spp.email.token.key"]._ring(), fields.Datetime.now())
         return session
+
+    def _prepare_email_message__(self, message, smtp_session):
+        smtp_from, smtp_to_list, message = super()._prepare_email_message__(message, smtp_session)
+        if NOTICE_HEADER in message:
+            del message[NOTICE_HEADER]
+            smtp_from = ""
+        return smtp_from, smtp_to_list, message
 
     def _gateway_connection(self):
         """Return the engine's Connection, from the values in force now (mail_environment computes some)."""
@@ -327,13 +352,15 @@ class IrMailServer(models.Model):
             UserError: names the first step that failed, the field at fault and the cure.
         """
         self.ensure_one()
+        self.check_access("write")
         diagnosis, change = self._gateway_diagnose(), ""
         if not diagnosis.ok and diagnosis.suggestion and self.smtp_authentication not in OAUTH:
             suggestion = diagnosis.suggestion
             # A savepoint: what does not help is not kept.
             with self.env.cr.savepoint() as savepoint:
                 verified = ENCRYPTIONS[self.smtp_encryption][1]
-                self.write(
+                # sudo: the same server, verified as before; the right to write was needed to come here.
+                self.sudo().write(  # nosemgrep
                     {
                         "smtp_port": suggestion.port,
                         "smtp_encryption": next(

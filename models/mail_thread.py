@@ -40,8 +40,10 @@ class MailThread(models.AbstractModel):
         try:
             routes = super().message_route(message, message_dict, model, thread_id, custom_values)
         except ValueError as error:
-            # Odoo's word for "no route"; other addons wait for this very type, so it is only labelled.
-            error.inbound_reason = InboundReason.NO_ROUTE
+            # Odoo's word for "no route"; other addons wait for this very type, so it is only labelled. A subclass,
+            # such as UnicodeDecodeError, is a fault of somebody's code.
+            if type(error) is ValueError:
+                error.inbound_reason = InboundReason.NO_ROUTE
             raise
         for route_model, record_id, _values, _user_id, alias in routes:
             target = f"{route_model}, record {record_id}" if record_id else f"a new {route_model}"
@@ -51,7 +53,7 @@ class MailThread(models.AbstractModel):
                 why = "reply to a known message" if record_id and record_id != thread_id else "setting of the mailbox"
             attempt.trace.add("routes", why, target)
             if not record_id:
-                attempt.creates = True
+                attempt.creates = route_model
             else:
                 attempt.updates.append((route_model, record_id))
         return routes

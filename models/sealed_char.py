@@ -3,15 +3,24 @@
 
 from odoo import fields
 from odoo.exceptions import UserError
-from odoo.tools import SQL
+from odoo.tools import OrderedSet
 
-from ..engine.errors import SealError
 from ..engine.seal import MASK, is_sealed
 from .credential_key import SEALED_WITH, sealer
 
+# Context key under which a record gives the clear text. The permit is an object and no value: nothing that is written
+# in a template, a server action or an RPC call can name it.
+_REVEAL = "spp_email_reveal"
+_PERMIT = object()
+
+
+def revealing(records):
+    """Return ``records`` so that their sealed fields give the clear text, for use in the server process only."""
+    return records.with_context(**{_REVEAL: _PERMIT})
+
 
 class SealedChar(fields.Char):
-    """A credential: sealed on its way to the column, opened on its way to a record, masked for everybody else.
+    """A credential: sealed on its way to the column, masked for everybody, given in clear to revealing() only.
 
     Not a computed field: a computed field without a column would leave the clear text in the old column, and OCA's
     mail_environment turns these very fields into computed ones. The cache may hold either form, since values come
@@ -25,6 +34,14 @@ class SealedChar(fields.Char):
     def binding(self) -> str:
         """Name of the place that a sealed value belongs to."""
         return f"{self.model_name}.{self.name}"
+
+    def reveal(self, record):
+        """Return the clear text for use, False when there is none.
+
+        Raises:
+            SealError: it cannot be opened with the keys at hand.
+        """
+        return revealing(record)[self.name]
 
     def convert_to_column(self, value, record, values=None, validate=True):
         value = super().convert_to_column(value, record, values, validate)
@@ -45,31 +62,32 @@ class SealedChar(fields.Char):
             )
         return value
 
+    def convert_to_column_insert(self, value, record, values=None, validate=True):
+        # Values of create() are validated, those of the cache are not.
+        if validate:
+            self._refuse_sealed(value, record)
+        return super().convert_to_column_insert(value, record, values, validate)
+
+    def write(self, records, value):
+        # A form sends back what it was shown when nothing was typed.
+        if value == MASK:
+            return None
+        self._refuse_sealed(value, records)
+        return super().write(records, value)
+
+    def _refuse_sealed(self, value, record):
+        """A sealed value that is typed in was taken from somewhere: it must not be opened for whoever brings it."""
+        if is_sealed(value):
+            raise UserError(record.env._("This is not a password."))
+
     def convert_to_record(self, value, record):
         value = super().convert_to_record(value, record)
-        if not is_sealed(value):
+        if not value or value == MASK:
             return value
-        try:
-            return sealer().open(value, self.binding)
-        except SealError:
-            # All that a client gets goes through here: a form that dies of a lost key is a form in which nobody can
-            # enter the password anew. Whoever needs the credential itself calls reveal().
+        # Whatever reads a field of a record goes through here: templates and server actions of people too.
+        if record.env.context.get(_REVEAL) is not _PERMIT:
             return MASK
-
-    def reveal(self, record):
-        """Return the clear text for use.
-
-        Raises:
-            SealError: it cannot be opened with the keys at hand.
-        """
-        value = record[self.name]
-        if value != MASK:
-            return value
-        record.flush_recordset([self.name])
-        rows = record.env.execute_query(
-            SQL("SELECT %s FROM %s WHERE id = %s", SQL.identifier(self.name), SQL.identifier(record._table), record.id)
-        )
-        return sealer().open(rows[0][0], self.binding)
+        return sealer().open(value, self.binding) if is_sealed(value) else value
 
     def convert_to_read(self, value, record, use_display_name=True):
         return MASK if value else False
@@ -78,12 +96,15 @@ class SealedChar(fields.Char):
         return MASK if value else ""
 
     def convert_to_write(self, value, record):
-        # The inherited method goes through convert_to_read and would write the mask.
-        return self.convert_to_record(self.convert_to_cache(value, record, validate=False), record)
+        # The inherited method would give what convert_to_record gives: the mask.
+        return self.convert_to_cache(value, record, validate=False) or False
 
     def convert_to_display_name(self, value, record):
         return MASK if value else False
 
-    def write(self, records, value):
-        # A form sends back what it was shown when nothing was typed.
-        return None if value == MASK else super().write(records, value)
+    def condition_to_sql(self, field_expr, operator, value, model, alias, query):
+        # A search that compares answers one question about the value after the other.
+        values = value if isinstance(value, (list, tuple, set, frozenset, OrderedSet)) else [value]
+        if operator not in ("=", "!=", "in", "not in") or any(values):
+            raise UserError(model.env._("A password can only be searched for being set or not."))
+        return super().condition_to_sql(field_expr, operator, value, model, alias, query)

@@ -3,6 +3,7 @@
 
 from odoo.tools import SQL
 
+from ..engine.errors import SealError
 from ..engine.seal import is_sealed
 from .credential_key import SEALED_WITH, sealer
 from .sealed_char import SealedChar
@@ -23,22 +24,33 @@ def seal_columns(env):
 
 
 def open_columns(env):
-    """Write every sealed credential back in clear, as Odoo keeps it.
+    """Write every sealed credential of Odoo's models back in clear, as Odoo keeps it.
 
     Raises:
         SealError: one cannot be opened with the keys at hand.
     """
     keys = sealer()
     for field, table, row_id, value in _values(env):
-        if is_sealed(value):
+        # The gateway's own table goes with the addon.
+        if is_sealed(value) and table != env["spp.email.token.key"]._table:
             _update(env, table, field, row_id, keys.open(value, field.binding))
     env["ir.config_parameter"].sudo().search([("key", "=", SEALED_WITH)]).unlink()  # nosemgrep: as above
     env.invalidate_all()
 
 
-def holds_sealed(env):
-    """Return whether any credential is sealed."""
-    return any(is_sealed(value) for _field, _table, _row_id, value in _values(env))
+def count_closed(env):
+    """Return how many credentials are sealed and cannot be opened with the keys at hand.
+
+    The gateway's own signing keys do not count: they are replaced by themselves.
+    """
+    keys, closed = sealer(), 0
+    for field, table, _row_id, value in _values(env):
+        if is_sealed(value) and table != env["spp.email.token.key"]._table:
+            try:
+                keys.open(value, field.binding)
+            except SealError:
+                closed += 1
+    return closed
 
 
 def _values(env):

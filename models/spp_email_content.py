@@ -38,15 +38,17 @@ class SppEmailContent(models.Model):
         """Keep the bytes of a journal row, in the current transaction."""
         # Level 1: most of a large mail is base64 of what is compressed already.
         data = zlib.compress(content, 1)
-        self.env.execute_query(
+        # A failing INSERT is logged by Odoo with all of its values.
+        self.env.cr.execute(
             SQL(
-                "INSERT INTO %s (inbound_id, size, stored_size, data) VALUES (%s, %s, %s, %s) RETURNING id",
+                "INSERT INTO %s (inbound_id, size, stored_size, data) VALUES (%s, %s, %s, %s)",
                 SQL.identifier(self._table),
                 inbound_id,
                 len(content),
                 len(data),
                 psycopg2.Binary(data),
-            )
+            ),
+            log_exceptions=False,
         )
 
     def _load(self, inbound_id):

@@ -14,6 +14,7 @@ from odoo.exceptions import UserError
 
 from ..engine.errors import ConfigurationError, GatewayError
 from ..engine.retry import next_attempt
+from ..engine.storable import storable
 
 _logger = logging.getLogger(__name__)
 
@@ -66,39 +67,53 @@ class SppEmailFetching(models.AbstractModel):
 
     def _read(self, server):
         """Read one mailbox and note how it went; return (error or None, new messages, whether more wait)."""
+        # Before the reading: a server that holds this process until it is killed must not come first again.
+        self._write(server, {"date": fields.Datetime.now()})
         try:
-            new, more = self.env["spp.email.reading"]._read_mailbox(server, READ_LIMIT)
-        except psycopg2.Error:
+            result = self.env["spp.email.reading"]._read_mailbox(server, READ_LIMIT)
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            # The database is ill, not the mailbox.
             raise
         except Exception as error:  # noqa: BLE001 - one bad mailbox must not stop the others
             _logger.warning("Incoming server %s could not be read: %s.", server.id, type(error).__name__)
-            self._note(server, error)
+            self._note_failure(server, error)
             return error, 0, False
-        self._note(server, None)
-        return None, new, more
+        if result is None:
+            # Another worker reads it, and will note how that went.
+            return None, 0, False
+        if server.error_date or server.gateway_failures:
+            self._write(
+                server,
+                {
+                    "error_date": False,
+                    "error_message": False,
+                    "gateway_failures": 0,
+                    "gateway_next_fetch_date": False,
+                },
+            )
+        return None, *result
 
-    def _note(self, server, error):
-        """Note, in a transaction of its own, that the mailbox was checked and how it went."""
+    def _note_failure(self, server, error):
         now = fields.Datetime.now()
+        failures = server.gateway_failures + 1
+        is_worded = isinstance(error, GatewayError | ConfigurationError | UserError)
+        self._write(
+            server,
+            {
+                "error_date": server.error_date or now,
+                "error_message": storable(error if is_worded else f"{type(error).__name__}: {error}"),
+                "gateway_failures": failures,
+                # Who let us in and listed the messages is asked again as usual: it may be about a single one.
+                "gateway_next_fetch_date": getattr(error, "phase", "") != "fetch"
+                and next_attempt(now, failures, random.Random()),  # noqa: S311 - jitter
+            },
+        )
+
+    def _write(self, server, values):
+        """Write on a mailbox in a transaction of its own, unless it was deleted meanwhile."""
         with self._gateway_cursor() as env:
-            server = server.with_env(env).with_context(fetchmail_cron_running=True)
-            values = {"date": now}
-            if error is None:
-                if server.error_date or server.gateway_failures:
-                    values.update(error_date=False, error_message=False, gateway_failures=0)
-                    values.update(gateway_next_fetch_date=False)
-            else:
-                failures = server.gateway_failures + 1
-                is_worded = isinstance(error, GatewayError | ConfigurationError | UserError)
-                values.update(
-                    error_date=server.error_date or now,
-                    error_message=str(error) if is_worded else f"{type(error).__name__}: {error}",
-                    gateway_failures=failures,
-                    # Who let us in and listed the messages is asked again as usual: it may be about a single one.
-                    gateway_next_fetch_date=getattr(error, "phase", "") != "fetch"
-                    and next_attempt(now, failures, random.Random()),  # noqa: S311 - jitter
-                )
-            server.write(values)
+            server.with_env(env).exists().with_context(fetchmail_cron_running=True).write(values)
+        server.invalidate_recordset(list(values))
 
 
 def _seconds_left(left, end):

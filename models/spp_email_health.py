@@ -7,7 +7,7 @@ from ..engine.errors import SealError
 from ..engine.health import HEALTH_STATE_WORDS, HealthFinding, HealthState
 from ..engine.outcome import selection
 from .credential_key import sealer
-from .sealed_column import holds_sealed, seal_columns
+from .sealed_column import count_closed, seal_columns
 
 
 class SppEmailHealth(models.Model):
@@ -43,29 +43,42 @@ class SppEmailHealth(models.Model):
     def _gateway_health(self):
         """Findings about the credential key. With a key at hand, what still lies in clear is sealed."""
         try:
-            if sealer().current_key_id:
-                seal_columns(self.env)
-                return []
+            has_key = bool(sealer().current_key_id)
+            closed = count_closed(self.env)
         except SealError as error:
-            problem = str(error)
-        else:
-            problem = self.env._("No credential key is configured.")
-        is_sealed = holds_sealed(self.env)
+            return [self._key_finding(self.env._("The credential key cannot be used"), str(error))]
+        if has_key:
+            seal_columns(self.env)
+        if closed:
+            return [
+                self._key_finding(
+                    self.env._("Stored passwords cannot be opened"),
+                    self.env._("%s stored passwords were sealed with a key that is not configured.", closed),
+                )
+            ]
+        if has_key:
+            return []
         return [
-            HealthFinding(
-                "credential_key_missing",
-                HealthState.FAILURE if is_sealed else HealthState.WARNING,
-                self.env._("Stored passwords cannot be opened")
-                if is_sealed
-                else self.env._("Passwords are stored in clear text"),
-                problem,
-                self.env._(
-                    "Put the key into the environment variable SPP_EMAIL_GATEWAY_KEY, or a file named by "
-                    "SPP_EMAIL_GATEWAY_KEY_FILE, or the option spp_email_gateway_key of odoo.conf, keep a copy of it "
-                    "outside of the database's backups, and restart. docs/security.md says how to make one."
-                ),
+            self._key_finding(
+                self.env._("Passwords are stored in clear text"),
+                self.env._("No credential key is configured."),
+                HealthState.WARNING,
             )
         ]
+
+    def _key_finding(self, title, text, state=HealthState.FAILURE):
+        return HealthFinding(
+            "credential_key_missing",
+            state,
+            title,
+            text,
+            self.env._(
+                "Put the key into the environment variable SPP_EMAIL_GATEWAY_KEY, or a file named by "
+                "SPP_EMAIL_GATEWAY_KEY_FILE, or the option spp_email_gateway_key of odoo.conf, keep a copy of it "
+                "outside of the database's backups, and restart. If the key is lost, enter the passwords anew. "
+                "docs/security.md says more."
+            ),
+        )
 
     @api.model
     def _check(self):

@@ -16,6 +16,7 @@ from ..engine.outcome import (
     selection,
 )
 from ..engine.preview import preview
+from ..engine.summary import body_digest
 
 
 class SppEmailInbound(models.Model):
@@ -124,12 +125,32 @@ class SppEmailInbound(models.Model):
                 [
                     ("digest", "=", self.digest),
                     ("server_key", "=", self.server_key),
-                    ("id", "<", self.id),
+                    ("id", "!=", self.id),
                     ("state", "in", ("done", "duplicate")),
                 ],
                 limit=1,
             )
         )
+
+    def _is_other_content(self):
+        """Return whether a message with the same Message-ID was processed before whose body differs from this one's.
+
+        False when the journal does not know the other, such as a mail of our own that comes back.
+        """
+        self.ensure_one()
+        contents = self.env["spp.email.content"]
+        other = self.search(
+            [("message_id", "=", self.message_id), ("id", "!=", self.id), ("state", "=", "done")], limit=1
+        )
+        mine, theirs = contents._load(self.id), other and contents._load(other.id)
+        return bool(theirs and mine and body_digest(theirs) != body_digest(mine))
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_waiting(self):
+        if any(inbound.state not in ("done", "duplicate", "discarded") for inbound in self):
+            raise UserError(
+                self.env._("Messages that wait or are in quarantine cannot be deleted: retry or discard them first.")
+            )
 
     # ------------------------------------------------------------------
     # Actions
@@ -152,7 +173,9 @@ class SppEmailInbound(models.Model):
         if not waiting:
             raise UserError(self.env._("Only quarantined or waiting messages can be tried again."))
         # sudo: the columns are readonly for everybody; the right to decide was checked above.
-        waiting.sudo().write({"state": "received", "next_attempt_date": False, "starts": 0})  # nosemgrep
+        waiting.sudo().write(  # nosemgrep
+            {"state": "received", "next_attempt_date": False, "starts": 0, "attempts": 0}
+        )
         self.env.ref("spp_email_gateway.ir_cron_process_inbound").sudo()._trigger()  # nosemgrep: starting work, no data
         return True
 

@@ -4,10 +4,13 @@
 from dataclasses import dataclass
 
 from odoo import models
-from odoo.tools import SQL
+from odoo.tools import SQL, split_every
 
 from ..engine.outcome import InboundState
 from ..engine.summary import summarize
+
+# Entries named in one statement: tens of thousands exceed PostgreSQL's stack.
+CHUNK = 1000
 
 
 @dataclass(frozen=True)
@@ -32,25 +35,27 @@ class SppEmailJournal(models.AbstractModel):
     _description = "Email Journal Writer"
 
     def _known(self, server_key, entries):
-        """Return those of ``entries`` (folder, uid_validity, uid) that the journal has already."""
-        entries = tuple(entries)
-        if not entries:
-            return set()
+        """Return the size of those of ``entries`` (folder, uid_validity, uid) that the journal has, by entry."""
+        known = {}
         with self._gateway_cursor() as env:
-            rows = env.execute_query(
-                SQL(
-                    "SELECT folder, uid_validity, uid FROM spp_email_inbound"
-                    " WHERE server_key = %s AND (folder, uid_validity, uid) IN %s",
-                    server_key,
-                    entries,
+            for chunk in split_every(CHUNK, entries):
+                rows = env.execute_query(
+                    SQL(
+                        "SELECT folder, uid_validity, uid, size FROM spp_email_inbound"
+                        " WHERE server_key = %s AND (folder, uid_validity, uid) IN %s",
+                        server_key,
+                        tuple(chunk),
+                    )
                 )
-            )
-        return set(rows)
+                known.update({row[:3]: row[3] for row in rows})
+        return known
 
     def _write_entries(self, entries):
         """Journal ``entries`` in one transaction, committed when this returns. Return the number of new rows.
 
-        An entry that is there already is left alone: another worker or an earlier, killed run was faster.
+        An entry that is there already is left alone: another worker or an earlier, killed run was faster. If a server
+        gives the name of an entry to another message (RFC 1939 §7 forbids it, and it happens), that one gets a row
+        of its own.
         """
         # Under REPEATABLE READ "do nothing" would be a serialization failure when the other worker is fast just now.
         with self._gateway_cursor(read_committed=True) as env:
@@ -58,9 +63,33 @@ class SppEmailJournal(models.AbstractModel):
             written = 0
             for entry in entries:
                 summary = summarize(entry.content)
-                rows = env.execute_query(
-                    SQL(
-                        """
+                row_id = self._insert(env, entry, summary, entry.uid)
+                if not row_id and self._digest_of(env, entry) != summary.digest:
+                    row_id = self._insert(env, entry, summary, f"{entry.uid}~{summary.digest[:16]}")
+                if row_id:
+                    contents._store(row_id, entry.content)
+                    written += 1
+        return written
+
+    def _digest_of(self, env, entry):
+        rows = env.execute_query(
+            SQL(
+                "SELECT digest FROM spp_email_inbound"
+                " WHERE server_key = %s AND folder = %s AND uid_validity = %s AND uid = %s",
+                entry.server_key,
+                entry.folder,
+                entry.uid_validity,
+                entry.uid,
+            )
+        )
+        return rows[0][0] if rows else None
+
+    def _insert(self, env, entry, summary, uid):
+        """Return the id of the new row, None when the entry is there."""
+        # A failing INSERT is logged by Odoo with all of its values: addresses and subjects do not belong there.
+        env.cr.execute(
+            SQL(
+                """
                         INSERT INTO spp_email_inbound
                                (server_id, server_key, folder, uid_validity, uid, company_id, state, received_date,
                                 digest, size, message_id, subject, email_from, email_to, attempts, starts,
@@ -71,39 +100,37 @@ class SppEmailJournal(models.AbstractModel):
                             ON CONFLICT (server_key, folder, uid_validity, uid) DO NOTHING
                         RETURNING id
                         """,
-                        entry.server_id,
-                        entry.server_key,
-                        entry.folder,
-                        entry.uid_validity,
-                        entry.uid,
-                        entry.company_id,
-                        InboundState.RECEIVED.value,
-                        summary.digest,
-                        summary.size,
-                        summary.message_id,
-                        summary.subject,
-                        summary.email_from,
-                        summary.email_to,
-                        env.uid,
-                        env.uid,
-                    )
-                )
-                if rows:
-                    contents._store(rows[0][0], entry.content)
-                    written += 1
-        return written
+                entry.server_id,
+                entry.server_key,
+                entry.folder,
+                entry.uid_validity,
+                uid,
+                entry.company_id,
+                InboundState.RECEIVED.value,
+                summary.digest,
+                summary.size,
+                summary.message_id,
+                summary.subject,
+                summary.email_from,
+                summary.email_to,
+                env.uid,
+                env.uid,
+            ),
+            log_exceptions=False,
+        )
+        row = env.cr.fetchone()
+        return row and row[0]
 
     def _note_acknowledged(self, server_key, entries):
         """Note that the mail server was told about ``entries`` (folder, uid_validity, uid).
 
         Rows that another worker has in work by now go without the note: changing them would undo its work on them.
         """
-        if not entries:
-            return
-        with self._gateway_cursor(read_committed=True) as env:
-            env.execute_query(
-                SQL(
-                    """
+        for chunk in split_every(CHUNK, entries):
+            with self._gateway_cursor(read_committed=True) as env:
+                env.execute_query(
+                    SQL(
+                        """
                       WITH told AS MATERIALIZED (
                             SELECT id FROM spp_email_inbound
                              WHERE server_key = %s AND (folder, uid_validity, uid) IN %s
@@ -113,7 +140,7 @@ class SppEmailJournal(models.AbstractModel):
                      WHERE id IN (SELECT id FROM told)
                     RETURNING id
                     """,
-                    server_key,
-                    tuple(entries),
+                        server_key,
+                        tuple(chunk),
+                    )
                 )
-            )

@@ -53,7 +53,7 @@ class SppEmailNotice(models.Model):
             return TraceStep("an address to send the notice from", "the company has none", "no notice")
         mail = self.env["mail.mail"].create(
             {
-                "subject": intent.subject,
+                "subject": " ".join(intent.subject.split()),
                 "body_html": intent.body_html,
                 "email_from": formataddr(("MAILER-DAEMON", sender)),
                 "email_to": recipient,

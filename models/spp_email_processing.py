@@ -22,6 +22,7 @@ from ..engine.errors import FenceError, SealError
 from ..engine.outcome import InboundReason, InboundState
 from ..engine.pipeline import walk
 from ..engine.retry import next_attempt
+from ..engine.storable import storable
 from ..engine.summary import summarize
 from .mail_thread import ATTEMPT
 
@@ -29,6 +30,8 @@ _logger = logging.getLogger(__name__)
 
 # A message whose processing ended the process this often (out of memory, time limit) is set aside.
 MOST_STARTS = 3
+# A statement that ran into its time limit is tried once more: a busy database passes, a poison message does not.
+MOST_TIMEOUTS = 2
 # Database conflicts are retried this often: with the growing waits of engine.retry this is about five hours.
 MOST_ATTEMPTS = 12
 STATEMENT_TIMEOUT_PARAMETER = "spp_email_gateway.statement_timeout_seconds"
@@ -46,11 +49,7 @@ class SppEmailProcessing(models.AbstractModel):
         Returns a Counter of (state, reason) of the messages that were processed.
         """
         outcomes = Counter()
-        try:
-            self.env["spp.email.token.key"]._ring()
-        except SealError:
-            # Nothing is claimed, and nothing lost: health says that the key is missing.
-            _logger.error("Incoming emails are not processed: the credential key is missing.")
+        if not self._has_ring():
             return outcomes
         end = None if seconds is None else time.monotonic() + seconds
         where = SQL(
@@ -78,9 +77,21 @@ class SppEmailProcessing(models.AbstractModel):
                 env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()  # nosemgrep: starting work, no data
         return outcomes
 
+    def _has_ring(self):
+        """Return whether there are keys to know our own mail by; without them nothing is claimed, and nothing lost."""
+        try:
+            self.env["spp.email.token.key"]._ring()
+        except SealError:
+            # Health says it to people.
+            _logger.error("Incoming emails are not processed: the credential key is missing.")
+            return False
+        return True
+
     def _cron_process(self):
         """Process what is due, within what the scheduler leaves. Called by the job."""
         left = self.env["ir.cron"]._commit_progress()
+        if not self._has_ring():
+            return
         self._process_due(left)
         due = Domain("next_attempt_date", "=", False) | Domain("next_attempt_date", "<=", fields.Datetime.now())
         if self.env["spp.email.inbound"].search_count(Domain("state", "in", ("received", "retry")) & due, limit=1):
@@ -120,7 +131,8 @@ class SppEmailProcessing(models.AbstractModel):
         if inbound.starts > MOST_STARTS:
             attempt.trace.add("unfinished attempts", str(inbound.starts - 1), "quarantine")
             return self._finish(claim, attempt, InboundState.QUARANTINED, InboundReason.PROCESS_DIED)
-        attempt.is_first = inbound.attempts == 1
+        # A retry by hand counts the attempts anew, but leaves the trace.
+        attempt.is_first = inbound.attempts == 1 and not inbound.trace
         content = self.env["spp.email.content"]._load(claim.id) or b""
         attempt.trace.add("journal", f"{inbound.size} bytes, attempt {inbound.attempts}", "processing")
         if inbound._is_repeated():
@@ -166,11 +178,15 @@ class SppEmailProcessing(models.AbstractModel):
                     "(SELECT id FROM mail_message WHERE message_id = %s ORDER BY id LIMIT 1)", attempt.message_id
                 )
         if reason is InboundReason.KNOWN_MESSAGE_ID:
-            known = self.env["mail.message"].search(
-                [("message_id", "=", inbounds.browse(claim.id).message_id)], limit=1
-            )
-            attempt.trace.add("Message-ID", f"message {known.id} has it already", "not processed again")
+            inbound = inbounds.browse(claim.id)
+            known = self.env["mail.message"].search([("message_id", "=", inbound.message_id)], limit=1)
             values.update(duplicate_message_id=known.id or None, res_model=known.model or None, res_id=known.res_id)
+            if inbound._is_other_content():
+                # Scanners and web forms reuse Message-IDs; what is new in it must not vanish as a duplicate.
+                state, reason = InboundState.QUARANTINED, InboundReason.REUSED_MESSAGE_ID
+                attempt.trace.add("Message-ID", f"message {known.id} has it, with other content", "quarantine")
+            else:
+                attempt.trace.add("Message-ID", f"message {known.id} has it already", "not processed again")
         inbounds._finish_claim(
             claim,
             {
@@ -197,8 +213,9 @@ class SppEmailProcessing(models.AbstractModel):
             # What the rolled back attempt reached is gone.
             attempt.updates.clear()
             attempt.records.clear()
-            values = {"detail": f"{type(error).__name__}: {error}"}
-            if passing and inbound.attempts < MOST_ATTEMPTS:
+            values = {"detail": storable(f"{type(error).__name__}: {error}")}
+            most = MOST_TIMEOUTS if isinstance(error, psycopg2.errors.QueryCanceled) else MOST_ATTEMPTS
+            if passing and inbound.attempts < most:
                 state, reason = InboundState.RETRY, InboundReason.DATABASE_BUSY
                 due = next_attempt(fields.Datetime.now(), inbound.attempts, random.Random())  # noqa: S311 - jitter
                 values["next_attempt_date"] = due
@@ -209,7 +226,7 @@ class SppEmailProcessing(models.AbstractModel):
                 state = InboundState.QUARANTINED
                 reason = getattr(error, "inbound_reason", InboundReason.CREATION_FAILED)
                 if reason is InboundReason.NO_ROUTE:
-                    values["detail"] = str(error)
+                    values["detail"] = storable(error)
                     attempt.trace.add("replies, aliases and the mailbox's action", "no route", "quarantine")
                 else:
                     attempt.trace.add("creating or updating the record", type(error).__name__, "quarantine")

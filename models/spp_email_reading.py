@@ -19,8 +19,8 @@ class SppEmailReading(models.AbstractModel):
     def _read_mailbox(self, server, limit):
         """Journal up to ``limit`` waiting messages of ``server`` and acknowledge them.
 
-        Returns (new, more): the number of new journal rows, and whether messages were left behind. (0, False) while
-        another worker reads this mailbox.
+        Returns (new, more): the number of new journal rows, and whether messages were left behind. None while another
+        worker reads this mailbox.
 
         Raises:
             GatewayError, ConfigurationError: the mailbox could not be read. What was journaled before stays, and
@@ -30,7 +30,7 @@ class SppEmailReading(models.AbstractModel):
         # Of the mailbox, not of the record: two records may lead to one mailbox, and POP allows one session at a time.
         lease = leases._acquire(f"mailbox:{server._gateway_server_key()}")
         if lease is None:
-            return 0, False
+            return None
         told = []
         try:
             with server._gateway_open_mailbox() as reader:
@@ -52,9 +52,9 @@ class SppEmailReading(models.AbstractModel):
             # A server that forgets flags lists the same known ones for ever; what is new stands behind them.
             waiting = reader.waiting()
             known = journal._known(server_key, map(_key, waiting))
-        unknown = [entry for entry in waiting if _key(entry) not in known][:limit]
-        # An earlier run journaled these and died before it could tell the server.
-        self._acknowledge(reader, [entry for entry in waiting if _key(entry) in known], told)
+        # Some servers reuse the name of an entry for another message: the size tells it before it is acknowledged
+        # unread. Where a server counts otherwise than we do, a known message is only fetched once more.
+        unknown = [entry for entry in waiting if known.get(_key(entry)) != entry.size][:limit]
         new, failure = 0, None
         batch, batch_bytes = [], 0
         try:
@@ -71,9 +71,16 @@ class SppEmailReading(models.AbstractModel):
             new += self._journal(server, server_key, reader, batch, told)
         except GatewayError as error:
             failure = failure or error
+        try:
+            # An earlier run journaled these and died before it could tell the server. Last, so that a refusal does
+            # not keep new messages waiting.
+            self._acknowledge(reader, [entry for entry in waiting if known.get(_key(entry)) == entry.size], told)
+        except GatewayError as error:
+            failure = failure or error
         if failure:
             raise failure
-        return new, is_full and bool(unknown)
+        # Without anything new another round would only find the same.
+        return new, is_full and new > 0
 
     def _journal(self, server, server_key, reader, batch, told):
         if not batch:

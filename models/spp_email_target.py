@@ -21,11 +21,17 @@ class SppEmailTarget(models.AbstractModel):
         """
         model, thread_id = mailbox.object_id.model or None, None
         if mailbox.gateway_action == "attach" and mailbox.gateway_record:
-            model, thread_id = mailbox.gateway_record._name, mailbox.gateway_record.id
+            record = mailbox.gateway_record.exists()
+            model, thread_id = (record._name, record.id) if record else (None, None)
+            if not record:
+                attempt.trace.add("record that the mailbox attaches to", "deleted", "ignored")
         options = {"save_original": mailbox.original, "strip_attachments": bool(mailbox) and not mailbox.attach}
         if mailbox.gateway_action == "server_action":
             return self._run_action(mailbox, threads, inbound, content, attempt, options)
-        threads.message_process(model, content, thread_id=thread_id, **options)
+        made = threads.message_process(model, content, thread_id=thread_id, **options)
+        if made and attempt.creates and not attempt.records:
+            # The target's message_new does not call Odoo's, where records are stamped.
+            attempt.records.append((attempt.creates, made))
         return attempt.outcome()
 
     def _run_action(self, mailbox, threads, inbound, content, attempt, options):

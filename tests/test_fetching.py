@@ -254,7 +254,7 @@ class TestFetching(GatewayCase):
             ((), "success", "No new messages."),
             ((eml(), eml()), "success", "2 new messages.\n2 × A record was created"),
             (
-                (eml(Message_ID="<now@example.com>"), eml(Message_ID="<now@example.com>", body=b"x")),
+                (eml(Message_ID="<now@example.com>"), eml(Message_ID="<now@example.com>", X_Copy="2")),
                 "success",
                 "2 new messages.\n1 × A record was created\n1 × A message with this Message-ID is known already",
             ),

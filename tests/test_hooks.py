@@ -88,4 +88,5 @@ class TestHooks(SealedCase):
                     )
                 else:
                     uninstall_hook(self.env)
+            inbound.state = "done"
             inbound.unlink()

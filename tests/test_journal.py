@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import psycopg2
 
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -85,6 +86,13 @@ class TestJournal(GatewayCase):
     def test_bytes_go_with_their_row(self):
         row = self.journal(eml())
         number = row.id
+        with self.assertRaises(UserError) as caught:
+            row.unlink()
+        self.assertEqual(
+            str(caught.exception),
+            "Messages that wait or are in quarantine cannot be deleted: retry or discard them first.",
+        )
+        row.action_discard()
         row.unlink()
         self.assertFalse(self.env["spp.email.content"].search([("inbound_id", "=", number)]))
 
@@ -100,7 +108,27 @@ class TestJournal(GatewayCase):
             ("of another folder", "k" * 32, [("Junk", *known[1:])], set()),
         ):
             with self.subTest(name=name), self.own_cursors():
-                self.assertEqual(self.env["spp.email.journal"]._known(key, asked), expected)
+                self.assertEqual(set(self.env["spp.email.journal"]._known(key, asked)), expected)
+
+    def test_a_reused_entry_name_gets_a_row_of_its_own(self):
+        entry = self.entry(eml(), key="k" * 32)
+        other = replace(entry, content=eml(body=b"another message under the same name"))
+        for content, written in ((entry, 1), (entry, 0), (other, 1), (other, 0)):
+            with self.own_cursors():
+                self.assertEqual(self.env["spp.email.journal"]._write_entries([content]), written)
+        rows = self.env["spp.email.inbound"].search([("server_key", "=", "k" * 32)], order="id")
+        self.assertEqual(rows.mapped("uid"), [entry.uid, f"{entry.uid}~{rows[1].digest[:16]}"])
+
+    def test_hostile_headers_are_journaled(self):
+        for head in (
+            b"Subject: =?utf-8?b?A?=",
+            b"Subject: =?undefined?q?x?=",
+            b"Subject: =?a\0b?q?x?=",
+            b"Message-ID: <" + b"x" * 9000 + b"@example.com>",
+            b"From: " + b"=?utf-8?q?" + b"x" * 60000 + b"?=",
+        ):
+            with self.subTest(head=head[:30]):
+                self.assertTrue(self.journal(head + b"\r\n\r\nbody"))
 
     def test_what_the_server_was_told_is_noted_once(self):
         row, other = self.journal(eml(), key="k" * 32), self.journal(eml(), key="k" * 32)

@@ -167,11 +167,38 @@ class TestProcessing(GatewayCase):
 
     def test_a_known_message_id_makes_no_second_record(self):
         first = self.receive(eml(Subject="Twice", Message_ID="<twice@example.com>"), self.box)
-        second = self.receive(eml(Subject="Twice", Message_ID="<twice@example.com>", body=b"x"), self.box)
+        second = self.receive(eml(Subject="Twice", Message_ID="<twice@example.com>", X_Copy="2"), self.box)
         self.assertOutcome(second, "duplicate", "known_message_id")
         self.assertEqual(second.duplicate_message_id, first.mail_message_id)
         self.assertEqual((second.res_model, second.res_id), (first.res_model, first.res_id))
         self.assertEqual(len(self.partners("Twice")), 1)
+
+    def test_another_message_under_a_known_message_id_is_not_lost(self):
+        self.receive(eml(Subject="Scan", Message_ID="<const@scanner>", body=b"page of Amina"), self.box)
+        second = self.receive(eml(Subject="Scan", Message_ID="<const@scanner>", body=b"page of Binta"), self.box)
+        self.assertOutcome(second, "quarantined", "reused_message_id")
+
+    def test_the_same_bytes_twice_in_quarantine_make_one_record_in_any_order(self):
+        box = self.mailbox(user="waits@gateway.test", object_id=False)
+        first, second = (self.receive(eml(Subject="Waits", Message_ID=None), box) for _count in range(2))
+        box.object_id = self.env["ir.model"]._get("res.partner")
+        for inbound in (second, first):
+            inbound.action_retry()
+            self.process()
+        self.assertEqual((second.state, first.state), ("done", "duplicate"))
+
+    def test_a_zero_byte_in_a_charset_stops_nobody(self):
+        poison = self.journal(eml(Content_Type='text/plain; charset="a\0b"'), self.box)
+        behind = self.journal(eml(Subject="Behind"), self.box)
+        self.process()
+        self.assertIn(poison.state, ("done", "quarantined"))
+        self.assertOutcome(behind, "done", "record_created")
+
+    def test_a_record_to_attach_to_that_is_gone_makes_no_new_one(self):
+        partner = self.env["res.partner"].create({"name": "Gone"})
+        box = self.mailbox(gateway_action="attach", gateway_record=f"res.partner,{partner.id}")
+        partner.unlink()
+        self.assertOutcome(self.receive(eml(Subject="Attach"), box), "quarantined", "no_route")
 
     def test_the_same_bytes_under_another_uid_make_no_second_record(self):
         for fields_ in ({}, {"Message_ID": None}):

@@ -75,7 +75,7 @@ class TestServerAction(GatewayCase):
         self.alias("by-alias")
         for _count in range(2):
             inbound = self.receive(
-                eml(Subject="Once", To="by-alias@gateway.test", Message_ID="<once@example.com>", body=b"%d" % _count),
+                eml(Subject="Once", To="by-alias@gateway.test", Message_ID="<once@example.com>", X_Copy=str(_count)),
                 self.box,
             )
         self.assertOutcome(inbound, "duplicate", "known_message_id")

@@ -23,7 +23,7 @@ IMAGES = checkout.ROOT / "docs" / "images"
 SIZE = {"width": 1200, "height": 800}
 PASSWORD = "pw"
 # Adding a mailbox makes Dovecot wait for a second, so all are there from the start.
-BOXES = ("grievance", "support", "quarantine", "discard", "maria", "letters", "hostile")
+BOXES = ("grievance", "support", "quarantine", "discard", "maria", "letters", "hostile", "raw")
 
 
 class World:
@@ -64,6 +64,7 @@ for login in ("viewer", "officer", "plain"):
         "group_ids": [(6, 0, [env.ref("base.group_user").id, env.ref(group).id])],
     })
 env["res.users"].create({"name": "Maria", "login": "maria@example.test"})
+env["res.users"].search([]).write({"tour_enabled": False})
 """
 
 
@@ -84,7 +85,7 @@ class BrowserCase(unittest.TestCase):
         cls.url = world.server.url
         stack = contextlib.ExitStack()
         cls.addClassCleanup(stack.close)
-        first = stack.enter_context(browser.page(viewport=SIZE, accept_downloads=True))
+        first = stack.enter_context(browser.page(timeout=10, viewport=SIZE, accept_downloads=True))
         cls.chromium = first.context.browser
         browser.log_in(first, cls.url, cls.login, cls.login)
         cls.session = first.context
@@ -94,9 +95,21 @@ class BrowserCase(unittest.TestCase):
         self.addCleanup(self.page.close)
         self.problems = []
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.calls = set()
+        self.page.on("request", lambda request: "/call_" in request.url and self.calls.add(request))
+        for end in ("requestfinished", "requestfailed"):
+            self.page.on(end, lambda request: self.calls.discard(request))
 
     def tearDown(self):
         self.assertEqual(self.problems, [], "the web client met an error")
+
+    def _callTestMethod(self, method):
+        try:
+            super()._callTestMethod(method)
+        except Exception:
+            # What the person saw when it went wrong.
+            self.page.screenshot(path=checkout.LOGS / f"browser-{self._testMethodName}.png")
+            raise
 
     # What is there without clicking
 
@@ -140,6 +153,8 @@ class BrowserCase(unittest.TestCase):
 
     def open_app(self, app, *entries):
         """Choose an app in the menu at the top left, then entries of its menu bar."""
+        if self.page.url == "about:blank":
+            self.page.goto(f"{self.url}/odoo")
         self.page.click(".o_navbar_apps_menu button")
         self.page.locator(".o-dropdown--menu .o_app").get_by_text(app, exact=True).click()
         self.page.locator(".o_menu_brand", has_text=app).wait_for()
@@ -168,14 +183,20 @@ class BrowserCase(unittest.TestCase):
 
     def labels(self):
         """The labels of all fields that are shown on the form."""
-        texts = self.page.locator(".o_form_sheet label.o_form_label").locator("visible=true").all_inner_texts()
-        return [text.split("\n")[0].removesuffix("?").strip() for text in texts]
+        return [self._words(label) for label in self._labels()]
+
+    def _labels(self):
+        # The words beside a radio button or a tick box of a list are no labels of fields.
+        found = self.page.locator(".o_form_sheet label.o_form_label:not(.form-check-label)")
+        return found.locator("visible=true").all()
+
+    def _words(self, label):
+        return label.inner_text().split("\n")[0].removesuffix("?").strip()
 
     def field(self, label):
         """The widget that a visible label belongs to."""
-        target = self.page.locator(".o_form_sheet label.o_form_label").locator("visible=true")
-        for element in target.all():
-            if element.inner_text().split("\n")[0].removesuffix("?").strip() == label:
+        for element in self._labels():
+            if self._words(element) == label:
                 field_id = element.get_attribute("for")
                 return self.page.locator(f".o_field_widget:has([id='{field_id}']), .o_field_widget[id='{field_id}']").last
         raise AssertionError(f"The form shows no field “{label}”, but {self.labels()}.")
@@ -198,10 +219,12 @@ class BrowserCase(unittest.TestCase):
         self.settle()
 
     def choose(self, label, option):
-        """Choose from a list, by typing into it as people do."""
-        box = self.field(label).locator("input").first
+        """Choose from a list; from one of records by typing into it."""
+        widget = self.field(label)
+        box = widget.locator("input").first
         box.click()
-        box.fill(option)
+        if not widget.locator(".o_select_menu").count():
+            box.fill(option)
         offer = self.page.locator(".o-dropdown--menu, .o-autocomplete--dropdown-menu").last
         offer.get_by_text(option, exact=True).first.click()
         self.settle()
@@ -230,8 +253,11 @@ class BrowserCase(unittest.TestCase):
 
     def settle(self):
         """Wait until the form has heard what follows from an entry."""
+        limit = time.monotonic() + 10
         self.page.wait_for_timeout(50)
-        self.page.wait_for_load_state("networkidle")
+        while self.calls and time.monotonic() < limit:
+            self.page.wait_for_timeout(20)
+        self.page.wait_for_timeout(20)
 
     def dismiss_notifications(self):
         for button in self.page.locator(".o_notification_close").all():

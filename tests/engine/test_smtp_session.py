@@ -5,7 +5,7 @@ from email.message import EmailMessage
 from ...engine import own_mark
 from ...engine.connection import Connection, Security
 from ...engine.errors import ConfigurationError, GatewayError
-from ...engine.smtp_session import NOTICE_HEADER, SmtpSession, SmtpTlsSession, open_session
+from ...engine.smtp_session import SmtpSession, SmtpTlsSession, open_session
 from .case import EngineCase
 from .certificates import authority_pem, server_context, without_system_authorities
 from .scripted_server import Close, Encrypt, Expect, Hang, ScriptedServer, Send, unused_port
@@ -169,10 +169,3 @@ class TestSmtpSession(EngineCase):
 
     def test_a_mail_without_a_ring_leaves_without_a_mark(self):
         self.assertNotIn(own_mark.HEADER, self.send(self.message()))
-
-    def test_a_notice_leaves_with_the_null_return_path(self):
-        message = self.message(X_SPP_Email_Gateway_Notice="1")
-        self.assertIn(NOTICE_HEADER, message)
-        sent = self.send(message, "the-mark")
-        self.assertRegex(sent, "(?i)mail from:<>")
-        self.assertNotIn(NOTICE_HEADER, sent)
