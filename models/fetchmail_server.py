@@ -162,20 +162,19 @@ class FetchmailServer(models.Model):
 
     def write(self, vals):
         before = {server.id: server._gateway_proof() for server in self}
-        result = self._write_equal_action(vals)
+        if "object_id" in vals and not vals["object_id"] and "gateway_action" not in vals:
+            # Who creates records cannot do so without a model; the other actions never had one.
+            creating = self.filtered(lambda server: server.gateway_action == "create")
+            super(FetchmailServer, creating).write({**vals, "gateway_action": False})
+            result = super(FetchmailServer, self - creating).write(vals)
+        else:
+            result = super().write(self._with_equal_action(vals))
         self._require_password_again(vals, "password", before)
         return result
 
     def _gateway_proof(self):
         is_verified = not self.gateway_skip_verification and self._gateway_wanted_security() is not Security.NONE
         return self.server or "", self.gateway_ca_certificate or "", is_verified
-
-    def _write_equal_action(self, vals):
-        if "object_id" in vals and not vals["object_id"] and "gateway_action" not in vals:
-            creating = self.filtered(lambda server: server.gateway_action == "create")
-            super(FetchmailServer, creating).write({**vals, "gateway_action": False})
-            return super(FetchmailServer, self - creating).write(vals) if self - creating else True
-        return super().write(self._with_equal_action(vals))
 
     @api.model
     def _with_equal_action(self, vals):

@@ -111,7 +111,8 @@ class SppEmailFetching(models.AbstractModel):
 
     def _write(self, server, values):
         """Write on a mailbox in a transaction of its own, unless it was deleted meanwhile."""
-        with self._gateway_cursor() as env:
+        # Two workers may note the start of a check at once: under REPEATABLE READ one of them would fail.
+        with self._gateway_cursor(read_committed=True) as env:
             server.with_env(env).exists().with_context(fetchmail_cron_running=True).write(values)
         server.invalidate_recordset(list(values))
 

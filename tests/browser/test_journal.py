@@ -9,6 +9,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from .case import BrowserCase, letter
 
+BODY = """Good morning,
+
+my family has received no payment since March. At the office in town they say that our card
+is still valid, and that they do not know why.
+
+Please tell me whom I can ask.
+
+Amina Diallo"""
 HOSTILE = """
 <html><head><meta http-equiv="refresh" content="0; url={trap}/refresh"><base href="{trap}/base/">
 <link rel="stylesheet" href="{trap}/sheet.css">
@@ -56,17 +64,20 @@ def trap():
 
 class TestJournal(BrowserCase):
     def test_the_list_and_its_filters(self):
+        # What other tests left would be in the image.
+        self.ask("rows = env['spp.email.inbound'].search([])\nrows.action_discard()\nrows.unlink()")
         lead = self.ask("answer = env['ir.model']._get('crm.lead').id")
         known = letter("New address after the flood", sender="Rosa Fernández <rosa@remote.test>")
         self.fetched(
             "letters",
-            letter("No payment for two months"),
+            letter("No payment for two months", BODY),
             letter("Wrong name on the card", sender="Joseph Mwangi <joseph@remote.test>"),
             known,
             known,
             object_id=lead,
+            name="Grievance Mailbox",
         )
-        self.fetched("quarantine", letter("Who reads this?", sender="Li Wei <li@remote.test>"))
+        self.fetched("quarantine", letter("Who reads this?", sender="Li Wei <li@remote.test>"), name="Feedback Mailbox")
         self.open_app("Email Gateway", "Journal")
         row = self.page.locator(".o_data_row", has_text="Who reads this?")
         badge = row.locator("[name=state] .badge")
@@ -93,7 +104,7 @@ class TestJournal(BrowserCase):
                 self.page.keyboard.press("Escape")
         self.page.locator(".o_data_row", has_text="No payment for two months").first.click()
         self.page.wait_for_selector("iframe.o_spp_email_preview")
-        self.assertIn("Help.", self.page.frame_locator("iframe.o_spp_email_preview").locator("body").inner_text())
+        self.assertIn("since March", self.page.frame_locator("iframe.o_spp_email_preview").locator("body").inner_text())
         self.screenshot("journal-form")
         self.tab("What Happened")
         self.assertIn("routes", self.page.locator("[name=trace_text]").inner_text())
