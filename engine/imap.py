@@ -24,7 +24,8 @@ BATCH_COUNT = 25
 BATCH_BYTES = 8 * 1024 * 1024
 SIZES_COUNT = 500
 STORE_COUNT = 100  # keeps a command below the 1000 octets of RFC 2683 §3.2.1.5 even with ten-digit UIDs, nearly
-# After so many single refusals in a row it is the server that is ill, not the messages.
+# After so many single refusals in a row the last message is tried: if it is refused too, it is the server that is ill,
+# not the messages.
 REFUSALS_IN_A_ROW = 3
 RECONNECTIONS = 3
 SLOWEST_BYTES_PER_SECOND = 16 * 1024
@@ -221,7 +222,7 @@ class ImapReader(MailboxReader):
         self._require_same_generation(entries, "fetch")
         work = deque(_batches(entries))
         refusal, in_a_row, reconnections = None, 0, 0
-        while work and in_a_row < REFUSALS_IN_A_ROW:
+        while work and in_a_row <= REFUSALS_IN_A_ROW:
             batch = work.popleft()
             try:
                 contents = self._bodies(batch)
@@ -234,6 +235,10 @@ class ImapReader(MailboxReader):
                     work.extendleft([entry] for entry in reversed(batch))
                 else:
                     refusal, in_a_row = refusal or error, in_a_row + 1
+                    if in_a_row == REFUSALS_IN_A_ROW and work:
+                        *others, last = work.pop()
+                        work.extend([others] if others else [])
+                        work.appendleft([last])
                 if self._broken and work:
                     # Dovecot ends the session over a file that it cannot read.
                     reconnections += 1

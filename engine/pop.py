@@ -8,6 +8,7 @@ import poplib
 import re
 import ssl
 from collections import Counter
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -19,7 +20,7 @@ from .pop_wire import Wire
 from .tls import encrypt, tls_context
 
 SLOWEST_BYTES_PER_SECOND = 16 * 1024
-# After so many refusals in a row it is the server that is ill, not the messages.
+# After so many refusals in a row the last message is tried: if it is refused too, it is the server that is ill.
 REFUSALS_IN_A_ROW = 3
 DIGEST = "sha256:"
 
@@ -179,7 +180,9 @@ class PopReader(MailboxReader):
     def fetch(self, entries: Iterable[Entry]) -> Iterator[Fetched]:
         self._list()
         refusal, in_a_row = None, 0
-        for entry in entries:
+        work = deque(entries)
+        while work and in_a_row <= REFUSALS_IN_A_ROW:
+            entry = work.popleft()
             number = self._number(entry)
             if number is None or number in self._deleted:
                 continue
@@ -190,7 +193,7 @@ class PopReader(MailboxReader):
                     raise
                 refusal, in_a_row = refusal or error, in_a_row + 1
                 if in_a_row == REFUSALS_IN_A_ROW:
-                    break
+                    work.rotate(1)
                 continue
             in_a_row = 0
             yield Fetched(entry, content)

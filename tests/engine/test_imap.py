@@ -383,7 +383,24 @@ class TestReading(ImapCase):
 
     def test_ill_server_is_left_alone(self):
         no = Expect("FETCH", b"<tag> NO [UNAVAILABLE] ill\r\n")
-        self.refusal([*OPEN, no, no, no, no, LOGOUT], lambda r: list(r.fetch([entry(n) for n in range(1, 26)])))
+        last = Expect("UID FETCH 25 ", no.answer)
+        self.refusal([*OPEN, no, no, no, no, last, LOGOUT], lambda r: list(r.fetch([entry(n) for n in range(1, 26)])))
+
+    def test_refused_messages_at_the_head_do_not_hold_up_the_rest(self):
+        no = Expect("FETCH", b"<tag> NO [SERVERBUG] cannot read\r\n")
+        script = [
+            *OPEN,
+            *(no, no, no, no),
+            Expect("UID FETCH 5 ", answer(body(5, 5, b"e"))),
+            Expect("UID FETCH 4 ", answer(body(4, 4, b"d"))),
+            LOGOUT,
+        ]
+        with self.served(script) as server, self.reader(server) as reader:
+            contents = []
+            with self.assertRaises(GatewayError):
+                for fetched in reader.fetch([entry(number) for number in range(1, 6)]):
+                    contents.append(fetched.content)
+        self.assertEqual(contents, [b"e", b"d"])
 
     def test_broken_connections(self):
         literal = b"* 1 FETCH (UID 1 BODY[] {1000}\r\nhalf of"
