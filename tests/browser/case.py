@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import re
 import time
 import unittest
 
@@ -116,13 +117,13 @@ class BrowserCase(unittest.TestCase):
     def ask(self, code, **names):
         return self.world.console.ask(code, **names)
 
-    def mailbox(self, name, **values):
+    def mailbox(self, box, **values):
         """Make a confirmed mailbox of the sandbox without an action; return its id."""
         values = {
-            "name": f"{name.title()} Mailbox",
+            "name": f"{box.title()} Mailbox",
             "server": "localhost",
             "port": self.dovecot.imaps,
-            "user": f"{name}@{DOMAIN}",
+            "user": f"{box}@{DOMAIN}",
             "password": PASSWORD,
             "gateway_ca_certificate": self.sandbox.ca_certificate,
             "state": "done",
@@ -130,15 +131,15 @@ class BrowserCase(unittest.TestCase):
         }
         return self.ask("answer = env['fetchmail.server'].create(values).id", values=values)
 
-    def fetched(self, name, *messages, **values):
+    def fetched(self, box, *messages, **values):
         """Deliver messages to a mailbox and fetch them; return the ids of their journal entries, oldest first."""
-        box = self.mailbox(name, **values)
+        server = self.mailbox(box, **values)
         for message in messages:
-            self.dovecot.deliver(f"{name}@{DOMAIN}", message)
+            self.dovecot.deliver(f"{box}@{DOMAIN}", message)
         return self.ask(
-            "env['fetchmail.server'].browse(box).fetch_mail()\n"
-            "answer = env['spp.email.inbound'].search([('server_id', '=', box)], order='id').ids",
-            box=box,
+            "env['fetchmail.server'].browse(server).fetch_mail()\n"
+            "answer = env['spp.email.inbound'].search([('server_id', '=', server)], order='id').ids",
+            server=server,
         )
 
     # What a person does
@@ -198,7 +199,8 @@ class BrowserCase(unittest.TestCase):
         for element in self._labels():
             if self._words(element) == label:
                 field_id = element.get_attribute("for")
-                return self.page.locator(f".o_field_widget:has([id='{field_id}']), .o_field_widget[id='{field_id}']").last
+                widgets = f".o_field_widget:has([id='{field_id}']), .o_field_widget[id='{field_id}']"
+                return self.page.locator(widgets).last
         raise AssertionError(f"The form shows no field “{label}”, but {self.labels()}.")
 
     def fill(self, label, value):
@@ -285,6 +287,10 @@ class BrowserCase(unittest.TestCase):
     def state(self):
         """The chosen state in the status bar."""
         return self.page.locator(".o_statusbar_status .o_arrow_button_current").inner_text()
+
+    def state_is(self, label):
+        """Wait until the status bar says so."""
+        self.page.locator(".o_statusbar_status .o_arrow_button_current", has_text=re.compile(f"^{label}$")).wait_for()
 
     def wait_for_state(self, label, seconds=30):
         """Reload, as a person who waits does, until the status bar says so."""

@@ -85,7 +85,7 @@ class TestIncoming(BrowserCase):
         told = self.notification()
         self.assertIn("Connected to folder INBOX: 2 messages, 2 of them unread.", told)
         self.assertIn("The first to be taken is of ", told)
-        self.assertEqual(self.state(), "Confirmed")
+        self.state_is("Confirmed")
         self.dismiss_notifications()
         self.screenshot("incoming-server")
         self.press("Fetch Now")
@@ -96,7 +96,7 @@ class TestIncoming(BrowserCase):
         self.page.locator(".oe_stat_button", has_text="Journal").click()
         self.page.locator(".o_data_row").get_by_text("No payment for two months").click()
         self.page.wait_for_selector(".o_form_sheet")
-        self.assertEqual(self.state(), "Done")
+        self.state_is("Done")
         self.page.locator(".oe_stat_button", has_text="Record").click()
         self.page.locator(".o_form_sheet [name=stage_id], .o_form_statusbar [name=stage_id]").first.wait_for()
         self.assertIn("No payment for two months", self.page.locator(".o_control_panel").inner_text())
@@ -106,7 +106,7 @@ class TestIncoming(BrowserCase):
         self.fill_in("support", password="wrong")
         self.press("Test & Confirm")
         self.assertIn("Check the field “Password”.", self.refusal())
-        self.assertEqual(self.state(), "Not Confirmed")
+        self.state_is("Not Confirmed")
 
     def test_the_mailbox_of_a_person_is_questioned(self):
         self.begin()
@@ -122,4 +122,4 @@ class TestIncoming(BrowserCase):
         self.fill("Port", self.dovecot.pop3s)
         self.press("Test & Confirm")
         self.assertIn("Connected: 0 messages in the mailbox.", self.notification())
-        self.assertEqual(self.state(), "Confirmed")
+        self.state_is("Confirmed")

@@ -23,6 +23,7 @@ HOSTILE = """
 <style>body {{ background: url({trap}/body.png) }} @import "{trap}/import.css";</style></head>
 <body background="{trap}/background.png" onload="alert('load')">
 <p>Good morning, here is my bill.</p>
+<p><a href="{trap}/self">Pay here</a></p>
 <script>alert('script'); fetch('{trap}/fetch'); parent.document.body.innerHTML = 'gone'</script>
 <img src="{trap}/pixel.png" srcset="{trap}/large.png 2x" onerror="alert('image')">
 <div style="background: url({trap}/div.png); width: 9px; height: 9px">.</div>
@@ -83,7 +84,7 @@ class TestJournal(BrowserCase):
         badge = row.locator("[name=state] .badge")
         self.assertEqual(badge.inner_text(), "Quarantined")
         self.assertIn("text-bg-danger", badge.get_attribute("class"))
-        self.assertIn("No alias, reply or mailbox setting says where it belongs", row.locator("[name=reason]").inner_text())
+        self.assertIn("No alias, reply or mailbox setting says", row.locator("[name=reason]").inner_text())
         done = self.page.locator(".o_data_row", has_text="Wrong name on the card").locator("[name=state] .badge")
         self.assertEqual(done.inner_text(), "Done")
         self.assertIn("text-bg-success", done.get_attribute("class"))
@@ -125,6 +126,8 @@ class TestJournal(BrowserCase):
         inside = self.page.frame_locator("iframe.o_spp_email_preview")
         inside.get_by_text("Good morning, here is my bill.").wait_for()
         before = len(self.session.pages)
+        inside.get_by_text("Pay here").click()
+        # The sanitiser takes these out.
         for words in ("Run me", "Follow me"):
             for link in inside.get_by_text(words).all():
                 link.click()
@@ -144,9 +147,8 @@ class TestJournal(BrowserCase):
             self.assertEqual(asked, [])
         # The source of the frame holds nothing that a browser could act upon either.
         content = self.page.locator("iframe.o_spp_email_preview").get_attribute("srcdoc").partition("<body>")[2].lower()
-        for word in ("<script", "<iframe", "<form", "<object", "<embed", "<meta", "<base", "onload", "onerror", " src="):
-            self.assertNotIn(word, content)
-        self.assertNotRegex(content, r"href=|(?<!title=\")javascript:|url\(")
+        tags = r"<(script|iframe|form|object|embed|meta|base)\b"
+        self.assertNotRegex(content, tags + r"|\bon(load|error|focus)|\bsrc=|href=|(?<!title=\")javascript:|url\(")
 
     def test_what_a_sanitiser_missed_does_nothing(self):
         """The frame alone: the message reaches it as received."""
@@ -171,7 +173,7 @@ class TestJournal(BrowserCase):
     def test_quarantine_then_a_setting_then_retry(self):
         (entry,) = self.fetched("support", letter("The card does not work", "It is refused in every shop."))
         self.open(f"email-journal/{entry}")
-        self.assertEqual(self.state(), "Quarantined")
+        self.state_is("Quarantined")
         self.assertIn("In quarantine: No alias, reply or mailbox setting says where it belongs", self.alerts()[0])
         self.screenshot("journal-quarantine")
         # The mailbox is one click away.
@@ -196,7 +198,7 @@ class TestJournal(BrowserCase):
         dialog = self.page.locator(".modal-content")
         self.assertIn("Its content stays in the journal.", dialog.inner_text())
         dialog.locator(".btn-primary").click()
-        self.page.locator(".o_arrow_button_current", has_text="Discarded").wait_for()
+        self.state_is("Discarded")
         for label in ("Retry", "Discard"):
             self.assertEqual(self.page.get_by_role("button", name=label, exact=True).count(), 0)
         self.assertIn("Decided by a person", self.page.locator(".o_form_sheet").inner_text())
