@@ -7,8 +7,7 @@ import hashlib
 import poplib
 import re
 import ssl
-from collections import Counter
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
