@@ -337,7 +337,7 @@ class IrMailServer(models.Model):
             "tag": "display_notification",
             "params": {
                 "type": "warning" if is_changed else "success",
-                "title": self.env._("Connection Test Successful!"),
+                "title": self.env._("Connection Test Successful"),
                 "message": "\n".join(text for text, _changed in texts),
                 "sticky": is_changed,
                 "className": "o_spp_email_lines",

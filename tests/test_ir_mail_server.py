@@ -265,7 +265,7 @@ class TestIrMailServerTest(OutgoingCase):
             params = server.test_smtp_connection()["params"]
         self.assertEqual(
             (params["type"], params["title"], params["message"], params["sticky"]),
-            ("success", "Connection Test Successful!", "Name: found\nLogin: accepted", False),
+            ("success", "Connection Test Successful", "Name: found\nLogin: accepted", False),
         )
         connection, login, sender = diagnose.call_args.args
         self.assertEqual((connection.host, sender), ("mx.gateway.test", "box@gateway.test"))

@@ -1,15 +1,13 @@
 """`./dev bench`: hand over to `bench/`, with all that a measurement needs in place.
 
-`bench.main(names)` runs in the virtual environment. It gets two databases with the same Odoo and modules, one without
-the addon and one with it, from `measured_databases()`, and makes its own `tools.sandbox.Sandbox` or
-`tools.smtp_sink.SmtpSink`.
+`bench.main(names)` runs in the virtual environment, and makes its own databases and servers.
 """
 
 import subprocess
 
 from tools import checkout, environment, odoo_home, process, sandbox
-from tools.database import PREFIX, Databases
-from tools.report import Failure, Quiet, Steps
+from tools.database import Databases
+from tools.report import Failure, Steps
 from tools.testing import postgresql_ready
 
 
@@ -35,8 +33,3 @@ def bench(names):
     command = [environment.python(), "-c", code, *names]
     return subprocess.run(command, cwd=checkout.ROOT, env=process.environment(variables), check=False).returncode
 
-
-def measured_databases(suffix="bench", steps=None):
-    """Return the names of two fresh databases on one PostgreSQL: (stock, gateway). Drop them by `Databases().drop`."""
-    databases = Databases()
-    return tuple(databases.create(f"{PREFIX}{suffix}_{kind}", kind, steps or Quiet()) for kind in ("stock", "gateway"))
