@@ -129,3 +129,14 @@ class TestNotices(GatewayCase):
         with mute_logger(ROUTING_LOGGER):
             self.receive(eml(To="members@gateway.test"), self.box, company=self.other_company)
         self.assertEqual(self.mails().email_from, '"MAILER-DAEMON" <no@other.test>')
+
+    def test_a_notice_leaves_with_the_null_return_path_whatever_the_session(self):
+        servers = self.env["ir.mail_server"]
+        for headers, sender in (({NOTICE_HEADER: "1"}, ""), ({}, "odoo@gateway.test")):
+            message = servers._build_email__("odoo@gateway.test", ["ann@example.com"], "Re: x", "no", headers=headers)
+            with self.subTest(headers=headers):
+                envelope, recipients, prepared = servers.with_context(
+                    domain_bounce_address="odoo@gateway.test"
+                )._prepare_email_message__(message, None)
+                self.assertEqual((envelope, recipients), (sender, ["ann@example.com"]))
+                self.assertNotIn(NOTICE_HEADER, prepared)
