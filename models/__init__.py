@@ -3,6 +3,7 @@ from . import (
     spp_email_transaction,
     spp_email_claim_mixin,
     spp_email_sealed_mixin,
+    spp_email_server_mixin,
     spp_email_lease,
     spp_email_content,
     spp_email_inbound,

@@ -26,7 +26,16 @@ FAILURES_TO_TELL = 3
 
 class FetchmailServer(models.Model):
     _name = "fetchmail.server"
-    _inherit = ["fetchmail.server", "spp.email.sealed.mixin"]
+    _inherit = ["fetchmail.server", "spp.email.server.mixin"]
+
+    _gateway_settings = {
+        "host": "server",
+        "port": "port",
+        "security": "is_ssl",
+        "certificate": "gateway_ca_certificate",
+        "user": "user",
+        "password": "password",
+    }
 
     password = SealedChar()
     company_id = fields.Many2one("res.company", help="Company that the mail of this mailbox belongs to.")
@@ -37,9 +46,6 @@ class FetchmailServer(models.Model):
     gateway_skip_verification = fields.Boolean(
         "Do Not Verify the Certificate",
         help="Anybody between this system and the server can then read the password and all mail.",
-    )
-    gateway_ca_certificate = fields.Text(
-        "Private CA", help="PEM certificates of a private authority that signed the server's certificate."
     )
     gateway_security_warning = fields.Char(compute="_compute_gateway_security_warning")
     gateway_personal_warning = fields.Char(compute="_compute_gateway_personal_warning")
@@ -86,17 +92,11 @@ class FetchmailServer(models.Model):
         for server in self:
             if server.server_type == "local":
                 server.gateway_security_warning = False
-            elif not server.is_ssl and not server.gateway_use_starttls:
-                server.gateway_security_warning = self.env._(
-                    "Password and mail travel in clear text. Anybody on the way can read them."
-                )
-            elif server.gateway_skip_verification:
-                server.gateway_security_warning = self.env._(
-                    "The server's certificate is not verified: somebody on the way can pose as the server and read "
-                    "password and mail. Untick “Do Not Verify the Certificate”, or give the private CA."
-                )
             else:
-                server.gateway_security_warning = False
+                server.gateway_security_warning = server._gateway_warning(
+                    is_encrypted=server.is_ssl or server.gateway_use_starttls,
+                    is_verified=not server.gateway_skip_verification,
+                )
 
     @api.depends("user")
     def _compute_gateway_personal_warning(self):
@@ -292,10 +292,10 @@ class FetchmailServer(models.Model):
         try:
             diagnosis = diagnose_mailbox(self._get_connection_type(), self._gateway_connection(), self._credential())
         except ConfigurationError as error:
-            raise UserError(self._gateway_failure_text("", str(error), "", error.field)) from error
+            raise UserError(self._gateway_failure_text(str(error), setting=error.field)) from error
         if not diagnosis.ok:
             failure = diagnosis.failure
-            raise UserError(self._gateway_failure_text(failure.name, failure.text, failure.cure, failure.field))
+            raise UserError(self._gateway_failure_text(failure.text, failure.cure, failure.field))
         self.write(
             {
                 "state": "done",
@@ -322,24 +322,6 @@ class FetchmailServer(models.Model):
             words.append(self.env._("Nothing is waiting to be taken."))
         return " ".join(words)
 
-    def _gateway_failure_text(self, step, text, cure, field):
-        """Return an error for people: the field at fault, what happened, what to do."""
-        labels = {
-            "host": "server",
-            "port": "port",
-            "security": "is_ssl",
-            "certificate": "gateway_ca_certificate",
-            "user": "user",
-            "password": "password",
-        }
-        parts = []
-        if field in labels:
-            parts.append(
-                self.env._("Check the field “%s”.", self._fields[labels[field]]._description_string(self.env))
-            )
-        parts += [part for part in (text, cure) if part]
-        return "\n".join(parts)
-
     # ------------------------------------------------------------------
     # Fetching
     # ------------------------------------------------------------------
@@ -352,7 +334,7 @@ class FetchmailServer(models.Model):
         # sudo: as in Odoo, processing is the system's work; the right to start it was checked above.
         error, new, outcomes = self.env["spp.email.fetching"]._fetch(self.sudo(), FETCH_NOW_SECONDS)  # nosemgrep
         if error is not None:
-            raise UserError(self._gateway_failure_text("", str(error), "", getattr(error, "field", "")))
+            raise UserError(self._gateway_failure_text(str(error), setting=getattr(error, "field", "")))
         return self._gateway_notification(*self._gateway_report(new, outcomes))
 
     def _fetch_mail(self, batch_limit=50):
@@ -371,19 +353,6 @@ class FetchmailServer(models.Model):
             if state not in (InboundState.DONE.value, InboundState.DUPLICATE.value):
                 kind = "warning"
         return kind, "\n".join(lines)
-
-    def _gateway_notification(self, kind, text):
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": kind,
-                "message": text,
-                "sticky": kind != "success",
-                "className": "o_spp_email_lines",
-                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
-            },
-        }
 
     # ------------------------------------------------------------------
     # Health

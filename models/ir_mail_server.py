@@ -35,7 +35,17 @@ OAUTH = ("gmail", "outlook")
 
 class IrMailServer(models.Model):
     _name = "ir.mail_server"
-    _inherit = ["ir.mail_server", "spp.email.sealed.mixin"]
+    _inherit = ["ir.mail_server", "spp.email.server.mixin"]
+
+    _gateway_settings = {
+        "host": "smtp_host",
+        "port": "smtp_port",
+        "security": "gateway_encryption",
+        "certificate": "gateway_ca_certificate",
+        "user": "smtp_user",
+        "password": "smtp_pass",
+        "sender": "from_filter",
+    }
 
     # Odoo's groups and the managers, whose part it is to set up servers.
     smtp_user = fields.Char(groups="base.group_system,spp_email_gateway.group_email_gateway_manager")
@@ -56,9 +66,6 @@ class IrMailServer(models.Model):
         compute="_compute_gateway_encryption",
         inverse="_inverse_gateway_encryption",
         help="Anybody between this system and the server can then read the password and all mail.",
-    )
-    gateway_ca_certificate = fields.Text(
-        "Private CA", help="PEM certificates of a private authority that signed the server's certificate."
     )
     gateway_port = fields.Selection(
         [
@@ -129,18 +136,10 @@ class IrMailServer(models.Model):
     def _compute_gateway_security_warning(self):
         for server in self:
             security, verified = ENCRYPTIONS[server.smtp_encryption or "none"]
-            server.gateway_security_warning = False
-            if server.smtp_authentication in ("cli", *OAUTH):
-                continue
-            if security is Security.NONE:
-                server.gateway_security_warning = self.env._(
-                    "Password and mail travel in clear text. Anybody on the way can read them."
-                )
-            elif not verified:
-                server.gateway_security_warning = self.env._(
-                    "The server's certificate is not verified: somebody on the way can pose as the server and read "
-                    "password and mail. Untick “Do Not Verify the Certificate”, or give the private CA."
-                )
+            is_public = server.smtp_authentication in ("cli", *OAUTH)
+            server.gateway_security_warning = not is_public and server._gateway_warning(
+                is_encrypted=security is not Security.NONE, is_verified=verified
+            )
 
     # ------------------------------------------------------------------
     # CRUD
@@ -332,18 +331,11 @@ class IrMailServer(models.Model):
                 return result
         texts = [server._gateway_test() for server in self - odoo_tests]
         is_changed = any(changed for _text, changed in texts)
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": "warning" if is_changed else "success",
-                "title": self.env._("Connection Test Successful"),
-                "message": "\n".join(text for text, _changed in texts),
-                "sticky": is_changed,
-                "className": "o_spp_email_lines",
-                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
-            },
-        }
+        return self._gateway_notification(
+            "warning" if is_changed else "success",
+            "\n".join(text for text, _changed in texts),
+            title=self.env._("Connection Test Successful"),
+        )
 
     def _gateway_test(self):
         """Test one server without sending; put a mixed-up encryption right. Return (what was found, whether changed).
@@ -377,7 +369,8 @@ class IrMailServer(models.Model):
                     savepoint.rollback()
                     self.invalidate_recordset()
         if not diagnosis.ok:
-            raise UserError(self._gateway_failure_text(diagnosis.failure))
+            failure = diagnosis.failure
+            raise UserError(self._gateway_failure_text(failure.text, failure.cure, failure.field))
         lines = [f"{step.name.capitalize()}: {step.text}" for step in diagnosis.steps]
         if change:
             lines.insert(0, self.env._("The settings were put right: %s", change))
@@ -390,28 +383,3 @@ class IrMailServer(models.Model):
             return diagnose_smtp(self._gateway_connection(), login, self._get_test_email_from())
         except ConfigurationError as error:
             raise UserError(str(error)) from error
-
-    def _gateway_failure_text(self, step):
-        labels = {
-            "host": "smtp_host",
-            "port": "smtp_port",
-            "security": "gateway_encryption",
-            "certificate": "gateway_ca_certificate",
-            "user": "smtp_user",
-            "password": "smtp_pass",
-            "sender": "from_filter",
-        }
-        parts = []
-        if step.field in labels:
-            parts.append(
-                self.env._("Check the field “%s”.", self._fields[labels[step.field]]._description_string(self.env))
-            )
-        return "\n".join([*parts, *(part for part in (step.text, step.cure) if part)])
-
-    # ------------------------------------------------------------------
-    # Health
-    # ------------------------------------------------------------------
-
-    @api.model
-    def _gateway_health(self):
-        return []

@@ -4,46 +4,12 @@
 from odoo import models
 from odoo.exceptions import UserError
 
-from ..engine.seal import MASK
 from .sealed_char import SealedChar
 
 
 class SppEmailSealedMixin(models.AbstractModel):
     _name = "spp.email.sealed.mixin"
     _description = "Model with Credentials"
-
-    def _gateway_proof(self):
-        """Return (host, private CA, whether the server must prove who it is): who gets the password."""
-        raise NotImplementedError
-
-    def _require_password_again(self, vals, password, before):
-        """Refuse to give a stored password to another server than it was entered for.
-
-        Whoever may change where a server is, or whether it must prove who it is, could otherwise have the password
-        sent to a server of his own. The system itself (sudo) may: it changes nothing of this on anybody's behalf.
-
-        Args:
-            vals: values that were written.
-            password: name of the sealed field.
-            before: ``_gateway_proof()`` of each record before the values were written.
-
-        Raises:
-            UserError: another server would get the password, and no password came with the values.
-        """
-        if self.env.su or vals.get(password) not in (None, MASK):
-            return
-        for record in self:
-            host, authority, is_proven = record._gateway_proof()
-            old_host, old_authority, was_proven = before[record.id]
-            if record[password] and (
-                host != old_host or authority != old_authority or (was_proven and not is_proven)
-            ):
-                raise UserError(
-                    self.env._(
-                        "Enter the password again: it was stored for the server as it was set up, and is not given "
-                        "to another one, or to one that need not prove who it is."
-                    )
-                )
 
     def _refuse_sealed(self, specification):
         field = self._fields.get(specification.partition(":")[0].partition(".")[0])

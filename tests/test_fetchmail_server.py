@@ -285,7 +285,7 @@ class TestFetchmailServer(GatewayCase):
     def test_every_field_that_can_be_at_fault_is_a_field(self):
         box = self.mailbox()
         for field in ("host", "port", "security", "certificate", "user", "password"):
-            self.assertIn("Check the field", box._gateway_failure_text("", "", "", field))
+            self.assertIn("Check the field", box._gateway_failure_text("", setting=field))
 
     def test_a_diagnosis_without_steps_is_no_success(self):
         self.assertFalse(Diagnosis(()).ok)

@@ -23,8 +23,8 @@ class TestHealth(GatewayCase):
     def check(self, *findings):
         """Run the check with these findings alone."""
         with (
-            patch.object(type(self.health), "_health_models", lambda _health: ["ir.mail_server"]),
-            patch.object(type(self.env["ir.mail_server"]), "_gateway_health", lambda _server: list(findings)),
+            patch.object(type(self.health), "_health_models", lambda _health: ["fetchmail.server"]),
+            patch.object(type(self.env["fetchmail.server"]), "_gateway_health", lambda _server: list(findings)),
         ):
             self.health._check()
         return self.health.search([])

@@ -1,0 +1,84 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""What incoming and outgoing servers share: how they are verified, and how they speak to people."""
+
+from odoo import fields, models
+from odoo.exceptions import UserError
+
+from ..engine.seal import MASK
+
+
+class SppEmailServerMixin(models.AbstractModel):
+    _name = "spp.email.server.mixin"
+    _inherit = ["spp.email.sealed.mixin"]
+    _description = "Mail Server"
+
+    # Field of this model for each of the settings that the engine names as being at fault.
+    _gateway_settings = {}
+
+    gateway_ca_certificate = fields.Text(
+        "Private CA", help="PEM certificates of a private authority that signed the server's certificate."
+    )
+
+    def _gateway_warning(self, *, is_encrypted, is_verified):
+        """Return what is said on the form about the connection, False when it is safe."""
+        if not is_encrypted:
+            return self.env._("Password and mail travel in clear text. Anybody on the way can read them.")
+        if not is_verified:
+            return self.env._(
+                "The server's certificate is not verified: somebody on the way can pose as the server and read "
+                "password and mail. Untick “Do Not Verify the Certificate”, or give the private CA."
+            )
+        return False
+
+    def _gateway_failure_text(self, text, cure="", setting=""):
+        """Return an error for people: the field at fault, what happened, what to do."""
+        parts = []
+        if name := self._gateway_settings.get(setting):
+            parts.append(self.env._("Check the field “%s”.", self._fields[name]._description_string(self.env)))
+        return "\n".join([*parts, *filter(None, (text, cure))])
+
+    def _gateway_notification(self, kind, text, title=None):
+        """Return the action that shows ``text``, a line a line, and reloads the form behind it."""
+        params = {
+            "type": kind,
+            "message": text,
+            "sticky": kind != "success",
+            "className": "o_spp_email_lines",
+            "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+        }
+        if title:
+            params["title"] = title
+        return {"type": "ir.actions.client", "tag": "display_notification", "params": params}
+
+    def _gateway_proof(self):
+        """Return (host, private CA, whether the server must prove who it is): who gets the password."""
+        raise NotImplementedError
+
+    def _require_password_again(self, vals, password, before):
+        """Refuse to give a stored password to another server than it was entered for.
+
+        Whoever may change where a server is, or whether it must prove who it is, could otherwise have the password
+        sent to a server of his own. The system itself (sudo) may: it changes nothing of this on anybody's behalf.
+
+        Args:
+            vals: values that were written.
+            password: name of the sealed field.
+            before: ``_gateway_proof()`` of each record before the values were written.
+
+        Raises:
+            UserError: another server would get the password, and no password came with the values.
+        """
+        if self.env.su or vals.get(password) not in (None, MASK):
+            return
+        for record in self:
+            host, authority, is_proven = record._gateway_proof()
+            old_host, old_authority, was_proven = before[record.id]
+            if record[password] and (
+                host != old_host or authority != old_authority or (was_proven and not is_proven)
+            ):
+                raise UserError(
+                    self.env._(
+                        "Enter the password again: it was stored for the server as it was set up, and is not given "
+                        "to another one, or to one that need not prove who it is."
+                    )
+                )
