@@ -132,18 +132,17 @@ class SppEmailInbound(models.Model):
             )
         )
 
-    def _is_other_content(self):
-        """Return whether a message with the same Message-ID was processed before whose body differs from this one's.
+    def _is_other_content(self, content):
+        """Return whether a message with the same Message-ID was processed before whose body differs from ``content``.
 
         False when the journal does not know the other, such as a mail of our own that comes back.
         """
         self.ensure_one()
-        contents = self.env["spp.email.content"]
         other = self.search(
             [("message_id", "=", self.message_id), ("id", "!=", self.id), ("state", "=", "done")], limit=1
         )
-        mine, theirs = contents._load(self.id), other and contents._load(other.id)
-        return bool(theirs and mine and body_digest(theirs) != body_digest(mine))
+        theirs = other and self.env["spp.email.content"]._load(other.id)
+        return bool(theirs and content and body_digest(theirs) != body_digest(content))
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_waiting(self):

@@ -156,7 +156,21 @@ class SppEmailProcessing(models.AbstractModel):
         )
         state, reason = self.env["spp.email.target"]._deliver(mailbox, threads, inbound, content, attempt)
         self._send_notices(inbound, attempt, passage.facts)
-        return self._finish(claim, attempt, state, reason)
+        values = {}
+        if reason is InboundReason.KNOWN_MESSAGE_ID:
+            state, reason, values = self._judge_known(inbound, content, attempt)
+        return self._finish(claim, attempt, state, reason, **values)
+
+    def _judge_known(self, inbound, content, attempt):
+        """Return (state, reason, links) of a message whose Message-ID Odoo knows already."""
+        known = self.env["mail.message"].search([("message_id", "=", inbound.message_id)], limit=1)
+        links = {"duplicate_message_id": known.id or None, "res_model": known.model or None, "res_id": known.res_id}
+        if inbound._is_other_content(content):
+            # Scanners and web forms reuse Message-IDs; what is new in it must not vanish as a duplicate.
+            attempt.trace.add("Message-ID", f"message {known.id} has it, with other content", "quarantine")
+            return InboundState.QUARANTINED, InboundReason.REUSED_MESSAGE_ID, links
+        attempt.trace.add("Message-ID", f"message {known.id} has it already", "not processed again")
+        return InboundState.DUPLICATE, InboundReason.KNOWN_MESSAGE_ID, links
 
     def _send_notices(self, inbound, attempt, facts):
         for intent in attempt.notices:
@@ -166,7 +180,6 @@ class SppEmailProcessing(models.AbstractModel):
     def _finish(self, claim, attempt, state, reason, **values):
         """Write the final state of an attempt with its links and trace; return (state, reason)."""
         self.env.flush_all()
-        inbounds = self.env["spp.email.inbound"]
         stamps = self.env["spp.email.inbound.record"]
         for number, (model, record_id) in enumerate(attempt.updates, 1):
             stamps._stamp(claim.id, number, self.env[model].browse(record_id), is_created=False)
@@ -177,17 +190,7 @@ class SppEmailProcessing(models.AbstractModel):
                 values["mail_message_id"] = SQL(
                     "(SELECT id FROM mail_message WHERE message_id = %s ORDER BY id LIMIT 1)", attempt.message_id
                 )
-        if reason is InboundReason.KNOWN_MESSAGE_ID:
-            inbound = inbounds.browse(claim.id)
-            known = self.env["mail.message"].search([("message_id", "=", inbound.message_id)], limit=1)
-            values.update(duplicate_message_id=known.id or None, res_model=known.model or None, res_id=known.res_id)
-            if inbound._is_other_content():
-                # Scanners and web forms reuse Message-IDs; what is new in it must not vanish as a duplicate.
-                state, reason = InboundState.QUARANTINED, InboundReason.REUSED_MESSAGE_ID
-                attempt.trace.add("Message-ID", f"message {known.id} has it, with other content", "quarantine")
-            else:
-                attempt.trace.add("Message-ID", f"message {known.id} has it already", "not processed again")
-        inbounds._finish_claim(
+        self.env["spp.email.inbound"]._finish_claim(
             claim,
             {
                 "state": state.value,
