@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .outcome import InboundReason, InboundState
+from .target import Target
 from .trace import Trace
 
 
@@ -32,6 +33,9 @@ class Attempt:
 
     Attributes:
         inbound_id: the journal row.
+        target: where a person or a rule sends the message; None to leave it to replies, aliases and the mailbox.
+        envelope_recipient: address it was delivered for, "" when unknown.
+        takes_known: process it although its Message-ID is known: it is for another recipient, or a person decided.
         routed: message_route was reached, so that a False result is not a known Message-ID.
         creates: model of a route that leads to a new record, "" when there is none.
         is_bounce: Odoo took it for a delivery report.
@@ -50,6 +54,9 @@ class Attempt:
     """
 
     inbound_id: int
+    target: Target | None = None
+    envelope_recipient: str = ""
+    takes_known: bool = False
     routed: bool = False
     creates: str = ""
     is_bounce: bool = False

@@ -40,7 +40,23 @@ class InboundReason(str, Enum):
     DATABASE_BUSY = "database_busy"
     PROCESS_DIED = "process_died"
     TOO_MANY_ATTEMPTS = "too_many_attempts"
+    TOO_LARGE = "too_large"
+    RULE = "rule"
+    VALUE_MISFIT = "value_misfit"
+    UNKNOWN_RECIPIENT = "unknown_recipient"
+    ANSWERED = "answered"
     BY_HAND = "by_hand"
+
+
+class InboundSource(str, Enum):
+    """The way a message came in."""
+
+    IMAP = "imap"
+    POP = "pop"
+    HTTP = "http"
+    LMTP = "lmtp"
+    UPLOAD = "upload"
+    RPC = "rpc"
 
 
 class OutboundState(str, Enum):
@@ -98,7 +114,21 @@ INBOUND_REASON_WORDS = {
     InboundReason.DATABASE_BUSY: "The database was busy",
     InboundReason.PROCESS_DIED: "The server process died while working on it",
     InboundReason.TOO_MANY_ATTEMPTS: "Too many attempts",
+    InboundReason.TOO_LARGE: "It is over the size limit; its body is still on the mail server",
+    InboundReason.RULE: "A rule says so",
+    InboundReason.VALUE_MISFIT: "A value in the message does not fit its field",
+    InboundReason.UNKNOWN_RECIPIENT: "Nobody knows the address that it was sent to",
+    InboundReason.ANSWERED: "The sender was answered by a person",
     InboundReason.BY_HAND: "Decided by a person",
+}
+
+INBOUND_SOURCE_WORDS = {
+    InboundSource.IMAP: "IMAP mailbox",
+    InboundSource.POP: "POP mailbox",
+    InboundSource.HTTP: "HTTP intake",
+    InboundSource.LMTP: "LMTP",
+    InboundSource.UPLOAD: "Upload",
+    InboundSource.RPC: "odoo-mailgate or another program",
 }
 
 OUTBOUND_STATE_WORDS = {

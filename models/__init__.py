@@ -19,6 +19,7 @@ from . import (
     ir_cron,
     mail_alias,
     mail_alias_domain,
+    mail_message,
     mail_thread,
     fetchmail_server,
     ir_mail_server,

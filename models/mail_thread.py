@@ -38,7 +38,7 @@ class MailThread(models.AbstractModel):
         attempt.message_id = message_dict.get("message_id") or ""
         attempt.is_bounce = bool(message_dict.get("is_bounce"))
         try:
-            routes = super().message_route(message, message_dict, model, thread_id, custom_values)
+            routes = self._gateway_route(message, message_dict, model, thread_id, custom_values, attempt)
         except ValueError as error:
             # Odoo's word for "no route"; other addons wait for this very type, so it is only labelled. A subclass,
             # such as UnicodeDecodeError, is a fault of somebody's code.
@@ -47,7 +47,9 @@ class MailThread(models.AbstractModel):
             raise
         for route_model, record_id, _values, _user_id, alias in routes:
             target = f"{route_model}, record {record_id}" if record_id else f"a new {route_model}"
-            if alias:
+            if attempt.target and attempt.target.model and not alias:
+                why = attempt.target.why
+            elif alias:
                 why = f"alias {alias.id}"
             else:
                 why = "reply to a known message" if record_id and record_id != thread_id else "setting of the mailbox"
@@ -57,6 +59,46 @@ class MailThread(models.AbstractModel):
             else:
                 attempt.updates.append((route_model, record_id))
         return routes
+
+    @api.model
+    def _gateway_route(self, message, message_dict, model, thread_id, custom_values, attempt):
+        """Return Odoo's routes, changed by what is known beyond the headers: envelope recipient, rules, a person."""
+        target = attempt.target
+        if target and target.model and target.forced:
+            attempt.is_bounce = False
+            return self._gateway_decided_route(message, message_dict, target)
+        recipient = attempt.envelope_recipient
+        if recipient and self.env["mail.alias.domain"]._find_aliases([recipient]):
+            # For this address the server delivered it, whatever To and Cc say: a Bcc'd alias is in neither, and the
+            # other aliases in them have copies of their own.
+            attempt.trace.add("envelope recipient", "an alias of ours", "instead of To and Cc")
+            message_dict["recipients"] = recipient
+        told = len(attempt.notices)
+        routes = super().message_route(message, message_dict, model, thread_id, custom_values)
+        if not target or attempt.is_bounce:
+            return routes
+        if target.model:
+            is_reply = any(
+                record_id and record_id != thread_id and not (alias and alias.alias_force_thread_id == record_id)
+                for _model, record_id, _values, _user_id, alias in routes
+            )
+            if is_reply:
+                return routes
+            # What an alias's policy refused is not refused where the rule sends it.
+            del attempt.notices[told:]
+            return self._gateway_decided_route(message, message_dict, target)
+        return [
+            (model, record_id, values if record_id else {**(values or {}), **target.defaults}, user_id, alias)
+            for model, record_id, values, user_id, alias in routes
+        ]
+
+    @api.model
+    def _gateway_decided_route(self, message, message_dict, target):
+        message_dict.pop("parent_id", None)
+        user = self._mail_find_user_for_gateway(message_dict["email_from"])
+        route = (target.model, target.record_id or None, dict(target.defaults), user.id or self.env.uid, None)
+        # A model or record that is gone, or a model that takes no mail, is an error here, with the words for it.
+        return [self._routing_check_route(message, message_dict, route, raise_exception=True)]
 
     @api.model
     def message_new(self, msg_dict, custom_values=None):

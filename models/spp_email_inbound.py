@@ -10,6 +10,7 @@ from odoo.tools import html_sanitize
 from ..engine.health import HealthFinding, HealthState
 from ..engine.outcome import (
     INBOUND_REASON_WORDS,
+    INBOUND_SOURCE_WORDS,
     INBOUND_STATE_WORDS,
     InboundReason,
     InboundState,
@@ -32,6 +33,13 @@ class SppEmailInbound(models.Model):
     folder = fields.Char(readonly=True, required=True)
     uid_validity = fields.Char("UIDVALIDITY", readonly=True, required=True)
     uid = fields.Char("UID", readonly=True, required=True, help="UID in an IMAP folder, UIDL in a POP mailbox.")
+    source = fields.Selection(
+        selection(INBOUND_SOURCE_WORDS), string="Came By", readonly=True, help="The way it came in."
+    )
+    envelope_recipient = fields.Char(
+        readonly=True, help="Address that the mail server delivered it for, lower-case; blank when it did not say."
+    )
+    envelope_sender = fields.Char("Return Path", readonly=True, help="Blank for the null return path, or unknown.")
     acknowledged_date = fields.Datetime(
         "Server Told", readonly=True, help="When the mail server was told that the message is taken."
     )
@@ -46,6 +54,9 @@ class SppEmailInbound(models.Model):
     email_from = fields.Char("From", readonly=True)
     email_to = fields.Char("To", readonly=True)
     content_ids = fields.One2many("spp.email.content", "inbound_id", readonly=True)
+
+    # Where it is to go.
+    route = fields.Json(readonly=True, help="The engine.target.Target that a person decided on.")
 
     # What became of it.
     state = fields.Selection(
@@ -130,6 +141,23 @@ class SppEmailInbound(models.Model):
                 ],
                 limit=1,
             )
+        )
+
+    def _is_for_another_recipient(self):
+        """Return whether this very message came before, and each time for an address other than this one's.
+
+        A server that says for whom it delivers gives one copy for each alias that was written to.
+        """
+        self.ensure_one()
+        if not self.envelope_recipient or not self.message_id:
+            return False
+        if not self.env["mail.alias.domain"]._find_aliases([self.envelope_recipient]):
+            return False
+        others = self.search(
+            [("message_id", "=", self.message_id), ("id", "!=", self.id), ("state", "=", "done")], limit=100
+        )
+        return bool(others) and all(
+            other.envelope_recipient and other.envelope_recipient != self.envelope_recipient for other in others
         )
 
     def _is_other_content(self, content):

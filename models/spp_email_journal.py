@@ -17,7 +17,13 @@ CHUNK = 1000
 class JournalEntry:
     """A message to be journaled: where it came from, and its bytes exactly as received.
 
-    ``server_key``, ``folder``, ``uid_validity`` and ``uid`` name the mailbox entry; together they are unique.
+    ``server_key``, ``folder``, ``uid_validity`` and ``uid`` name the mailbox entry; together they are unique. An
+    intake gives its own key as ``server_key`` and what names the delivery as ``uid``.
+
+    Attributes:
+        source: an engine.outcome.InboundSource value.
+        envelope_recipient: address it was delivered for, "" when unknown.
+        envelope_sender: return path, "" when null or unknown.
     """
 
     server_key: str
@@ -27,6 +33,9 @@ class JournalEntry:
     content: bytes
     server_id: int | None = None
     company_id: int | None = None
+    source: str = ""
+    envelope_recipient: str = ""
+    envelope_sender: str = ""
 
 
 class SppEmailJournal(models.AbstractModel):
@@ -86,40 +95,52 @@ class SppEmailJournal(models.AbstractModel):
 
     def _insert(self, env, entry, summary, uid):
         """Return the id of the new row, None when the entry is there."""
+        columns = self._columns(env, entry, summary, uid)
         # A failing INSERT is logged by Odoo with all of its values: addresses and subjects do not belong there.
         env.cr.execute(
             SQL(
                 """
-                        INSERT INTO spp_email_inbound
-                               (server_id, server_key, folder, uid_validity, uid, company_id, state, received_date,
-                                digest, size, message_id, subject, email_from, email_to, attempts, starts,
-                                claim_fence, create_uid, write_uid, create_date, write_date)
-                        VALUES (%s, %s, %s, %s, %s, %s, %s, now() AT TIME ZONE 'UTC',
-                                %s, %s, %s, %s, %s, %s, 0, 0,
-                                0, %s, %s, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC')
-                            ON CONFLICT (server_key, folder, uid_validity, uid) DO NOTHING
-                        RETURNING id
-                        """,
-                entry.server_id,
-                entry.server_key,
-                entry.folder,
-                entry.uid_validity,
-                uid,
-                entry.company_id,
-                InboundState.RECEIVED.value,
-                summary.digest,
-                summary.size,
-                summary.message_id,
-                summary.subject,
-                summary.email_from,
-                summary.email_to,
-                env.uid,
-                env.uid,
+                INSERT INTO spp_email_inbound (%s) VALUES (%s)
+                    ON CONFLICT (server_key, folder, uid_validity, uid) DO NOTHING
+                RETURNING id
+                """,
+                SQL(", ").join(map(SQL.identifier, columns)),
+                SQL(", ").join(SQL("%s", value) for value in columns.values()),
             ),
             log_exceptions=False,
         )
         row = env.cr.fetchone()
         return row and row[0]
+
+    def _columns(self, env, entry, summary, uid):
+        """Return the values of a new row by column."""
+        now = SQL("now() AT TIME ZONE 'UTC'")
+        return {
+            "server_id": entry.server_id,
+            "server_key": entry.server_key,
+            "folder": entry.folder,
+            "uid_validity": entry.uid_validity,
+            "uid": uid,
+            "company_id": entry.company_id,
+            "source": entry.source or None,
+            "envelope_recipient": entry.envelope_recipient.lower() or None,
+            "envelope_sender": entry.envelope_sender or None,
+            "state": InboundState.RECEIVED.value,
+            "received_date": now,
+            "digest": summary.digest,
+            "size": summary.size,
+            "message_id": summary.message_id,
+            "subject": summary.subject,
+            "email_from": summary.email_from,
+            "email_to": summary.email_to,
+            "attempts": 0,
+            "starts": 0,
+            "claim_fence": 0,
+            "create_uid": env.uid,
+            "write_uid": env.uid,
+            "create_date": now,
+            "write_date": now,
+        }
 
     def _note_acknowledged(self, server_key, entries):
         """Note that the mail server was told about ``entries`` (folder, uid_validity, uid).

@@ -24,6 +24,7 @@ from ..engine.pipeline import walk
 from ..engine.retry import next_attempt
 from ..engine.storable import storable
 from ..engine.summary import summarize
+from ..engine.target import Target
 from .mail_thread import ATTEMPT
 
 _logger = logging.getLogger(__name__)
@@ -138,13 +139,14 @@ class SppEmailProcessing(models.AbstractModel):
         if inbound._is_repeated():
             attempt.trace.add("the same bytes from this mailbox", "known", "not processed again")
             return self._finish(claim, attempt, InboundState.DUPLICATE, InboundReason.KNOWN_ENTRY)
-        ring = self.env["spp.email.token.key"]._ring()
-        passage = walk(
-            (hold_empty, own_mark.find_own_mark(ring, fields.Datetime.now()), find_automatic), summarize(content)
-        )
+        decided = Target.from_json(inbound.route)
+        passage = walk(self._steps(inbound, content), summarize(content))
         attempt.trace.extend(passage.trace.steps)
-        if passage.verdict:
+        if passage.verdict and not decided:
             return self._finish(claim, attempt, passage.verdict.state, passage.verdict.reason)
+        attempt.target = decided or passage.facts.get("target")
+        attempt.envelope_recipient = inbound.envelope_recipient or ""
+        attempt.takes_known = bool(decided) or inbound._is_for_another_recipient()
         mailbox = inbound.server_id
         threads = self.env["mail.thread"].with_company(inbound.company_id or self.env.company)
         threads = threads.with_context(
@@ -160,6 +162,17 @@ class SppEmailProcessing(models.AbstractModel):
         if reason is InboundReason.KNOWN_MESSAGE_ID:
             state, reason, values = self._judge_known(inbound, content, attempt)
         return self._finish(claim, attempt, state, reason, **values)
+
+    def _steps(self, inbound, content):
+        """Return the steps of engine.pipeline that a message passes before it is routed. Extend it to add some.
+
+        A step may put an engine.target.Target into ``facts["target"]``.
+
+        Args:
+            content: the bytes as received.
+        """
+        ring = self.env["spp.email.token.key"]._ring()
+        return [hold_empty, own_mark.find_own_mark(ring, fields.Datetime.now()), find_automatic]
 
     def _judge_known(self, inbound, content, attempt):
         """Return (state, reason, links) of a message whose Message-ID Odoo knows already."""
