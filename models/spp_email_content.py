@@ -57,3 +57,14 @@ class SppEmailContent(models.Model):
             SQL("SELECT data FROM %s WHERE inbound_id = %s", SQL.identifier(self._table), inbound_id)
         )
         return zlib.decompress(bytes(rows[0][0])) if rows and rows[0][0] is not None else None
+
+    def _load_each(self, inbound_ids):
+        """Return the bytes of several journal rows by row id; those that were removed are left out."""
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT inbound_id, data FROM %s WHERE inbound_id IN %s AND data IS NOT NULL",
+                SQL.identifier(self._table),
+                tuple(inbound_ids),
+            )
+        )
+        return {inbound_id: zlib.decompress(bytes(data)) for inbound_id, data in rows}

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from odoo import models
 from odoo.tools import SQL, split_every
 
+from ..engine.conversation import conversation, replied_to
 from ..engine.outcome import InboundState
-from ..engine.summary import summarize
+from ..engine.summary import sole_address, summarize
 
 # Entries named in one statement: tens of thousands exceed PostgreSQL's stack.
 CHUNK = 1000
@@ -130,8 +131,10 @@ class SppEmailJournal(models.AbstractModel):
             "digest": summary.digest,
             "size": summary.size,
             "message_id": summary.message_id,
+            "conversation": self._conversation(summary),
             "subject": summary.subject,
             "email_from": summary.email_from,
+            "sender": sole_address(summary.email_from) or None,
             "email_to": summary.email_to,
             "attempts": 0,
             "starts": 0,
@@ -141,6 +144,17 @@ class SppEmailJournal(models.AbstractModel):
             "create_date": now,
             "write_date": now,
         }
+
+    def _conversation(self, summary):
+        """Return the SQL of the name of a message's conversation."""
+        name, predecessor = conversation(summary), replied_to(summary)
+        if not predecessor:
+            return name
+        return SQL(
+            "COALESCE((SELECT conversation FROM spp_email_inbound WHERE message_id = %s ORDER BY id LIMIT 1), %s)",
+            predecessor,
+            name,
+        )
 
     def _note_acknowledged(self, server_key, entries):
         """Note that the mail server was told about ``entries`` (folder, uid_validity, uid).
