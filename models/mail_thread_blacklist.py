@@ -13,7 +13,7 @@ class MailThreadBlacklist(models.AbstractModel):
 
         Called for each model that has a blacklist, also of addons that are installed later.
         """
-        super().init()
+        result = super().init()
         if self._auto and not self._abstract and sql.table_exists(self.env.cr, self._table):
             columns = sql.table_columns(self.env.cr, self._table)
             if {"message_bounce", "email_normalized"} <= columns.keys():
@@ -24,3 +24,4 @@ class MailThreadBlacklist(models.AbstractModel):
                         SQL.identifier(self._table),
                     )
                 )
+        return result

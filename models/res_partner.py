@@ -41,7 +41,8 @@ class ResPartner(models.Model):
         unknown = [address for address in addresses if address not in known]
         if unknown:
             known.update({address: [] for address in unknown})
-            for partner in super().search([("email_normalized", "in", unknown)], order="id ASC"):
+            partners = self.with_context(**{ATTEMPT: None}).search([("email_normalized", "in", unknown)], order="id ASC")
+            for partner in partners:
                 known[partner.email_normalized].append(partner.id)
         return known
 
