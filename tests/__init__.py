@@ -2,6 +2,7 @@
 from . import (
     test_access,
     test_claim,
+    test_doubles,
     test_download,
     test_fetching,
     test_fetchmail_server,
@@ -10,6 +11,7 @@ from . import (
     test_inbound_actions,
     test_ir_mail_server,
     test_journal,
+    test_lane,
     test_mail_server_choice,
     test_notices,
     test_processing,
@@ -23,6 +25,7 @@ from .engine import (
     test_charset,
     test_connection,
     test_conversation,
+    test_envelope,
     test_hostile_bytes,
     test_imap,
     test_import_rule,
@@ -43,4 +46,5 @@ from .engine import (
     test_tls,
     test_token,
     test_trace,
+    test_worker,
 )
