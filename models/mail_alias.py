@@ -26,7 +26,7 @@ class MailAlias(models.Model):
         found = domains._find_aliases(addresses)
         if not found:
             return []
-        every = domains.search([])  # pylint: disable=no-search-all - a handful, as Odoo asks for them
+        every = domains.search([])  # pylint: disable=no-search-all
         reserved = {
             address.lower()
             for address in every.mapped("bounce_email") + every.mapped("catchall_email")

@@ -12,8 +12,8 @@ from odoo.tools import SQL
 
 from ..engine import own_mark
 from ..engine.automatic import find_automatic
-from ..engine.envelope import header_order, recipients
 from ..engine.empty import hold_empty
+from ..engine.envelope import header_order, recipients
 from ..engine.errors import FenceError
 from ..engine.outcome import InboundReason, InboundState
 from ..engine.pipeline import walk
