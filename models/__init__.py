@@ -9,6 +9,8 @@ from . import (
     spp_email_worker,
     spp_email_inbound,
     spp_email_inbound_record,
+    spp_email_retention,
+    spp_email_capacity,
     spp_email_journal,
     spp_email_target,
     spp_email_preparation,

@@ -1,6 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 from . import (
     test_access,
+    test_capacity,
     test_claim,
     test_doubles,
     test_download,
@@ -15,6 +16,7 @@ from . import (
     test_mail_server_choice,
     test_notices,
     test_processing,
+    test_retention,
     test_sealed_char,
     test_server_action,
     test_views,
