@@ -97,7 +97,7 @@ class SppEmailContent(models.Model):
         return contents
 
     def _load_large(self, inbound_id, size):
-        """Return the bytes in slices: PostgreSQL's library would keep the memory for all of them with the connection."""
+        """Return the bytes, read in slices: PostgreSQL's library would keep memory for all of them."""
         content, place = io.BytesIO(), 0
         # All memory at once: a buffer that grows leaves holes of its own size behind.
         content.seek(size - 1)
