@@ -44,7 +44,7 @@ class SppEmailProcessing(models.AbstractModel):
     _inherit = ["spp.email.transaction"]
     _description = "Processing of Incoming Emails"
 
-    def _process_due(self, seconds=None, server_ids=None):
+    def _process_due(self, seconds=None, server_ids=None, inbound_ids=None):
         """Process what is due, oldest first, until nothing is left or ``seconds`` are over.
 
         Returns a Counter of (state, reason) of the messages that were processed.
@@ -59,6 +59,8 @@ class SppEmailProcessing(models.AbstractModel):
         )
         if server_ids is not None:
             where = SQL("%s AND server_id IN %s", where, tuple(server_ids) or (0,))
+        if inbound_ids is not None:
+            where = SQL("%s AND id IN %s", where, tuple(inbound_ids) or (0,))
         inbounds = self.env["spp.email.inbound"]
         descriptions = {}
         while end is None or time.monotonic() < end:
@@ -244,6 +246,7 @@ class SppEmailProcessing(models.AbstractModel):
                 if reason is InboundReason.NO_ROUTE:
                     values["detail"] = storable(error)
                     attempt.trace.add("replies, aliases and the mailbox's action", "no route", "quarantine")
+                    work["spp.email.notice"]._tell_unroutable(inbound, attempt)
                 else:
                     attempt.trace.add("creating or updating the record", type(error).__name__, "quarantine")
                 work["mail.alias"].browse(attempt.invalid_aliases).exists().write({"alias_status": "invalid"})
