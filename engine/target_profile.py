@@ -81,7 +81,7 @@ class TargetProfile:
 
 def _grievance(mail: Mail) -> dict[str, Any]:
     values: dict[str, Any] = {
-        "name": storable(mail.subject.strip() or "No subject", LONGEST_TITLE),
+        "name": storable(mail.subject, LONGEST_TITLE).strip() or "No subject",
         "description": mail.body.strip() or "<p>(no text)</p>",
         "contact_name": mail.sender_name or mail.sender_address,
         "contact_email": mail.sender_address,

@@ -10,9 +10,10 @@ class IrModel(models.Model):
     @api.depends_context("gateway_target_names")
     def _compute_display_name(self):
         """Call a model by its target profile's name, but only where mail is spoken of."""
-        super()._compute_display_name()
+        result = super()._compute_display_name()
         if self.env.context.get("gateway_target_names"):
             profiles = self.env["spp.email.target.profile"]._profiles()
             for model in self:
                 if model.model in profiles:
                     model.display_name = profiles[model.model].name
+        return result

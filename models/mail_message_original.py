@@ -2,6 +2,7 @@
 """From a chatter message back to the email that it was."""
 
 from odoo import api, fields, models
+
 from odoo.addons.mail.tools.discuss import Store
 
 

@@ -6,6 +6,7 @@ from odoo.exceptions import AccessError, UserError
 
 from ..engine.outcome import INBOUND_REASON_WORDS, InboundReason, InboundState
 from ..engine.storable import storable
+from ..engine.target import Target
 from ..engine.trace import TraceStep
 
 # States in which a message waits for somebody; in the others it is in work, or its end is reached.
@@ -19,7 +20,19 @@ MOST_DECISIONS = 100
 class SppEmailInbound(models.Model):
     _inherit = "spp.email.inbound"
 
+    route_text = fields.Char("Decided Destination", compute="_compute_route_text")
     attachment_note = fields.Char(compute="_compute_attachment_note")
+
+    @api.depends("route")
+    def _compute_route_text(self):
+        for inbound in self:
+            target = Target.from_json(inbound.route)
+            if not target or not target.model:
+                inbound.route_text = False
+            elif target.record_id:
+                inbound.route_text = f"{target.model}, {target.record_id}"
+            else:
+                inbound.route_text = self.env._("a new %s", target.model)
 
     @api.depends("mail_message_id")
     def _compute_attachment_note(self):
@@ -141,7 +154,7 @@ class SppEmailInbound(models.Model):
             ids = decided.ids
         # sudo: processing is the system's work, as it is for the job; the right to decide was checked above. Nothing
         # of a person's context may reach the records that are made.
-        processing = self.env["spp.email.processing"].sudo().with_context({})  # nosemgrep
+        processing = self.env(context={})["spp.email.processing"].sudo()  # nosemgrep
         processing._process_due(PROCESS_NOW_SECONDS, inbound_ids=ids)
         # What the budget left over.
         self.env.ref("spp_email_gateway.ir_cron_process_inbound").sudo()._trigger()  # nosemgrep: starting work, no data
@@ -152,15 +165,10 @@ class SppEmailInbound(models.Model):
         with self._gateway_cursor() as env:
             rows = self.with_env(env)
             done = rows.filtered(lambda inbound: inbound.state == InboundState.DONE.value)
-            record = done.res_model in env and env[done.res_model].browse(done.res_id) if len(rows & done) == 1 else None
-            opens = len(rows) == 1 and bool(record) and record.exists() and record.has_access("read")
-            if opens:
-                return {
-                    "type": "ir.actions.act_window",
-                    "res_model": record._name,
-                    "res_id": record.id,
-                    "views": [(False, "form")],
-                }
+            if len(rows) == 1 and done.res_model in env:
+                record = env[done.res_model].browse(done.res_id).exists()
+                if record and record.has_access("read"):
+                    return done.action_open_record()
             return self._outcome_notification(rows, done)
 
     def _outcome_notification(self, rows, done):

@@ -101,9 +101,7 @@ class SppEmailTargetModel(models.AbstractModel):
         for name, value in values.items():
             field = model._fields.get(name)
             if field is None:
-                raise ValidationError(
-                    self.env._("“%(name)s” is no field of “%(model)s”.", name=name, model=self._names().get(model_name, model_name))
-                )
+                raise self._no_field(model_name, name)
             is_written = field.store or field.inverse
             if name in OWN_COLUMNS or not is_written or not model._has_field_access(field, "write"):
                 raise ValidationError(self.env._("The field “%s” cannot be given a value.", name))
@@ -111,6 +109,10 @@ class SppEmailTargetModel(models.AbstractModel):
                 raise ValidationError(
                     self.env._("“%(value)s” does not fit the field “%(name)s”.", value=value, name=name)
                 )
+
+    def _no_field(self, model_name, name):
+        model = self._names().get(model_name, model_name)
+        return ValidationError(self.env._("“%(name)s” is no field of “%(model)s”.", name=name, model=model))
 
     def _fits(self, model, field, value):
         if field.type == "boolean":
@@ -121,7 +123,8 @@ class SppEmailTargetModel(models.AbstractModel):
             return not field.required
         if field.type == "many2one":
             # sudo: whether a record is there; the value is written by the system.
-            return type(value) is int and bool(self.env[field.comodel_name].sudo().browse(value).exists())  # nosemgrep
+            records = self.env[field.comodel_name].sudo()  # nosemgrep
+            return type(value) is int and bool(records.browse(value).exists())
         if field.type in ("char", "text", "html", "selection", "date", "datetime") and not isinstance(value, str):
             return False
         try:
@@ -142,9 +145,7 @@ class SppEmailTargetModel(models.AbstractModel):
         found = wanted if wanted in labels else None
         found = found or next((key for key, info in labels.items() if info["string"].lower() == wanted), None)
         if not found:
-            raise ValidationError(
-                self.env._("“%(name)s” is no field of “%(model)s”.", name=name, model=self._names().get(model_name, model_name))
-            )
+            raise self._no_field(model_name, name)
         return found, self._value_of_word(labels[found], found, words.strip())
 
     def _value_of_word(self, info, name, word):

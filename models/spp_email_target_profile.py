@@ -29,11 +29,19 @@ class SppEmailTargetProfile(models.AbstractModel):
         The addon cannot inherit from a model that need not be there, and custom values alone do not do: a model may
         mail the sender, or fail, before it looks at them.
         """
-        super()._register_hook()
+        result = super()._register_hook()
         for model_name in self._profiles():
             cls = self.env.registry[model_name]
             if not hasattr(vars(cls).get("message_new"), "origin"):
                 cls.message_new = _profiled(cls.message_new)
+        return result
+
+    def _unregister_hook(self):
+        result = super()._unregister_hook()
+        for cls in self.env.registry.values():
+            if hasattr(vars(cls).get("message_new"), "origin"):
+                del cls.message_new
+        return result
 
     @api.model
     def _record_values(self, model, message_dict, defaults):

@@ -19,7 +19,7 @@ class SppEmailInboundAlias(models.TransientModel):
     _description = "Create an Alias and Replay Incoming Emails"
 
     alias_name = fields.Char("Address", required=True)
-    alias_domain_id = fields.Many2one("mail.alias.domain", string="Alias Domain", required=True)
+    alias_domain_id = fields.Many2one("mail.alias.domain", required=True)
     target_model = fields.Selection("_selection_target_model", string="Creates", required=True)
     alias_contact = fields.Selection(
         [
@@ -135,8 +135,8 @@ class SppEmailInboundAlias(models.TransientModel):
         values = self._alias_values()
         address = f"{values['alias_name']}@{self.alias_domain_id.name}".lower()
         # sudo: an address that is taken is taken, whoever may see its alias.
-        taken = self.env["mail.alias"].sudo().search_count([("alias_full_name", "=ilike", address)], limit=1)  # nosemgrep
-        if taken:
+        aliases = self.env["mail.alias"].sudo()  # nosemgrep
+        if aliases.search_count([("alias_full_name", "=ilike", address)], limit=1):
             raise UserError(self.env._("There is an alias for this address already. Retry the message instead."))
         what = self.env._("Create an alias for %s and replay", self.target_model)
 

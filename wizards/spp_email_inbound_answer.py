@@ -15,7 +15,7 @@ class SppEmailInboundAnswer(models.TransientModel):
     _inherit = ["spp.email.inbound.wizard"]
     _description = "Answer the Sender of Incoming Emails"
 
-    template_id = fields.Many2one("mail.template", string="Template", domain=[("model", "=", "spp.email.inbound")])
+    template_id = fields.Many2one("mail.template", domain=[("model", "=", "spp.email.inbound")])
     subject = fields.Char(compute="_compute_text", store=True, readonly=False)
     body = fields.Html(compute="_compute_text", store=True, readonly=False)
     is_discarded = fields.Boolean("Discard Afterwards", default=True, help="Otherwise it stays in quarantine.")
@@ -25,11 +25,12 @@ class SppEmailInboundAnswer(models.TransientModel):
     @api.depends("inbound_ids")
     def _compute_recipient_text(self):
         for wizard in self:
-            judged = [wizard._judge(inbound) for inbound in wizard.inbound_ids]
+            chosen = wizard._chosen()
+            judged = [wizard._judge(inbound) for inbound in chosen]
             wizard.recipient_text = "\n".join(address for address, why, _references in judged if not why)
             wizard.refusal_text = "\n".join(
                 self.env._("%(subject)s: %(why)s", subject=inbound.display_name, why=why)
-                for inbound, (_address, why, _references) in zip(wizard.inbound_ids, judged, strict=True)
+                for inbound, (_address, why, _references) in zip(chosen, judged, strict=True)
                 if why
             )
 
@@ -38,7 +39,7 @@ class SppEmailInboundAnswer(models.TransientModel):
         """One message is shown its own text; for several a template speaks to each by itself."""
         for wizard in self:
             if len(wizard.inbound_ids) == 1:
-                wizard.subject, wizard.body = wizard._text(wizard.inbound_ids)
+                wizard.subject, wizard.body = wizard._text(wizard._chosen())
             else:
                 wizard.subject = wizard.body = False
 
@@ -46,7 +47,9 @@ class SppEmailInboundAnswer(models.TransientModel):
         """Return (subject, body) for a message, from the template or as a start for what a person types."""
         if not self.template_id:
             return self.subject or f"Re: {inbound.subject or ''}".strip(), self.body
-        subject, body = (self.template_id._render_field(name, inbound.ids)[inbound.id] for name in ("subject", "body_html"))
+        subject, body = (
+            self.template_id._render_field(name, inbound.ids)[inbound.id] for name in ("subject", "body_html")
+        )
         return subject, body
 
     def _judge(self, inbound):

@@ -12,7 +12,7 @@ class SppEmailInboundAttach(models.TransientModel):
     _inherit = ["spp.email.inbound.wizard"]
     _description = "Attach Incoming Emails to a Record"
 
-    record = fields.Reference(selection="_selection_record", string="Record", required=True)
+    record = fields.Reference(selection="_selection_record", required=True)
 
     @api.model
     def _selection_record(self):

@@ -33,7 +33,9 @@ class SppEmailInboundRoute(models.TransientModel):
         """Start with a line for each field that a mail does not fill."""
         targets = self.env["spp.email.target.model"]
         for wizard in self:
-            missing = targets._missing_fields(wizard.target_model, wizard._mailbox_defaults()) if wizard.target_model else {}
+            missing = (
+                targets._missing_fields(wizard.target_model, wizard._mailbox_defaults()) if wizard.target_model else {}
+            )
             wizard.value_ids = [fields.Command.clear()] + [
                 fields.Command.create({"field_name": label}) for label in missing.values()
             ]
@@ -49,14 +51,13 @@ class SppEmailInboundRoute(models.TransientModel):
                 missing = targets._missing_fields(wizard.target_model, wizard._mailbox_defaults())
                 given = {line.field_name.strip().lower() for line in wizard.value_ids if line.field_name and line.value}
                 open_names = [name for name, label in missing.items() if not {name, label.lower()} & given]
-                wizard.missing = open_names and targets._missing_words(
-                    wizard.target_model, {*wizard._mailbox_defaults(), *(missing.keys() - set(open_names))}
-                )
+                filled = {*wizard._mailbox_defaults(), *(missing.keys() - set(open_names))}
+                wizard.missing = targets._missing_words(wizard.target_model, filled)
 
     def _mailbox_defaults(self):
         """Return the default values of the mailbox, if all of the messages came from one that makes such records."""
         # sudo: managers wrote them for exactly this; officers may not read mailboxes.
-        server = self.inbound_ids.sudo().server_id  # nosemgrep
+        server = self._chosen().sudo().server_id  # nosemgrep
         if len(server) != 1 or server.object_id.model != self.target_model:
             return {}
         return server._gateway_default_values()

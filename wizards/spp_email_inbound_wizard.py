@@ -19,4 +19,5 @@ class SppEmailInboundWizard(models.AbstractModel):
     def _chosen(self):
         """Return the messages as the user sees them; whether they may be decided on is checked with the decision."""
         self.ensure_one()
-        return self.inbound_ids
+        # In a dialog that is not saved yet they are copies without a number.
+        return self.inbound_ids._origin
