@@ -7,6 +7,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import html_sanitize
 
+from ..engine.harmless import harmless
 from ..engine.health import HealthFinding, HealthState
 from ..engine.outcome import (
     INBOUND_REASON_WORDS,
@@ -116,11 +117,13 @@ class SppEmailInbound(models.Model):
             content = contents._load(inbound.id) if isinstance(inbound.id, int) else None
             shown = preview(content or b"")
             if shown.html:
-                inbound.preview_html = html_sanitize(
+                clean = html_sanitize(
                     shown.html, sanitize_tags=True, sanitize_attributes=True, strip_style=True, strip_classes=True
                 )
+                # Odoo's cleaner lets drawings and films through.
+                inbound.preview_html = Markup(harmless(str(clean)))  # noqa: S704 - made of known elements only
             else:
-                inbound.preview_html = Markup("<pre style='white-space: pre-wrap'>%s</pre>") % escape(shown.text)
+                inbound.preview_html = Markup("<pre>%s</pre>") % escape(shown.text)
             inbound.attachment_list = "\n".join(
                 f"{part.name} ({part.media_type}, {part.size} bytes)" for part in shown.attachments
             )

@@ -22,7 +22,8 @@ class SppEmailTargetModel(models.AbstractModel):
         return {
             target.model: profiles[target.model].name if target.model in profiles else target.name
             for target in targets
-            if target.model in self.env and not self.env[target.model]._abstract
+            # Some of the system's own records have a chatter as well; none is made by a mail.
+            if target.model in self.env and not self.env[target.model]._abstract and not target.model.startswith("ir.")
         }
 
     def _offered_names(self):

@@ -30,6 +30,7 @@ from .engine import (
     test_charset,
     test_connection,
     test_default_values,
+    test_harmless,
     test_hostile_bytes,
     test_imap,
     test_import_rule,

@@ -100,3 +100,10 @@ class TestAnswer(DecisionCase):
             second.action_send()
         self.assertIn(NOTHING, str(caught.exception))
         self.assertEqual(len(self.mails()), 1)
+
+    def test_the_subject_is_there_without_a_dialog(self):
+        inbound = self.waiting(eml(Subject="Open?"))
+        wizard = self.wizard("answer", inbound, body="<p>x</p>")
+        self.assertEqual(wizard.subject, "Re: Open?")
+        wizard.action_send()
+        self.assertEqual(self.mails().subject, "Re: Open?")

@@ -39,9 +39,12 @@ HOSTILE = """
 <img usemap="#m" src="data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'><image href='{trap}/inner'/></svg>">
 <a href="data:text/html,<script>alert('data')</script>">Open the data</a>
 <table background="{trap}/table.png"><tr><td style="background-image: url('{trap}/cell.png')">cell</td></tr></table>
-<input type="image" src="{trap}/input.png"><link rel="dns-prefetch" href="{trap}"><link rel="stylesheet" href="{trap}/s2">
-<style>p {{ background: image-set(url({trap}/set.png) 1x) }} @font-face {{ font-family: x; src: url({trap}/font) }}</style>
-<meta http-equiv="refresh" content="1; url={trap}/refresh2"><bgsound src="{trap}/sound"><marquee onstart="alert(1)">x</marquee>
+<input type="image" src="{trap}/input.png"><link rel="dns-prefetch" href="{trap}">
+<link rel="stylesheet" href="{trap}/s2">
+<style>p {{ background: image-set(url({trap}/set.png) 1x) }}
+@font-face {{ font-family: x; src: url({trap}/font) }}</style>
+<meta http-equiv="refresh" content="1; url={trap}/refresh2"><bgsound src="{trap}/sound">
+<marquee onstart="alert(1)">x</marquee>
 <details ontoggle="alert('toggle')" open><summary>more</summary></details><button formaction="{trap}/fa">Go</button>
 <noscript><p title="</noscript><img src={trap}/mutation.png onerror=alert('mutation')>"></p></noscript>
 </body></html>
