@@ -16,8 +16,8 @@ class SppEmailInboundAnswer(models.TransientModel):
     _description = "Answer the Sender of Incoming Emails"
 
     template_id = fields.Many2one("mail.template", domain=[("model", "=", "spp.email.inbound")])
-    subject = fields.Char(compute="_compute_text", store=True, readonly=False)
-    body = fields.Html(compute="_compute_text", store=True, readonly=False)
+    subject = fields.Char(compute="_compute_subject", store=True, readonly=False)
+    body = fields.Html(compute="_compute_body", store=True, readonly=False)
     is_discarded = fields.Boolean("Discard Afterwards", default=True, help="Otherwise it stays in quarantine.")
     recipient_text = fields.Text("To", compute="_compute_recipient_text")
     refusal_text = fields.Text("Not Answered", compute="_compute_recipient_text")
@@ -34,23 +34,28 @@ class SppEmailInboundAnswer(models.TransientModel):
                 if why
             )
 
+    # One message is shown its own text; for several a template speaks to each by itself. Two methods: Odoo computes
+    # none of a method's fields when one of them is given.
     @api.depends("template_id", "inbound_ids")
-    def _compute_text(self):
-        """One message is shown its own text; for several a template speaks to each by itself."""
+    def _compute_subject(self):
         for wizard in self:
-            if len(wizard.inbound_ids) == 1:
-                wizard.subject, wizard.body = wizard._text(wizard._chosen())
-            else:
-                wizard.subject = wizard.body = False
+            chosen = wizard._chosen()
+            wizard.subject = wizard._text(chosen)[0] if len(chosen) == 1 else False
+
+    @api.depends("template_id", "inbound_ids")
+    def _compute_body(self):
+        for wizard in self:
+            chosen = wizard._chosen()
+            if len(chosen) != 1:
+                wizard.body = False
+            elif wizard.template_id or not wizard.body:
+                wizard.body = wizard._text(chosen)[1]
 
     def _text(self, inbound):
         """Return (subject, body) for a message, from the template or as a start for what a person types."""
         if not self.template_id:
-            return self.subject or f"Re: {inbound.subject or ''}".strip(), self.body
-        subject, body = (
-            self.template_id._render_field(name, inbound.ids)[inbound.id] for name in ("subject", "body_html")
-        )
-        return subject, body
+            return f"Re: {inbound.subject or ''}".strip(), False
+        return tuple(self.template_id._render_field(name, inbound.ids)[inbound.id] for name in ("subject", "body_html"))
 
     def _judge(self, inbound):
         """Return (address, why it may not be answered or "", References of an answer)."""

@@ -63,6 +63,8 @@ class TestQuarantine(BrowserCase):
         menu.wait_for()
         search = self.page.locator(".o_select_menu_menu input")
         (search.first if search.count() else box).fill(option)
+        # The list looks for what was typed a moment later, and would open again.
+        self.page.wait_for_timeout(500)
         menu.get_by_text(option, exact=True).first.click()
         self.dialog().locator(".modal-title").click()
         self.settle()

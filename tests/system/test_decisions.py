@@ -20,11 +20,10 @@ env["spp.email.processing"]._process_due()
 env.cr.commit()
 answer = env["spp.email.inbound"].search([("state", "=", "quarantined")], order="id").ids
 """
-ROUTE = """
-wizard = env["spp.email.inbound.route"].create({"inbound_ids": entries, "target_model": "res.partner"})
-env.cr.commit()
-answer = wizard.action_confirm()
+OPEN = """
+answer = env["spp.email.inbound.route"].create({"inbound_ids": entries, "target_model": "res.partner"}).id
 """
+CONFIRM = "env['spp.email.inbound.route'].browse(wizard).action_confirm()"
 # A contact takes its time, as one with a slow computed field does.
 SLOW = """
 import time
@@ -88,8 +87,8 @@ class TestDecisions(SystemCase):
         other = self.second()
         entries = self.waiting(*(f"both {number}" for number in range(10)))
         for entry in entries:
-            asked = {"entries": [entry]}
-            found = self.at_once((self.console, ROUTE, asked), (other, ROUTE, asked))
+            first, second = (self.ask(OPEN, entries=[entry]) for _number in range(2))
+            found = self.at_once((self.console, CONFIRM, {"wizard": first}), (other, CONFIRM, {"wizard": second}))
             lost = [error for error in found if isinstance(error, ConsoleError)]
             self.assertEqual(len(lost), 1, found)
             self.assertEqual(lost[0].kind, "UserError", lost[0])
@@ -103,8 +102,8 @@ class TestDecisions(SystemCase):
         discard = "env['spp.email.inbound'].browse(entries).action_discard('no')"
         for number in range(10):
             (entry,) = self.waiting(f"either {number}")
-            asked = {"entries": [entry]}
-            found = self.at_once((self.console, ROUTE, asked), (other, discard, asked))
+            wizard = self.ask(OPEN, entries=[entry])
+            found = self.at_once((self.console, CONFIRM, {"wizard": wizard}), (other, discard, {"entries": [entry]}))
             state = self.rows("SELECT state FROM spp_email_inbound WHERE id = %s", entry)[0][0]
             made = self.rows("SELECT count(*) FROM res_partner WHERE name = %s", f"either {number}")[0][0]
             # One of both is true, never half of each.
@@ -114,11 +113,12 @@ class TestDecisions(SystemCase):
     def test_what_a_worker_has_is_not_decided_on(self):
         (entry,) = self.waiting("in work")
         worker = self.second()
+        wizard = self.ask(OPEN, entries=[entry])
         thread = threading.Thread(target=worker.ask, args=(SLOW,), kwargs={"entries": [entry]})
         thread.start()
         wait_for(lambda: self.states() == ["processing"], "the worker has it")
         with self.assertRaises(ConsoleError) as caught:
-            self.ask(ROUTE, entries=[entry])
+            self.ask(CONFIRM, wizard=wizard)
         self.assertEqual(caught.exception.kind, "UserError")
         self.assertIn("it is being processed", " ".join(caught.exception.text.split()))
         self.ask("env['spp.email.inbound'].browse(entries).action_discard('no')", entries=[entry])
