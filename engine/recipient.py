@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-from email.utils import getaddresses
-
-from .summary import Summary, sole_address
+from .summary import Summary, addresses, sole_address
 
 # A To field of thousands of addresses is an attack or a mistake.
 MOST_RECIPIENTS = 200
@@ -16,7 +14,7 @@ MOST_REFERENCES = 20
 def recipients(message: Summary) -> tuple[str, ...]:
     """Return the addresses in To and Cc, lower-case, in order and each once."""
     values = [value for name, value in message.headers if name in ("to", "cc")]
-    found = (address.lower() for _name, address in getaddresses(values) if "@" in address)
+    found = (address for value in values for address in addresses(value, MOST_RECIPIENTS))
     return tuple(dict.fromkeys(found))[:MOST_RECIPIENTS]
 
 
@@ -24,10 +22,10 @@ def proposed_address(message: Summary, envelope_recipient: str, domains: frozens
     """Return the address of ours that a message was sent to, lower-case; "" when there is none.
 
     Args:
-        envelope_recipient: what the mail server said, "" when it did not.
+        envelope_recipient: what the mail server said, addresses with commas between; "" when it did not.
         domains: domain names that are ours, lower-case.
     """
-    for address in (envelope_recipient.lower(), *recipients(message)):
+    for address in (*addresses(envelope_recipient), *recipients(message)):
         if address.rpartition("@")[2] in domains:
             return address
     return ""

@@ -13,6 +13,8 @@ from ..engine.trace import TraceStep
 
 # States in which a message waits for somebody; in the others it is in work, or its end is reached.
 WAITING = (InboundState.QUARANTINED.value, InboundState.RETRY.value)
+# Changing a row that a worker has in work would undo its work.
+NOT_IN_WORK = tuple(state.value for state in InboundState if state is not InboundState.PROCESSING)
 # A person who decides waits no longer than this; the rest follows in the background.
 PROCESS_NOW_SECONDS = 30
 CLAIM_LOOKS, CLAIM_PAUSE_SECONDS = 5, 0.1
@@ -157,9 +159,9 @@ class SppEmailInbound(models.Model):
             ids = decided.ids
         # sudo: processing is the system's work, as it is for the job; the right to decide was checked above. Nothing
         # of a person's context may reach the records that are made.
-        processing = self.env(context={})["spp.email.processing"].sudo()  # nosemgrep
+        lane = self.env(context={})["spp.email.lane"].sudo()  # nosemgrep
         for _look in range(CLAIM_LOOKS):
-            processing._process_due(PROCESS_NOW_SECONDS, inbound_ids=ids)
+            lane._process_due(PROCESS_NOW_SECONDS, inbound_ids=ids)
             if not self._are_left(ids):
                 break
             # Somebody who decided a moment too late looks at the row under a lock, and a claim passes locked rows by.
@@ -231,6 +233,16 @@ class SppEmailInbound(models.Model):
         if why:
             values["detail"] = lambda inbound: storable("\n".join(filter(None, (why, inbound.detail))))
         self._decide(self.env._("Discard"), values, (*WAITING, "received"))
+        return True
+
+    def action_hold(self):
+        """Keep messages from being removed, whatever the rules of retention say."""
+        self._decide(self.env._("Legal hold"), {"is_held": True}, NOT_IN_WORK)
+        return True
+
+    def action_release(self):
+        """Let the rules of retention apply again."""
+        self._decide(self.env._("End of the legal hold"), {"is_held": False}, NOT_IN_WORK)
         return True
 
     def _open_wizard(self, model, title):

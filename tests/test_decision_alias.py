@@ -28,6 +28,8 @@ class TestAlias(DecisionCase):
                 self.assertEqual(form.alias_domain_id, self.alias_domain if expected else self.env["mail.alias.domain"])
         bcc = self.waiting(eml(To="x@elsewhere.test"), envelope_recipient="hidden@gateway.test")
         self.assertEqual(self.open(bcc).alias_name, "hidden")
+        told = self.waiting(eml(To="x@elsewhere.test", Delivered_To="told@gateway.test"))
+        self.assertEqual(self.open(told).alias_name, "told")
 
     def test_the_alias_is_made_and_all_for_it_are_replayed(self):
         inbound = self.waiting(eml(To="help@gateway.test", Subject="First"))

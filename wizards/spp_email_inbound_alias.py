@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
 from ..engine.default_values import parse_default_values
+from ..engine.envelope import header_order, recipients
 from ..engine.errors import ConfigurationError
 from ..engine.recipient import proposed_address
 from ..engine.summary import summarize
@@ -64,7 +65,11 @@ class SppEmailInboundAlias(models.TransientModel):
         """Return the address of an alias domain that a message was sent to, "" when there is none."""
         content = self.env["spp.email.content"]._load(inbound.id) or b""
         domains = frozenset(name.lower() for name in self.env["mail.alias.domain"].search([]).mapped("name"))
-        return proposed_address(summarize(content), inbound.envelope_recipient or "", domains)
+        summary = summarize(content)
+        # sudo: a setting of the mailbox; officers may not read mailboxes.
+        order = header_order(inbound.sudo().server_id.gateway_envelope_headers or "")  # nosemgrep
+        envelope = inbound.envelope_recipient or ", ".join(recipients(summary, order))
+        return proposed_address(summary, envelope, domains)
 
     @api.depends("target_model", "defaults")
     def _compute_missing(self):
@@ -91,7 +96,7 @@ class SppEmailInboundAlias(models.TransientModel):
                 ("reason", "=", "no_route"),
                 ("id", "not in", self.inbound_ids.ids),
                 "|",
-                ("envelope_recipient", "=", address),
+                ("envelope_recipient", "ilike", address),
                 ("email_to", "ilike", address),
             ],
             limit=MOST_OFFERED,

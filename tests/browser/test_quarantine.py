@@ -31,7 +31,7 @@ class TestQuarantine(BrowserCase):
             "           for number, text in enumerate(messages)]\n"
             "env['spp.email.journal']._write_entries(entries)\n"
             "env.cr.commit()\n"
-            "env['spp.email.processing']._process_due()\n"
+            "env['spp.email.lane']._process_due()\n"
             "env.cr.commit()\n"
             "answer = env['spp.email.inbound'].search([('server_key', '=', name)], order='id').ids",
             name=name,

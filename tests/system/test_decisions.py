@@ -16,7 +16,7 @@ env["spp.email.journal"]._write_entries(
     [JournalEntry("decisions", "INBOX", "1", text[:2000], text.encode()) for text in messages]
 )
 env.cr.commit()
-env["spp.email.processing"]._process_due()
+env["spp.email.lane"]._process_due()
 env.cr.commit()
 answer = env["spp.email.inbound"].search([("state", "=", "quarantined")], order="id").ids
 """
@@ -39,7 +39,7 @@ try:
     rows = env["spp.email.inbound"].browse(entries).sudo()
     rows.write({"route": {"model": "res.partner", "forced": True, "why": "test"}})
     env.cr.commit()
-    env["spp.email.processing"]._process_due()
+    env["spp.email.lane"]._process_due()
 finally:
     del partners.create
 """
@@ -94,7 +94,7 @@ class TestDecisions(SystemCase):
             self.assertEqual(lost[0].kind, "UserError", lost[0])
             self.assertIn("somebody else has just decided about this message", lost[0].text)
         self.assertEqual(self.states(), ["done"] * 10)
-        made = self.rows("SELECT name, count(*) FROM res_partner WHERE name LIKE 'both %' GROUP BY name")
+        made = self.rows("SELECT name, count(*) FROM res_partner WHERE name LIKE 'both %%' GROUP BY name")
         self.assertEqual(sorted(made), sorted((f"both {number}", 1) for number in range(10)))
 
     def test_one_discards_while_another_routes(self):
