@@ -221,3 +221,9 @@ class TestTargetProfiles(StandInCase):
                 self.route(self.manager, inbound, "spp.change.request", (name, value))
             self.assertEqual(str(caught.exception), words)
         self.assertEqual(inbound.state, "quarantined")
+
+    def test_a_manager_who_is_no_administrator_sees_what_a_mailbox_makes(self):
+        box = self.mailbox(object_id=self.change_requests.id).with_user(self.manager)
+        self.assertIn("“Request Type”", box.gateway_target_warning)
+        box.gateway_defaults = f"{{'request_type_id': {self.request_type.id}}}"
+        self.assertFalse(box.gateway_target_warning)

@@ -93,7 +93,7 @@ class TestQuarantine(BrowserCase):
         self.page.locator(".o_switch_view.o_list").click()
         self.page.locator(".o_data_row").first.wait_for()
         panel.get_by_text("No alias, reply", exact=False).first.click()
-        self.page.locator(".o_data_row").nth(2).wait_for()
+        self.page.locator(".o_data_row").nth(3).wait_for(state="detached")
         self.page.locator("thead .o_list_record_selector input").click()
         for label in ("Retry", "Route", "Attach", "Answer", "Discard"):
             self.page.get_by_role("button", name=label, exact=True).first.wait_for()
