@@ -31,6 +31,7 @@ from . import (
 from .engine import (
     test_attempt,
     test_automatic,
+    test_binary_copy,
     test_charset,
     test_connection,
     test_conversation,
