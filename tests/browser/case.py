@@ -88,6 +88,9 @@ class BrowserCase(unittest.TestCase):
         cls.addClassCleanup(stack.close)
         first = stack.enter_context(browser.page(timeout=10, viewport=SIZE, accept_downloads=True))
         cls.chromium = first.context.browser
+        # The first page of a fresh database has the web client's bundles made, which takes long on a busy machine.
+        first.set_default_timeout(60_000)
+        first.set_default_navigation_timeout(60_000)
         browser.log_in(first, cls.url, cls.login, cls.login)
         cls.session = first.context
 
