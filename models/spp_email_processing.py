@@ -172,6 +172,7 @@ class SppEmailProcessing(models.AbstractModel):
                 if reason is InboundReason.NO_ROUTE:
                     values["detail"] = storable(error)
                     attempt.trace.add("replies, aliases and the mailbox's action", "no route", "quarantine")
+                    work["spp.email.notice"]._tell_unroutable(inbound, attempt)
                 else:
                     attempt.trace.add("creating or updating the record", type(error).__name__, "quarantine")
                 work["mail.alias"].browse(attempt.invalid_aliases).exists().write({"alias_status": "invalid"})

@@ -16,6 +16,11 @@ RIGHTS = {
     "spp.email.lease": {"system": "r"},
     "spp.email.token.key": {"system": "r"},
     "spp.email.health": {"manager": "rw", "system": "rw"},
+    **{
+        f"spp.email.inbound.{name}": {"officer": "rwcu", "manager": "rwcu", "system": "rwcu"}
+        for name in ("route", "route.value", "attach", "answer", "discard")
+    },
+    "spp.email.inbound.alias": {"manager": "rwcu", "system": "rwcu"},
     "fetchmail.server": {"manager": "rwcu", "system": "rwcu"},
     "ir.mail_server": {"manager": "rwcu", "system": "rwcu"},
 }

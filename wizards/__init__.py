@@ -1,0 +1,9 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+from . import (
+    spp_email_inbound_wizard,
+    spp_email_inbound_alias,
+    spp_email_inbound_answer,
+    spp_email_inbound_attach,
+    spp_email_inbound_discard,
+    spp_email_inbound_route,
+)
