@@ -50,6 +50,7 @@ class Attempt:
         descriptions: field descriptions of models, shared by the attempts of a run: Odoo asks for all of a model's
             for each message, to learn whether it has a name.
         aliases: answers to "which of these addresses are aliases of ours", which Odoo asks five times a message.
+        facts: what the pipeline learned, see engine.pipeline.
         trace: the steps that explain the outcome.
     """
 
@@ -70,6 +71,7 @@ class Attempt:
     records: list[tuple[str, int]] = field(default_factory=list)
     descriptions: dict[tuple, dict] = field(default_factory=dict)
     aliases: dict[tuple, list] = field(default_factory=dict)
+    facts: dict = field(default_factory=dict)
     trace: Trace = field(default_factory=Trace)
 
     def outcome(self) -> tuple[InboundState, InboundReason]:

@@ -67,6 +67,10 @@ class FetchmailServer(models.Model):
         help="Its record is the journal entry, which names the record that the mail was added to, if any; "
         "env.context['gateway_message'] holds subject, email_from, email_to, message_id, text and html.",
     )
+    gateway_takes_values = fields.Boolean(
+        "Take Values out of Messages",
+        help="Incoming rules may fill fields with what senders write in their messages.",
+    )
     gateway_failures = fields.Integer("Failures in a Row", readonly=True, copy=False)
     gateway_next_fetch_date = fields.Datetime(
         "Not Checked Before", readonly=True, copy=False, help="After failures a mailbox is left alone for a while."

@@ -142,8 +142,10 @@ class SppEmailProcessing(models.AbstractModel):
         decided = Target.from_json(inbound.route)
         passage = walk(self._steps(inbound, content), summarize(content))
         attempt.trace.extend(passage.trace.steps)
+        attempt.facts = passage.facts
         if passage.verdict and not decided:
-            return self._finish(claim, attempt, passage.verdict.state, passage.verdict.reason)
+            detail = storable(passage.verdict.detail) or None
+            return self._finish(claim, attempt, passage.verdict.state, passage.verdict.reason, detail=detail)
         attempt.target = decided or passage.facts.get("target")
         attempt.envelope_recipient = inbound.envelope_recipient or ""
         attempt.takes_known = bool(decided) or inbound._is_for_another_recipient()
