@@ -24,6 +24,7 @@ class RuleWork:
     """What the rules say of one message, gathered while they are walked through.
 
     Attributes:
+        takes: returns whether the way the message came in lets values be taken out of it.
         steps: the trace. It names fields and ids; what the message says is not for everybody who may see it.
     """
 
@@ -92,7 +93,7 @@ class RuleWork:
         is_failed = self.facts.get("sender_check") == "fail"
         left_out = []
         for value in rule.values:
-            if value.extraction.is_taken and (is_failed or not (self.takes or value.is_key)):
+            if value.extraction.is_taken and (is_failed or not (value.is_key or self.takes())):
                 left_out.append(value.field)
                 continue
             text = self._take(rule, value, groups)

@@ -50,7 +50,7 @@ class SppEmailProcessing(models.AbstractModel):
         rules the first decides about the target, the language and each field.
         """
         letter = Letter(summary, content, inbound.envelope_recipient or "")
-        work = RuleWork(self.env, inbound, letter, facts, takes=self._takes_values(inbound))
+        work = RuleWork(self.env, inbound, letter, facts, takes=lambda: self._takes_values(inbound))
         for match in walk_rules(rules, letter, time.monotonic):
             verdict = work.follow(match)
             if verdict is not None:

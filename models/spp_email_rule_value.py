@@ -94,14 +94,15 @@ class SppEmailRuleValue(models.Model):
                     self.env._("“%s” is no field of the chosen kind of record.", field.field_description)
                 )
             rule._check_model()
-            model = self.env[rule.model_id.model]
+            # Odoo checks constraints as the system; what the author may not look up is not looked up for him.
+            model = self.env[rule.model_id.model].sudo(False)
             problem = value._field_problem(model, field.name, is_key=value.use == "key")
             if not problem and not model._has_field_access(model._fields[field.name], "write"):
                 raise AccessError(self.env._("You may not write the field “%s”.", field.field_description))
             text = (value.value or "").strip()
             if not problem and value.origin == Origin.FIXED.value and value.use != "key" and text:
                 try:
-                    value._convert(model, field.name, text, rule.company_id or self.env.company, is_fixed=True)
+                    value.sudo(False)._convert(model, field.name, text, rule.company_id or self.env.company, is_fixed=True)
                 except ValueMisfit as error:
                     problem = str(error)
             if problem:

@@ -13,6 +13,7 @@ from . import (
     test_mail_server_choice,
     test_notices,
     test_processing,
+    test_rule_values,
     test_rules,
     test_sealed_char,
     test_server_action,
