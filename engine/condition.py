@@ -109,7 +109,9 @@ class Condition:
         if self.operator is Operator.OVER:
             holds = letter.summary.size > int(self.value)
         elif self.operator is Operator.MATCHES:
-            match = search(compile_pattern(self.value, self.case_sensitive), look(letter, self.place, self.header), clock)
+            match = search(
+                compile_pattern(self.value, self.case_sensitive), look(letter, self.place, self.header), clock
+            )
             holds = match is not None
             if match and not self.negated:
                 groups = {name: text for name, text in match.groupdict().items() if text is not None}

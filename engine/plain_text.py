@@ -9,8 +9,8 @@ import lxml.html
 _UNSEEN = frozenset(("script", "style", "head", "title", "template", "noscript"))
 # After these a new line begins; a row of a table is one line, so that "Name: | Ann" reads as "Name: Ann".
 _LINES = frozenset(
-    "address article blockquote br dd div dl dt footer form h1 h2 h3 h4 h5 h6 header hr li ol p pre section table tr ul"
-    .split()
+    "address article blockquote br dd div dl dt footer form h1 h2 h3 h4 h5 h6 header hr li ol p pre section table "
+    "tr ul".split()
 )
 _CELLS = frozenset(("td", "th"))
 

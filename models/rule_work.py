@@ -62,8 +62,9 @@ class RuleWork:
         except FieldMisfit as misfit:
             self._note(rule, f"field {misfit.field}: {misfit.what}", "quarantine")
             label = self.env["ir.model.fields"]._get(rule.model, misfit.field).field_description
-            return self._hold(InboundReason.VALUE_MISFIT, self.env._("Field “%(field)s”: %(what)s.",
-                                                                     field=label, what=misfit.what))
+            return self._hold(
+                InboundReason.VALUE_MISFIT, self.env._("Field “%(field)s”: %(what)s.", field=label, what=misfit.what)
+            )
         return None
 
     def target(self):
@@ -159,7 +160,9 @@ class RuleWork:
                 self._note(rule, "no record is found", "the target is left out")
                 return None
         self._note(
-            rule, "decides about the target", f"{rule.model}, record {record_id}" if record_id else f"a new {rule.model}"
+            rule,
+            "decides about the target",
+            f"{rule.model}, record {record_id}" if record_id else f"a new {rule.model}",
         )
         self._goes_to = {"model": rule.model, "record_id": record_id, "why": f"rule {rule.id}"}
         return None

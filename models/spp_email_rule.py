@@ -269,8 +269,10 @@ class SppEmailRule(models.Model):
                 "rules_too_slow",
                 HealthState.WARNING,
                 self.env._("Incoming rules take too long"),
-                self.env._("A regular expression ran out of its time, and the rule was passed over: %s.",
-                           ", ".join(slow.mapped("name"))),
+                self.env._(
+                    "A regular expression ran out of its time, and the rule was passed over: %s.",
+                    ", ".join(slow.mapped("name")),
+                ),
                 self.env._(
                     "Open Email Gateway → Incoming Rules and write the expression without nested repetitions such as "
                     "(a+)+. The note goes when the rule is saved."

@@ -18,8 +18,11 @@ class SppEmailRuleCondition(models.Model):
     rule_id = fields.Many2one("spp.email.rule", required=True, ondelete="cascade", index=True)
     sequence = fields.Integer(default=10)
     place = fields.Selection(
-        selection(PLACE_WORDS), string="Look at", required=True, default=Place.SUBJECT.value, help="Of several header "
-        "fields, addresses or attachments one that fits is enough."
+        selection(PLACE_WORDS),
+        string="Look at",
+        required=True,
+        default=Place.SUBJECT.value,
+        help="Of several header fields, addresses or attachments one that fits is enough.",
     )
     header = fields.Char("Field", help="Name of the header field, such as X-Priority or List-Id.")
     negated = fields.Boolean("Not", help="The condition holds when nothing there fits.")

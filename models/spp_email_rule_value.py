@@ -30,7 +30,6 @@ class SppEmailRuleValue(models.Model):
     model_id = fields.Many2one(related="rule_id.model_id")
     field_id = fields.Many2one(
         "ir.model.fields",
-        string="Field",
         required=True,
         ondelete="cascade",
         domain="[('model_id', '=', model_id), ('store', '=', True), ('ttype', 'in', ("
@@ -102,7 +101,9 @@ class SppEmailRuleValue(models.Model):
             text = (value.value or "").strip()
             if not problem and value.origin == Origin.FIXED.value and value.use != "key" and text:
                 try:
-                    value.sudo(False)._convert(model, field.name, text, rule.company_id or self.env.company, is_fixed=True)
+                    value.sudo(False)._convert(
+                        model, field.name, text, rule.company_id or self.env.company, is_fixed=True
+                    )
                 except ValueMisfit as error:
                     problem = str(error)
             if problem:

@@ -3,6 +3,7 @@ from . import (
     test_access,
     test_claim,
     test_download,
+    test_dry_run,
     test_fetching,
     test_fetchmail_server,
     test_health,

@@ -14,6 +14,11 @@ RIGHTS = {
     "spp.email.lease": {"system": "r"},
     "spp.email.token.key": {"system": "r"},
     "spp.email.health": {"manager": "rw", "system": "rw"},
+    "spp.email.tag": {"viewer": "r", "officer": "r", "manager": "rwcu", "system": "rwcu"},
+    "spp.email.rule": {"viewer": "r", "officer": "r", "manager": "rwcu", "system": "rwcu"},
+    "spp.email.rule.condition": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.rule.value": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.dry.run": {"officer": "rwcu", "manager": "rwcu", "system": "rwcu"},
     "fetchmail.server": {"manager": "rwcu", "system": "rwcu"},
     "ir.mail_server": {"manager": "rwcu", "system": "rwcu"},
 }
@@ -42,7 +47,17 @@ class TestAccess(GatewayCase):
     def test_every_own_model_has_a_rule_or_no_company(self):
         rules = self.env["ir.rule"].search([("model_id.model", "=like", "spp.email.%")]).mapped("model_id.model")
         self.assertEqual(
-            set(rules), {"spp.email.inbound", "spp.email.inbound.record", "spp.email.content", "spp.email.notice"}
+            set(rules),
+            {
+                "spp.email.inbound",
+                "spp.email.inbound.record",
+                "spp.email.content",
+                "spp.email.notice",
+                "spp.email.rule",
+                "spp.email.rule.condition",
+                "spp.email.rule.value",
+                "spp.email.dry.run",
+            },
         )
 
     def journaled(self, company):

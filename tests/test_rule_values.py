@@ -81,7 +81,11 @@ class TestRuleValues(RuleCase):
         known = self.partner(ref="GRM-1")
         rule = self.rule(
             target="find",
-            values=[line("ref", "expression", r"\[(\S+)\]", use="key"), line("phone", value="Phone"), ("city", "Fixed")],
+            values=[
+                line("ref", "expression", r"\[(\S+)\]", use="key"),
+                line("phone", value="Phone"),
+                ("city", "Fixed"),
+            ],
         )
         steps = type(self.env["spp.email.processing"])._steps
 
@@ -111,8 +115,16 @@ class TestRuleValues(RuleCase):
             (line("employee", value="E"), b"E: perhaps", "Field “Employee”: it is neither yes nor no."),
             (line("country_id", value="C"), b"C: Atlantis", "Field “Country”: there is no “Country” of that name."),
             (line("country_id", value="C"), b"C: %", "Field “Country”: there is no “Country” of that name."),
-            (line("country_id", value="C"), b"C: base.main_company", "Field “Country”: there is no “Country” of that name."),
-            (line("parent_id", value="P"), b"P: Twin", "Field “Related Company”: there are several “Contact” of that name."),
+            (
+                line("country_id", value="C"),
+                b"C: base.main_company",
+                "Field “Country”: there is no “Country” of that name.",
+            ),
+            (
+                line("parent_id", value="P"),
+                b"P: Twin",
+                "Field “Related Company”: there are several “Contact” of that name.",
+            ),
             (
                 line("parent_id", value="P"),
                 f"P: {there.name}".encode(),
@@ -145,7 +157,9 @@ class TestRuleValues(RuleCase):
             inbound = self.receive(eml(body=FORM), self.box)
         self.assertOutcome(inbound, "quarantined", "value_misfit")
         self.assertEqual(inbound.detail, "Field “Phone”: only some groups may see it.")
-        self.assertIn((f"rule {rule.id}", "field phone: only some groups may see it", "quarantine"), self.found(inbound))
+        self.assertIn(
+            (f"rule {rule.id}", "field phone: only some groups may see it", "quarantine"), self.found(inbound)
+        )
 
     # ------------------------------------------------------------------
     # Existing records
@@ -163,8 +177,12 @@ class TestRuleValues(RuleCase):
             rule = self.rule(
                 ("subject", "matches", r"(?P<ref>GRM-\d+)|."),
                 target="find",
-                values=[key, line("phone", value="Phone"), line("city", "fixed", "New", use="new"),
-                        line("street", "fixed", "Old", use="existing")],
+                values=[
+                    key,
+                    line("phone", value="Phone"),
+                    line("city", "fixed", "New", use="new"),
+                    line("street", "fixed", "Old", use="existing"),
+                ],
             )
             (partner | other).write({"phone": "old", "street": False})
             with self.subTest(key=key):

@@ -244,8 +244,10 @@ class TestRules(RuleCase):
         self.box.gateway_takes_values = True
         self.rule(
             ("subject", "matches", r"(?P<ref>GRM-\d+)"),
-            values=[{"field_id": "ref", "origin": "group", "value": "ref"}, {"field_id": "city", "origin": "label",
-                    "value": "City"}],
+            values=[
+                {"field_id": "ref", "origin": "group", "value": "ref"},
+                {"field_id": "city", "origin": "label", "value": "City"},
+            ],
         )
         inbound = self.receive(eml(Subject="My GRM-77", body=b"City: Timbuktu"), self.box)
         self.assertEqual(self.partners("My GRM-77").city, "Timbuktu")
@@ -278,9 +280,7 @@ class TestRules(RuleCase):
         rule.invalidate_recordset()
         self.assertEqual((rule.hit_count, rule.last_hit_date), (2, inbounds[1].received_date))
         action = rule.with_user(self.manager).action_open_messages()
-        self.assertEqual(
-            self.env["spp.email.inbound"].search(action["domain"]), inbounds[1] | inbounds[0]
-        )
+        self.assertEqual(self.env["spp.email.inbound"].search(action["domain"]), inbounds[1] | inbounds[0])
 
     def test_no_rule_costs_no_query(self):
         processing = self.env["spp.email.processing"]
@@ -307,8 +307,14 @@ class TestRules(RuleCase):
                 lambda: self.rule(("subject", "contains", "x"), ("subject", "matches", "[")),
                 "Rule “Rule”, condition 2: unterminated character set, at character 2.",
             ),
-            (lambda: self.rule(("header", "exists", "")), "Rule “Rule”, condition 1: the name of the header field is missing."),
-            (lambda: self.rule(("size", "over", "big")), "Rule “Rule”, condition 1: the size must be a whole number of bytes."),
+            (
+                lambda: self.rule(("header", "exists", "")),
+                "Rule “Rule”, condition 1: the name of the header field is missing.",
+            ),
+            (
+                lambda: self.rule(("size", "over", "big")),
+                "Rule “Rule”, condition 1: the size must be a whole number of bytes.",
+            ),
             (
                 lambda: self.rule(values=[{"field_id": "ref", "origin": "expression", "value": "(x"}]),
                 "Rule “Rule”, Reference: missing ), at character 3.",

@@ -52,8 +52,12 @@ class SppEmailDryRun(models.TransientModel):
 
     def _selection_mailbox(self):
         # sudo: names only, of the own companies; officers do not set up mailboxes.
-        servers = self.env["fetchmail.server"].sudo().search(  # nosemgrep
-            [("company_id", "in", (False, *self.env.companies.ids))], limit=500
+        servers = (
+            self.env["fetchmail.server"]
+            .sudo()
+            .search(  # nosemgrep
+                [("company_id", "in", (False, *self.env.companies.ids))], limit=500
+            )
         )
         return [(str(server.id), server.name) for server in servers]
 

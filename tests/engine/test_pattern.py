@@ -12,7 +12,11 @@ class TestPattern(EngineCase):
             ("ab)", "unbalanced parenthesis", 3),
             ("a**", "multiple repeat", 3),
             ("[a", "unterminated character set", 3),
-            ("x" * (LONGEST_PATTERN + 1), f"the expression is longer than {LONGEST_PATTERN} characters", LONGEST_PATTERN),
+            (
+                "x" * (LONGEST_PATTERN + 1),
+                f"the expression is longer than {LONGEST_PATTERN} characters",
+                LONGEST_PATTERN,
+            ),
         ):
             with self.subTest(text=text[:20]), self.assertRaises(PatternError) as caught:
                 compile_pattern(text)
@@ -29,7 +33,11 @@ class TestPattern(EngineCase):
                 self.assertEqual(match is not None, found)
 
     def test_a_hostile_expression_ends_in_time(self):
-        for pattern, text in ((r"(a+)+$", "a" * 5000 + "b"), (r"(a|a)*$", "a" * 5000 + "b"), (r"(.*a){30}$", "a" * 200)):
+        for pattern, text in (
+            (r"(a+)+$", "a" * 5000 + "b"),
+            (r"(a|a)*$", "a" * 5000 + "b"),
+            (r"(.*a){30}$", "a" * 200),
+        ):
             with self.subTest(pattern=pattern):
                 start = time.monotonic()
                 with self.assertRaises(PatternTimeout):

@@ -15,7 +15,10 @@ class TestPlainText(EngineCase):
             ("one<br>two<br/>three", "one\ntwo\nthree"),
             ("<b>Na</b>me: <i>Ann</i>", "Name: Ann"),
             ("one\r\ntwo", "one two"),
-            ("<table><tr><td>Name:</td><td>Ann</td></tr><tr><td>City:</td><td>Bo</td></tr></table>", "Name: Ann\nCity: Bo"),
+            (
+                "<table><tr><td>Name:</td><td>Ann</td></tr><tr><td>City:</td><td>Bo</td></tr></table>",
+                "Name: Ann\nCity: Bo",
+            ),
             ("<style>p {}</style><script>x()</script><title>t</title>seen", "seen"),
             ("a<!-- not this -->b", "ab"),
             ("&lt;b&gt; &amp; caf&eacute;", "<b> & café"),

@@ -54,7 +54,9 @@ class TestRule(EngineCase):
     def test_a_rule_that_runs_out_of_time_does_not_match_and_does_not_stop(self):
         slow = Rule(1, (subject("(a+)+$", Operator.MATCHES),), stops=True)
         matches = list(walk_rules([slow, Rule(2)], letter(Subject="a" * 1000 + "b"), time.monotonic))
-        self.assertEqual([(one.rule.id, one.matched, one.timed_out) for one in matches], [(1, False, True), (2, True, False)])
+        self.assertEqual(
+            [(one.rule.id, one.matched, one.timed_out) for one in matches], [(1, False, True), (2, True, False)]
+        )
 
     def test_groups_of_the_conditions_that_held(self):
         first = subject(r"(?P<a>A) (?P<b>\w+)", Operator.MATCHES)
