@@ -26,7 +26,15 @@ class SppEmailInbound(models.Model):
         self.check_access("read")
         if not self.env.user.has_group("spp_email_gateway.group_email_gateway_officer"):
             raise AccessError(self.env._("Only officers of the email gateway try messages."))
-        return self.env["spp.email.dry.run"].create({"inbound_id": self.id}).action_try()
+        run = self.env["spp.email.dry.run"].create({"inbound_id": self.id})
+        run.action_try()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("What Would Happen"),
+            "res_model": run._name,
+            "res_id": run.id,
+            "views": [(False, "form")],
+        }
 
     def _note_rules(self, rule_ids, tag_ids):
         """Link what the rules said to a message, in the current transaction."""

@@ -232,7 +232,7 @@ class TestDryRun(RuleCase):
             self.assertIn(words, run.record_html)
         self.assertIn("Kenya", run.value_html)
         self.assertNotIn("Ruled", run.value_html)
-        self.assertEqual(run.tags, "Seen")
+        self.assertEqual((run.tags, run.rules), ("Seen", f"Rule ({rule.id})"))
         self.assertIn(f"rule {rule.id}", run.trace_html)
         self.assertIn("ann@example.com", run.header_html)
         self.assertIn("Amina Diallo", run.preview_html)
@@ -347,6 +347,9 @@ class TestDryRun(RuleCase):
         offered = dict(run._selection_mailbox())
         self.assertNotIn(str(theirs.id), offered)
         self.assertIn(str(self.box.id), offered)
+        with self.assertRaises(AccessError) as caught:
+            run.create({"message_text": "Subject: x", "company_id": self.other_company.id}).action_try()
+        self.assertEqual(str(caught.exception), "Choose one of your own companies.")
         with self.assertRaises(AccessError):
             # The wizard cannot be made to read a journal row that its user does not see.
             run.create({"inbound_id": inbound.id}).action_try()
@@ -377,8 +380,8 @@ class TestDryRun(RuleCase):
             form.mailbox = str(self.box.id)
         run = form.record
         with self.own_cursors():
-            action = run.action_try()
-        self.assertEqual((action["res_id"], run.reason), (run.id, "A record was created"))
+            self.assertTrue(run.action_try())
+        self.assertEqual((run.display_name, run.reason), ("Try a Message", "A record was created"))
         self.assertIn("Café", run.preview_html)
         run.action_again()
         self.assertFalse(run.is_tried)

@@ -41,14 +41,19 @@ class SppEmailDryRun(models.TransientModel):
     outcome = fields.Char(readonly=True)
     reason = fields.Char(readonly=True)
     detail = fields.Text(readonly=True)
-    record_html = fields.Html("Records", readonly=True, sanitize=False)
-    value_html = fields.Html("Values Taken Out", readonly=True, sanitize=False)
-    notice_html = fields.Html("Mail", readonly=True, sanitize=False)
-    trace_html = fields.Html("What Would Happen", readonly=True, sanitize=False)
-    header_html = fields.Html("Header", readonly=True, sanitize=False)
-    preview_html = fields.Html("Message", readonly=True, sanitize=False)
+    record_html = fields.Html("Records", readonly=True)
+    value_html = fields.Html("Values Taken Out", readonly=True)
+    notice_html = fields.Html("Mail", readonly=True)
+    trace_html = fields.Html("What Would Happen", readonly=True)
+    header_html = fields.Html("Header", readonly=True)
+    preview_html = fields.Html("Message", readonly=True)
     attachment_list = fields.Text("Attachments", readonly=True)
     tags = fields.Char(readonly=True)
+    rules = fields.Char("Rules That Match", readonly=True)
+
+    def _compute_display_name(self):
+        for run in self:
+            run.display_name = self.env._("Try a Message")
 
     def _selection_mailbox(self):
         # sudo: names only, of the own companies; officers do not set up mailboxes.
@@ -71,6 +76,8 @@ class SppEmailDryRun(models.TransientModel):
         self.ensure_one()
         if not self.env.user.has_group("spp_email_gateway.group_email_gateway_officer"):
             raise AccessError(self.env._("Only officers of the email gateway try messages."))
+        if self.company_id not in self.env.companies:
+            raise AccessError(self.env._("Choose one of your own companies."))
         entry = None if self.inbound_id else self._entry()
         if self.inbound_id:
             self.inbound_id.check_access("read")
@@ -83,13 +90,7 @@ class SppEmailDryRun(models.TransientModel):
             inbound, attempt = rehearsal._run(env, claim)
             result = self._result(inbound, attempt, last_mail)
         self.write({"is_tried": True, **result})
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Try a Message"),
-            "res_model": self._name,
-            "res_id": self.id,
-            "views": [(False, "form")],
-        }
+        return True
 
     def action_again(self):
         """Go back to the question, with the message still there."""
@@ -145,6 +146,7 @@ class SppEmailDryRun(models.TransientModel):
             "preview_html": inbound.preview_html,
             "attachment_list": inbound.attachment_list,
             "tags": ", ".join(inbound.tag_ids.mapped("name")),
+            "rules": ", ".join(f"{rule.name} ({rule.id})" for rule in inbound.rule_ids),
         }
 
     def _records(self, inbound, attempt):
