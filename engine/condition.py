@@ -150,6 +150,8 @@ def look(letter: Letter, place: Place, header: str = "") -> tuple[str, ...]:
         return letter.fields(header)
     if place is Place.RECIPIENT:
         return letter.recipients
+    if place is Place.ENVELOPE_RECIPIENT:
+        return letter.envelope_recipients
     if place is Place.ATTACHMENT:
         return letter.attachment_names
     if place is Place.SIZE:
@@ -158,7 +160,6 @@ def look(letter: Letter, place: Place, header: str = "") -> tuple[str, ...]:
         Place.SUBJECT: lambda: letter.summary.subject,
         Place.SENDER: lambda: letter.sender,
         Place.DOMAIN: lambda: letter.domain,
-        Place.ENVELOPE_RECIPIENT: lambda: letter.envelope_recipient,
         Place.TEXT: lambda: letter.text,
     }[place]()
     return (text,) if text else ()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from email.utils import getaddresses, parsedate_to_datetime
 from functools import cached_property
@@ -22,12 +23,12 @@ class Letter:
     Args:
         summary: the message's header fields.
         content: the bytes as received.
-        envelope_recipient: the address it was delivered for, "" when unknown.
+        envelope_recipients: the addresses it was delivered for, lower-case; empty when unknown.
     """
 
-    def __init__(self, summary: Summary, content: bytes, envelope_recipient: str = ""):
+    def __init__(self, summary: Summary, content: bytes, envelope_recipients: Iterable[str] = ()):
         self.summary = summary
-        self.envelope_recipient = envelope_recipient.lower()
+        self.envelope_recipients = tuple(envelope_recipients)[:MOST_FIELDS]
         self._content = content
 
     def fields(self, name: str) -> tuple[str, ...]:

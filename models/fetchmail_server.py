@@ -71,6 +71,12 @@ class FetchmailServer(models.Model):
         "Take Values out of Messages",
         help="Incoming rules may fill fields with what senders write in their messages.",
     )
+    gateway_envelope_headers = fields.Char(
+        "Envelope Headers",
+        help="Headers in which your mail server says for which address it delivered a message, the most trusted first. "
+        "An alias in them decides where a message goes, also one written to in Bcc. "
+        "Blank: X-Original-To, Envelope-To, X-Envelope-To, X-RCPT-To, Delivered-To.",
+    )
     gateway_failures = fields.Integer("Failures in a Row", readonly=True, copy=False)
     gateway_next_fetch_date = fields.Datetime(
         "Not Checked Before", readonly=True, copy=False, help="After failures a mailbox is left alone for a while."

@@ -6,10 +6,9 @@ from contextlib import closing, contextmanager
 from odoo import SUPERUSER_ID, api, models
 from odoo.tools import SQL
 
-from ..engine.summary import summarize
+from ..engine.attempt import Attempt, Run
 from .rehearsal_cursor import REHEARSING, RehearsalCursor, only_these_cursors
 from .spp_email_claim_mixin import Claim
-from .spp_email_rule_step import WITNESS
 
 LOCK_SECONDS = 5
 
@@ -42,14 +41,16 @@ class SppEmailRehearsal(models.AbstractModel):
                     registry.clear_cache(*registry.cache_invalidated)
 
     def _journal(self, env, entry):
-        """Write a JournalEntry in the rehearsal and return its Claim."""
-        journal = env["spp.email.journal"]
-        row_id = journal._insert(env, entry, summarize(entry.content), entry.uid)
-        env["spp.email.content"]._store(row_id, entry.content)
-        return self._begin(env, row_id)
+        """Write a JournalEntry in the rehearsal and return the id of its row.
 
-    def _begin(self, env, row_id):
-        """Let a journal row be in work for the first time, as after *Retry*; return its Claim."""
+        Raises:
+            GatewayError: there is no room for it.
+        """
+        env["spp.email.journal"]._write_entries([entry])
+        return env["spp.email.inbound"].search([("server_key", "=", entry.server_key), ("uid", "=", entry.uid)]).id
+
+    def _run(self, env, row_id):
+        """Process a journal row as one that is new, as after *Retry*; return its (record, engine.attempt.Attempt)."""
         rows = env.execute_query(
             SQL(
                 "UPDATE spp_email_inbound SET state = 'processing', attempts = 1, starts = 1,"
@@ -58,13 +59,12 @@ class SppEmailRehearsal(models.AbstractModel):
             )
         )
         env["spp.email.inbound"].browse(row_id).invalidate_recordset()
-        env.cr.commit()
-        return Claim(row_id, rows[0][0])
-
-    def _run(self, env, claim):
-        """Process the claimed row; return its (journal row, engine.attempt.Attempt or None)."""
-        attempts = []
-        env["spp.email.processing"].with_context(**{WITNESS: attempts})._process_claimed(claim)
+        claim, attempt, lane = Claim(row_id, rows[0][0]), Attempt(row_id, run=Run()), env["spp.email.lane"]
+        try:
+            with lane._working_transaction() as work:
+                work["spp.email.processing"]._process(claim, attempt)
+        except Exception as error:  # noqa: BLE001 - what it fails with is what is asked for
+            lane._note_failure(claim, attempt, error)
         env.flush_all()
         env.invalidate_all()
-        return env["spp.email.inbound"].browse(claim.id), attempts[-1] if attempts else None
+        return env["spp.email.inbound"].browse(row_id), attempt

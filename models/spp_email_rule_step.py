@@ -5,13 +5,12 @@ import time
 
 from odoo import models
 
+from ..engine.envelope import header_order, recipients
 from ..engine.letter import Letter
 from ..engine.pipeline import Verdict
 from ..engine.rule import walk_rules
+from ..engine.summary import addresses
 from .rule_work import RuleWork
-
-# Context key of a list that gets every Attempt that is finished: the dry run looks at them.
-WITNESS = "spp_email_witness"
 
 
 class SppEmailProcessing(models.AbstractModel):
@@ -29,6 +28,14 @@ class SppEmailProcessing(models.AbstractModel):
             steps.append(lambda summary, facts: self._apply_rules(rules, inbound, content, summary, facts))
         return steps
 
+    def _delivered_for(self, inbound, summary):
+        """Return the addresses that a message was delivered for, ours or not; [] when that is unknown."""
+        if inbound.envelope_recipient:
+            return addresses(inbound.envelope_recipient)
+        if not inbound.server_id:
+            return []
+        return recipients(summary, header_order(inbound.server_id.gateway_envelope_headers or ""))
+
     def _takes_values(self, inbound):
         """Return whether the way a message came in lets values be taken out of it. Extend it for other ways in."""
         return inbound.server_id.gateway_takes_values
@@ -38,9 +45,6 @@ class SppEmailProcessing(models.AbstractModel):
         self.env["spp.email.inbound"].browse(claim.id)._note_rules(
             attempt.facts.get("rules"), attempt.facts.get("tags")
         )
-        witness = self.env.context.get(WITNESS)
-        if witness is not None:
-            witness.append(attempt)
         return result
 
     def _apply_rules(self, rules, inbound, content, summary, facts):
@@ -49,7 +53,7 @@ class SppEmailProcessing(models.AbstractModel):
         Sets ``rules`` and ``tags`` (ids), ``values`` (what was taken out, for the dry run) and ``target``. Of several
         rules the first decides about the target, the language and each field.
         """
-        letter = Letter(summary, content, inbound.envelope_recipient or "")
+        letter = Letter(summary, content, self._delivered_for(inbound, summary))
         work = RuleWork(self.env, inbound, letter, facts, takes=lambda: self._takes_values(inbound))
         for match in walk_rules(rules, letter, time.monotonic):
             verdict = work.follow(match)

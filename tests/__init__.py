@@ -1,7 +1,9 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 from . import (
     test_access,
+    test_capacity,
     test_claim,
+    test_doubles,
     test_download,
     test_dry_run,
     test_fetching,
@@ -11,9 +13,11 @@ from . import (
     test_inbound_actions,
     test_ir_mail_server,
     test_journal,
+    test_lane,
     test_mail_server_choice,
     test_notices,
     test_processing,
+    test_retention,
     test_rule_values,
     test_rules,
     test_sealed_char,
@@ -26,6 +30,8 @@ from .engine import (
     test_charset,
     test_condition,
     test_connection,
+    test_conversation,
+    test_envelope,
     test_extraction,
     test_field_value,
     test_hostile_bytes,
@@ -52,4 +58,5 @@ from .engine import (
     test_tls,
     test_token,
     test_trace,
+    test_worker,
 )

@@ -10,6 +10,8 @@ RIGHTS = {
     "spp.email.inbound": {"viewer": "r", "officer": "r", "manager": "r", "system": "ru"},
     "spp.email.inbound.record": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
     "spp.email.content": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
+    "spp.email.retention": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.worker": {"system": "r"},
     "spp.email.notice": {"manager": "r", "system": "r"},
     "spp.email.lease": {"system": "r"},
     "spp.email.token.key": {"system": "r"},
@@ -49,14 +51,15 @@ class TestAccess(GatewayCase):
         self.assertEqual(
             set(rules),
             {
-                "spp.email.inbound",
-                "spp.email.inbound.record",
-                "spp.email.content",
-                "spp.email.notice",
+                "spp.email.dry.run",
                 "spp.email.rule",
                 "spp.email.rule.condition",
                 "spp.email.rule.value",
-                "spp.email.dry.run",
+                "spp.email.content",
+                "spp.email.inbound",
+                "spp.email.inbound.record",
+                "spp.email.notice",
+                "spp.email.retention",
             },
         )
 

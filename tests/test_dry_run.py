@@ -147,7 +147,7 @@ class TestDryRun(RuleCase):
                 self.subTest(then=then),
                 patch.object(MailThread, "message_new", commit),
                 self.nothing_written(),
-                mute_logger("odoo.addons.spp_email_gateway.models.spp_email_processing"),
+                mute_logger("odoo.addons.spp_email_gateway.models.spp_email_lane"),
             ):
                 run = self.dry_run(eml(Subject="Committing"), self.box)
                 self.assertEqual(run.outcome, "Done" if then == "rollback" else "Quarantined", run.detail)
@@ -173,7 +173,7 @@ class TestDryRun(RuleCase):
             with (
                 self.subTest(callee=callee.__name__),
                 patch.object(MailThread, "message_new", callee),
-                mute_logger("odoo.addons.spp_email_gateway.models.spp_email_processing", "odoo.sql_db"),
+                mute_logger("odoo.addons.spp_email_gateway.models.spp_email_lane", "odoo.sql_db"),
             ):
                 run = self.dry_run(eml(Subject="Apart"), self.box)
                 self.assertEqual(run.outcome, "Quarantined")

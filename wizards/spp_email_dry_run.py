@@ -9,8 +9,10 @@ from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, html2plaintext
 
+from ..engine.errors import GatewayError
 from ..engine.outcome import InboundSource
 from ..engine.summary import summarize
+from ..engine.target import Target
 from ..models.spp_email_journal import JournalEntry
 
 # The web client holds the whole file in memory, several times.
@@ -86,8 +88,11 @@ class SppEmailDryRun(models.TransientModel):
         rehearsal = self.env["spp.email.rehearsal"]
         with rehearsal._rehearse() as env:
             last_mail = env.execute_query(SQL("SELECT COALESCE(max(id), 0) FROM mail_mail"))[0][0]
-            claim = rehearsal._journal(env, entry) if entry else rehearsal._begin(env, self.inbound_id.id)
-            inbound, attempt = rehearsal._run(env, claim)
+            try:
+                row_id = rehearsal._journal(env, entry) if entry else self.inbound_id.id
+            except GatewayError as error:
+                raise UserError(str(error)) from error
+            inbound, attempt = rehearsal._run(env, row_id)
             result = self._result(inbound, attempt, last_mail)
         self.write({"is_tried": True, **result})
         return True
@@ -151,20 +156,17 @@ class SppEmailDryRun(models.TransientModel):
 
     def _records(self, inbound, attempt):
         """The records with the fields that the message sets; of what was there before, nothing else is shown."""
-        if attempt is None or not attempt.target:
-            new_values = update_values = {}
-        else:
-            new_values, update_values = attempt.target.values_for_new, attempt.target.update_values
+        target = attempt.target or Target()
         shown = Markup()
         for stamp in inbound.record_ids.sorted("number"):
             record = inbound.env[stamp.res_model].browse(stamp.res_id)
             kind = inbound.env["ir.model"]._get(stamp.res_model).name
             if stamp.is_created:
                 names = dict.fromkeys([record._rec_name, record._mail_get_primary_email_field()])
-                names.update(dict.fromkeys(new_values(record._name) if callable(new_values) else ()))
+                names.update(dict.fromkeys(target.values_for_new(record._name)))
                 title = self.env._("New: %(kind)s “%(name)s”", kind=kind, name=record.display_name)
             else:
-                names = dict.fromkeys(update_values.get(record._name, ()))
+                names = dict.fromkeys(target.update_values.get(record._name, ()))
                 title = self.env._("Added to: %(kind)s %(name)s", kind=kind, name=self._name_of(record))
             rows = [(self._label(record, name), self._shown(record, name)) for name in names if name in record._fields]
             shown += Markup("<h5>%s</h5>%s") % (title, self._tabulate(rows))
@@ -192,8 +194,7 @@ class SppEmailDryRun(models.TransientModel):
 
     def _values(self, env, attempt):
         rows = [
-            (self._label(env[model], name), text)
-            for _rule_id, model, name, text in (attempt.facts.get("values", ()) if attempt else ())
+            (self._label(env[model], name), text) for _rule_id, model, name, text in attempt.facts.get("values", ())
         ]
         return self._tabulate(rows) if rows else False
 

@@ -5,7 +5,7 @@ from ...engine.letter import Letter
 from ...engine.summary import summarize
 
 
-def letter(body="hello", envelope="", **fields):
+def letter(body="hello", envelope=(), **fields):
     """Return the Letter of a message; None leaves a field out, a list gives it several times."""
     values = {
         "From": "Ann Lee <Ann@Example.com>",

@@ -52,7 +52,7 @@ class TestCondition(EngineCase):
     def test_places(self):
         message = letter(
             MIXED,
-            "Alias@gateway.test",
+            ["other@gateway.test", "alias@gateway.test"],
             Content_Type="multipart/mixed; boundary=b",
             X_Kind=["first", "Second"],
             X_Empty="",

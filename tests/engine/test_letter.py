@@ -7,13 +7,13 @@ from .letters import MIXED, letter
 
 class TestLetter(EngineCase):
     def test_what_can_be_asked(self):
-        asked = letter(envelope="Alias@Gateway.test")
+        asked = letter(envelope=["alias@gateway.test"])
         for found, expected in (
             (asked.sender, "ann@example.com"),
             (asked.sender_name, "Ann Lee"),
             (asked.domain, "example.com"),
             (asked.recipients, ("box@gateway.test", "other@gateway.test", "copy@gateway.test")),
-            (asked.envelope_recipient, "alias@gateway.test"),
+            (asked.envelope_recipients, ("alias@gateway.test",)),
             (asked.date, datetime(2026, 5, 4, 12, 0)),
             (asked.fields("SUBJECT: "), ("A Question",)),
             (asked.text, "hello"),
