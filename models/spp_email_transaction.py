@@ -23,6 +23,8 @@ class SppEmailTransaction(models.AbstractModel):
         if isinstance(self.env.cr, RehearsalCursor):
             # Whatever asks for a transaction of its own gets a part of the rehearsal's.
             with self.env.cr.savepoint():
+                # A roll-back in the block goes to here, and leaves the block's own savepoint alone.
+                self.env.cr.commit()
                 yield self.env
                 self.env.flush_all()
             return

@@ -132,9 +132,12 @@ class TestDryRun(RuleCase):
         self.assertIn("Committing", run.record_html)
 
     def test_a_target_that_commits_and_fails_commits_nothing(self):
-        for then in ("rollback", "raise"):
+        for then in ("rollback", "raise", "only rollback"):
 
             def commit(model, *arguments, then=then, **options):
+                if then == "only rollback":
+                    model.env.cr.rollback()
+                    return message_new(model, *arguments, **options)
                 record = message_new(model, *arguments, **options)
                 model.env.cr.commit()
                 if then == "rollback":
@@ -150,7 +153,7 @@ class TestDryRun(RuleCase):
                 mute_logger("odoo.addons.spp_email_gateway.models.spp_email_lane"),
             ):
                 run = self.dry_run(eml(Subject="Committing"), self.box)
-                self.assertEqual(run.outcome, "Done" if then == "rollback" else "Quarantined", run.detail)
+                self.assertEqual(run.outcome, "Quarantined" if then == "raise" else "Done", run.detail)
 
     def test_a_target_with_a_connection_of_its_own_is_stopped(self):
         database = self.env.cr.dbname
