@@ -27,6 +27,7 @@ from . import (
 from .engine import (
     test_attempt,
     test_automatic,
+    test_binary_copy,
     test_charset,
     test_condition,
     test_connection,
