@@ -26,7 +26,11 @@ class RehearsalCursor(BaseCursor):
     def __init__(self, cursor):
         super().__init__()
         self._cursor = cursor
-        cursor.execute(_POINT)
+        self.set_point()
+
+    def set_point(self):
+        """Let a roll-back from here on go back to here."""
+        self._cursor.execute(_POINT)
 
     def execute(self, query, params=None, log_exceptions=True):
         return self._cursor.execute(query, params, log_exceptions=log_exceptions)
@@ -36,7 +40,7 @@ class RehearsalCursor(BaseCursor):
         self.clear()
         self._drop_hooks()
         self._now = None
-        self._cursor.execute(_POINT)
+        self.set_point()
 
     def rollback(self):
         self.clear()

@@ -24,7 +24,7 @@ class SppEmailTransaction(models.AbstractModel):
             # Whatever asks for a transaction of its own gets a part of the rehearsal's.
             with self.env.cr.savepoint():
                 # A roll-back in the block goes to here, and leaves the block's own savepoint alone.
-                self.env.cr.commit()
+                self.env.cr.set_point()
                 yield self.env
                 self.env.flush_all()
             return
