@@ -57,8 +57,10 @@ class SppEmailProcessing(models.AbstractModel):
         summary = summarize(content)
         passage = walk(self._steps(inbound, content), summary)
         attempt.trace.extend(passage.trace.steps)
+        attempt.facts = passage.facts
         if passage.verdict and not decided:
-            return self._finish(claim, attempt, passage.verdict.state, passage.verdict.reason)
+            detail = storable(passage.verdict.detail) or None
+            return self._finish(claim, attempt, passage.verdict.state, passage.verdict.reason, detail=detail)
         attempt.target = decided or passage.facts.get("target")
         attempt.envelope_recipients = self._envelope_recipients(inbound, summary)
         attempt.takes_known = bool(decided) or inbound._is_for_others(attempt.envelope_recipients)

@@ -21,6 +21,11 @@ RIGHTS = {
         for name in ("route", "route.value", "attach", "answer", "discard")
     },
     "spp.email.inbound.alias": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.tag": {"viewer": "r", "officer": "r", "manager": "rwcu", "system": "rwcu"},
+    "spp.email.rule": {"viewer": "r", "officer": "r", "manager": "rwcu", "system": "rwcu"},
+    "spp.email.rule.condition": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.rule.value": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.dry.run": {"officer": "rwcu", "manager": "rwcu", "system": "rwcu"},
     "fetchmail.server": {"manager": "rwcu", "system": "rwcu"},
     "ir.mail_server": {"manager": "rwcu", "system": "rwcu"},
 }
@@ -51,6 +56,10 @@ class TestAccess(GatewayCase):
         self.assertEqual(
             set(rules),
             {
+                "spp.email.dry.run",
+                "spp.email.rule",
+                "spp.email.rule.condition",
+                "spp.email.rule.value",
                 "spp.email.content",
                 "spp.email.inbound",
                 "spp.email.inbound.record",

@@ -9,6 +9,7 @@ ACTIONS = {
     "action_fetchmail_server_gateway": "incoming-email-servers",
     "action_ir_mail_server_gateway": "outgoing-email-servers",
     "action_spp_email_health": "email-health",
+    "action_spp_email_rule": "incoming-rules",
 }
 MENUS = {
     "menu_email_gateway": "viewer",
@@ -17,6 +18,8 @@ MENUS = {
     "menu_email_gateway_incoming": "manager",
     "menu_email_gateway_outgoing": "manager",
     "menu_email_gateway_health": "manager",
+    "menu_email_gateway_rule": "manager",
+    "menu_email_gateway_dry_run": "officer",
 }
 
 

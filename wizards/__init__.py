@@ -6,4 +6,5 @@ from . import (
     spp_email_inbound_attach,
     spp_email_inbound_discard,
     spp_email_inbound_route,
+    spp_email_dry_run,
 )
