@@ -6,6 +6,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+# Sums of fractions come out a little under what they are: a caller who waited as told must not be sent away again.
+_ROUNDING = 1e-6
+
 
 @dataclass(frozen=True)
 class Bucket:
@@ -32,6 +35,6 @@ def admit(bucket: Bucket | None, now: float, per_minute: int) -> tuple[Bucket, i
     if bucket is not None:
         passed = max(0.0, now - bucket.time)
         level = min(level, bucket.level + passed * per_minute / 60)
-    if level >= 1:
-        return Bucket(level - 1, now), 0
-    return Bucket(level, now), max(1, math.ceil((1 - level) * 60 / per_minute))
+    if level >= 1 - _ROUNDING:
+        return Bucket(max(0.0, level - 1), now), 0
+    return Bucket(level, now), max(1, math.ceil((1 - level) * 60 / per_minute - _ROUNDING))

@@ -24,7 +24,8 @@ class FetchmailServer(models.Model):
         self.ensure_one().check_access("write")
         if self.server_type != "local":
             raise UserError(self.env._("Only a mailbox of the type Local Server gets its mail by the pipe client."))
-        intake = self.gateway_intake_id or self.env["spp.email.intake"].create(
+        intakes = self.env["spp.email.intake"]
+        intake = intakes.search([("server_id", "=", self.id)], limit=1) or intakes.create(
             {"name": self.name, "server_id": self.id, "company_id": self.company_id.id}
         )
         return intake.action_renew_token()

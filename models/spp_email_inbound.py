@@ -189,7 +189,7 @@ class SppEmailInbound(models.Model):
         self.ensure_one()
         if self.fallback:
             return dict(self.fallback)
-        model = self.intake_id.target_model_id.model
+        model = self.intake_id.target_model
         return {"model": model} if model else {}
 
     @api.ondelete(at_uninstall=False)

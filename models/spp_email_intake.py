@@ -38,11 +38,9 @@ class SppEmailIntake(models.Model):
         index=True,
         help="Mail is treated as if it had come to this mailbox: its action, attachments and originals.",
     )
-    target_model_id = fields.Many2one(
-        "ir.model",
+    target_model = fields.Selection(
+        selection="_selection_target_model",
         string="Create a New Record",
-        ondelete="set null",
-        domain=[("is_mail_thread", "=", True), ("abstract", "=", False)],
         help="What becomes of a mail that is no reply and reaches no alias. Blank: only replies and aliases are routed.",
     )
     size_limit = fields.Integer("Size Limit (MB)", required=True, default=25)
@@ -71,6 +69,11 @@ class SppEmailIntake(models.Model):
     url = fields.Char("Address", compute="_compute_url")
     pipe_url = fields.Char("Pipe Client", compute="_compute_url")
     pipe_line = fields.Text("Command", compute="_compute_url")
+
+    @api.model
+    def _selection_target_model(self):
+        # By name, not as a relation: managers need not be allowed to read how models are made.
+        return self.env["fetchmail.server"]._selection_gateway_record()
 
     @api.depends("use_ids.last_used_date", "use_ids.message_count")
     def _compute_use(self):
@@ -195,7 +198,7 @@ class SppEmailIntake(models.Model):
 
     def _has_target(self):
         """Return whether mail that reaches no alias becomes something all the same."""
-        return bool(self.target_model_id or self.server_id.gateway_action or self.server_id.object_id)
+        return bool(self.target_model or self.server_id.gateway_action or self.server_id.object_id)
 
     def _judge(self, recipient):
         """Return the engine's RecipientVerdict about one envelope recipient."""
@@ -223,4 +226,5 @@ class SppEmailIntake(models.Model):
         if company:
             return company
         domain = self.env["mail.alias.domain"].search([("name", "=ilike", recipient.rpartition("@")[2])], limit=1)
-        return domain.company_ids[:1]
+        # A domain of several companies says nothing.
+        return domain.company_ids if len(domain.company_ids) == 1 else domain.company_ids.browse()

@@ -94,12 +94,13 @@ class SppEmailReception(models.AbstractModel):
         A call of Odoo's own code, or of another addon's in the course of a request, is not. Those who are no internal
         users go Odoo's way: the journal is not for everybody who has an account.
         """
-        if not http.request or threads._name != "mail.thread" or not self.env.user._is_internal():
+        if threads._name != "mail.thread" or not self.env.user._is_internal():
             return False
-        # XML-RPC and JSON-RPC name the method in the body, JSON-2 and the web client in the path.
-        path = str(http.request.httprequest.path).replace("/", ".")
-        called = getattr(thread_local, "rpc_model_method", "")
-        return called == METHOD or path.endswith(f".{METHOD}")
+        # XML-RPC and JSON-RPC name the method in the body: Odoo notes it in the thread, and hides the request.
+        if getattr(thread_local, "rpc_model_method", "") == METHOD:
+            return True
+        # JSON-2 and the web client name it in the path.
+        return bool(http.request) and str(http.request.httprequest.path).replace("/", ".").endswith(f".{METHOD}")
 
     def _receive_call(self, message, fallback):
         """Journal a message that a program hands to message_process, process it at once, and return the record's id.

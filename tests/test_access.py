@@ -10,6 +10,9 @@ RIGHTS = {
     "spp.email.inbound": {"viewer": "r", "officer": "r", "manager": "r", "system": "ru"},
     "spp.email.inbound.record": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
     "spp.email.content": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
+    "spp.email.intake": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.intake.use": {"manager": "r", "system": "r"},
+    "spp.email.upload": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.notice": {"manager": "r", "system": "r"},
     "spp.email.lease": {"system": "r"},
     "spp.email.token.key": {"system": "r"},
@@ -42,7 +45,16 @@ class TestAccess(GatewayCase):
     def test_every_own_model_has_a_rule_or_no_company(self):
         rules = self.env["ir.rule"].search([("model_id.model", "=like", "spp.email.%")]).mapped("model_id.model")
         self.assertEqual(
-            set(rules), {"spp.email.inbound", "spp.email.inbound.record", "spp.email.content", "spp.email.notice"}
+            set(rules),
+            {
+                "spp.email.inbound",
+                "spp.email.inbound.record",
+                "spp.email.content",
+                "spp.email.notice",
+                "spp.email.intake",
+                "spp.email.intake.use",
+                "spp.email.upload",
+            },
         )
 
     def journaled(self, company):

@@ -26,10 +26,9 @@ class SppEmailUpload(models.TransientModel):
     attachment_ids = fields.Many2many("ir.attachment", string="Files", help=".eml files, or mbox files of many mails.")
     server_id = fields.Many2one("fetchmail.server", string="As Mailbox", help="Its settings apply to the mails.")
     intake_id = fields.Many2one("spp.email.intake", string="As Intake", help="Its settings apply to the mails.")
-    target_model_id = fields.Many2one(
-        "ir.model",
+    target_model = fields.Selection(
+        selection="_selection_target_model",
         string="Create a New Record",
-        domain=[("is_mail_thread", "=", True), ("abstract", "=", False)],
         help="What becomes of a mail that is no reply and reaches no alias.",
     )
     state = fields.Selection([("draft", "Choose"), ("done", "Done")], default="draft", readonly=True)
@@ -40,10 +39,14 @@ class SppEmailUpload(models.TransientModel):
     # No relation: a foreign key would hold the rows, and processing passes over those that are held.
     journal_rows = fields.Json(readonly=True, help="Ids of the journal's rows.")
 
-    @api.constrains("server_id", "intake_id", "target_model_id")
+    @api.model
+    def _selection_target_model(self):
+        return self.env["spp.email.intake"]._selection_target_model()
+
+    @api.constrains("server_id", "intake_id", "target_model")
     def _check_one_setting(self):
         for upload in self:
-            if len([setting for setting in (upload.server_id, upload.intake_id, upload.target_model_id) if setting]) > 1:
+            if len([setting for setting in (upload.server_id, upload.intake_id, upload.target_model) if setting]) > 1:
                 raise ValidationError(self.env._("Choose a mailbox, an intake or a kind of record, not several."))
 
     def action_upload(self):
@@ -111,13 +114,13 @@ class SppEmailUpload(models.TransientModel):
     def _entry(self, content):
         intake = self.intake_id
         server = self.server_id or intake.server_id
-        fallback = {"model": self.target_model_id.model} if self.target_model_id else None
+        fallback = {"model": self.target_model} if self.target_model else None
         return JournalEntry(
             "upload",
             "",
             "",
             # Of what becomes of it, too: taken in again for another kind of record, it is another delivery.
-            f"{hashlib.sha256(content).hexdigest()[:32]}-{server.id}-{intake.id}-{self.target_model_id.id}",
+            f"{hashlib.sha256(content).hexdigest()[:32]}-{server.id}-{intake.id}-{self.target_model or ''}",
             content,
             server_id=server.id or None,
             company_id=(intake.company_id or server.company_id or self.env.company).id,
