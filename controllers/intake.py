@@ -34,6 +34,7 @@ class IntakeController(http.Controller):
         methods=["POST"],
         csrf=False,
         save_session=False,
+        readonly=False,
         max_content_length=LARGEST_SIZE,
     )
     def intake(self, **_query):
@@ -58,8 +59,8 @@ class IntakeController(http.Controller):
         if call.content_length > limit:
             return _answer(413, "too_large", f"The message is over the limit of {limit} bytes.", limit=limit)
         try:
-            sender = read_sender(call.headers.get("X-Envelope-From") or call.args.get("from") or "")
-            recipients = read_recipients([*call.headers.getlist("X-Envelope-To"), *call.args.getlist("to")])
+            sender = read_sender(_text(call.headers.get("X-Envelope-From")) or call.args.get("from") or "")
+            recipients = read_recipients([_text(call.headers.get("X-Envelope-To")), *call.args.getlist("to")])
         except EnvelopeError as error:
             return _answer(400, "malformed_envelope", f"The envelope cannot be read: {error}.")
         if not recipients and intake.is_envelope_required:
@@ -89,7 +90,19 @@ class IntakeController(http.Controller):
         return _answer(202, id=first["id"], status=first["status"], deliveries=deliveries)
 
 
-def _answer(status, error="", message="", *, retry_after=0, authenticate=False, **values):
+def _text(header):
+    """Return a header as UTF-8, in which addresses come (RFC 6532); WSGI gives it as Latin-1 (PEP 3333).
+
+    Raises:
+        EnvelopeError: it is none.
+    """
+    try:
+        return (header or "").encode("latin-1").decode()
+    except UnicodeError as error:
+        raise EnvelopeError("not UTF-8") from error
+
+
+def _answer(code, /, error="", message="", *, retry_after=0, authenticate=False, **values):
     """Return a JSON answer. ``gateway`` tells clients that it is ours, and not some proxy's on the way."""
     body = {"gateway": "spp_email_gateway", **values}
     headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
@@ -99,4 +112,4 @@ def _answer(status, error="", message="", *, retry_after=0, authenticate=False, 
         headers.append(("Retry-After", str(retry_after)))
     if authenticate:
         headers.append(("WWW-Authenticate", 'Bearer realm="spp_email_gateway"'))
-    return request.make_response(json.dumps(body), headers=headers, status=status)
+    return request.make_response(json.dumps(body), headers=headers, status=code)

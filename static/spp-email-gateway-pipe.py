@@ -49,7 +49,7 @@ import ssl
 import stat
 import sys
 import time
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 STORED, BAD_DATA, NO_USER, LATER = 0, 65, 67, 75
 # What the gateway says of itself in each of its answers: a 404 of some proxy on the way must not bounce mail.
@@ -136,18 +136,20 @@ def post(options, sender, recipient, content):
     """Send a mail for one recipient. Return STORED, NO_USER or BAD_DATA."""
     url = urlsplit(options.url)
     connection = connect(options, url)
-    query = [("from", sender)] + ([("to", recipient)] if recipient else [])
     headers = {
         "Authorization": "Bearer " + read_token(options.token_file),
         "Content-Type": "message/rfc822",
         "User-Agent": "spp-email-gateway-pipe",
+        # Not in the address: servers and proxies write that into their logs.
+        "X-Envelope-From": os.fsencode(sender),
     }
+    if recipient:
+        headers["X-Envelope-To"] = os.fsencode(recipient)
     if options.database:
         headers["X-Odoo-Database"] = options.database
     try:
-        path = "{}?{}".format(url.path or "/", urlencode(query, errors="surrogateescape"))
         try:
-            connection.request("POST", path, body=content, headers=headers)
+            connection.request("POST", url.path or "/", body=content, headers=headers)
         except (BrokenPipeError, ConnectionResetError):
             # A server that will not read so much may have said so before it hung up.
             pass

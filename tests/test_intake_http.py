@@ -28,6 +28,7 @@ class TestIntakeHttp(GatewayCase, HttpCase):
             PATH + query,
             data=eml() if content is None else content,
             headers={name: value for name, value in values.items() if value is not None},
+            method="POST",
             allow_redirects=False,
         )
         self.env.invalidate_all()
@@ -80,6 +81,13 @@ class TestIntakeHttp(GatewayCase, HttpCase):
         )
         self.assertEqual(len(self.rows()), 2)
 
+    def test_addresses_in_headers_are_utf_8(self):
+        self.post(X_Envelope_From="büro@example.com".encode(), X_Envelope_To="bücher@foreign.test".encode())
+        self.assertEqual(
+            (self.rows().envelope_recipient, self.rows().envelope_sender), ("bücher@foreign.test", "büro@example.com")
+        )
+        self.assertEqual(self.post(X_Envelope_To=b"b\xfccher@foreign.test").status_code, 400)
+
     def test_the_null_sender_is_none(self):
         self.post(X_Envelope_From="<>", X_Envelope_To="bounce@gateway.test")
         self.assertFalse(self.rows().envelope_sender)
@@ -120,6 +128,10 @@ class TestIntakeHttp(GatewayCase, HttpCase):
         for content in (b"", b" \r\n\r\n"):
             with self.subTest(content):
                 self.assertRefused(self.post(content), 400, "empty")
+
+    def test_a_body_without_length(self):
+        # Its end cannot be told from a connection that broke.
+        self.assertRefused(self.post(part for part in [eml()]), 411, "length_required")
 
     def test_malformed_envelope(self):
         for headers in ({"X_Envelope_To": "a b@c.org"}, {"X_Envelope_From": "@"}):
