@@ -10,10 +10,10 @@ from odoo import SUPERUSER_ID, http
 from odoo.http import request
 
 from ..engine.bearer import read_authorization
-from ..engine.envelope import read_recipients, read_sender
+from ..engine.envelope_address import read_recipients, read_sender
 from ..engine.errors import EnvelopeError
 from ..engine.outcome import InboundSource
-from ..engine.recipient import RecipientVerdict
+from ..engine.recipient_policy import RecipientVerdict
 from ..models.spp_email_intake import LARGEST_SIZE, PATH
 
 _logger = logging.getLogger(__name__)

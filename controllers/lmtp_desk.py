@@ -13,7 +13,7 @@ from odoo.modules.registry import Registry
 
 from ..engine.lmtp import TRY_LATER
 from ..engine.outcome import InboundSource
-from ..engine.recipient import RecipientVerdict
+from ..engine.recipient_policy import RecipientVerdict
 
 _logger = logging.getLogger(__name__)
 

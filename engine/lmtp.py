@@ -15,7 +15,7 @@ from typing import Protocol
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import syntax
 
-from .envelope import MOST_RECIPIENTS
+from .envelope_address import MOST_RECIPIENTS
 
 # Mail programs write longer lines than RFC 5321 §4.5.3.1.6 allows; a message is not refused for that.
 _LONGEST_LINE = 1_048_576

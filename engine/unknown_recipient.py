@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from .outcome import InboundReason, InboundState
 from .pipeline import Facts, Step, Verdict
-from .recipient import RecipientVerdict
+from .recipient_policy import RecipientVerdict
 from .summary import Summary
 from .trace import TraceStep
 

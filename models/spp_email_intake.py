@@ -10,7 +10,7 @@ from odoo.tools import SQL
 from ..engine.bearer import bearer_prefix, is_bearer, new_bearer
 from ..engine.outcome import selection
 from ..engine.rate import Bucket, admit
-from ..engine.recipient import RECIPIENT_POLICY_WORDS, RecipientPolicy, judge_recipient
+from ..engine.recipient_policy import RECIPIENT_POLICY_WORDS, RecipientPolicy, judge_recipient
 
 PATH = "/spp_email_gateway/intake"
 PIPE_CLIENT = "/spp_email_gateway/static/spp-email-gateway-pipe.py"

@@ -1,5 +1,5 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-from ...engine.envelope import MOST_RECIPIENTS, read_recipients, read_sender
+from ...engine.envelope_address import MOST_RECIPIENTS, read_recipients, read_sender
 from ...engine.errors import EnvelopeError
 from .case import EngineCase
 

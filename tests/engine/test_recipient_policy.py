@@ -1,7 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 from ...engine.outcome import InboundReason, InboundState
 from ...engine.pipeline import walk
-from ...engine.recipient import RecipientPolicy, RecipientVerdict, judge_recipient
+from ...engine.recipient_policy import RecipientPolicy, RecipientVerdict, judge_recipient
 from ...engine.summary import summarize
 from ...engine.unknown_recipient import hold_unknown_recipient
 from .case import EngineCase
