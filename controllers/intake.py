@@ -11,7 +11,7 @@ from odoo.http import request
 
 from ..engine.bearer import read_authorization
 from ..engine.envelope_address import read_recipients, read_sender
-from ..engine.errors import EnvelopeError
+from ..engine.errors import EnvelopeError, GatewayError
 from ..engine.outcome import InboundSource
 from ..engine.recipient_policy import RecipientVerdict
 from ..models.spp_email_intake import LARGEST_SIZE, PATH
@@ -40,7 +40,7 @@ class IntakeController(http.Controller):
     def intake(self, **_query):
         try:
             return self._intake()
-        except psycopg2.Error as error:
+        except (psycopg2.Error, GatewayError) as error:
             # Database or disk: the sender's server keeps the message and comes again.
             _logger.warning("A message could not be journaled: %s.", type(error).__name__)
             return _answer(503, "unavailable", "The message could not be stored now.", retry_after=PAUSE)

@@ -11,6 +11,7 @@ from odoo import SUPERUSER_ID
 from odoo.api import Environment
 from odoo.modules.registry import Registry
 
+from ..engine.errors import GatewayError
 from ..engine.lmtp import TRY_LATER
 from ..engine.outcome import InboundSource
 from ..engine.recipient_policy import RecipientVerdict
@@ -75,13 +76,14 @@ class LmtpDesk:
     def _keep_one(self, intake, content, sender, recipient):
         try:
             intake.env["spp.email.reception"]._receive(intake, content, sender, recipient, InboundSource.LMTP)
-        except psycopg2.Error as error:
+        except (psycopg2.Error, GatewayError) as error:
             return self._trouble(error)
         return STORED
 
     def _trouble(self, error):
         _logger.warning("A message could not be journaled: %s.", type(error).__name__)
-        return NO_ROOM if isinstance(error, psycopg2.errors.DiskFull) else TRY_LATER
+        # GatewayError: the journal, or the disk, is nearly full.
+        return NO_ROOM if isinstance(error, psycopg2.errors.DiskFull | GatewayError) else TRY_LATER
 
     @contextmanager
     def _intake(self):

@@ -17,7 +17,7 @@ from ..engine.outcome import (
     selection,
 )
 from ..engine.preview import preview
-from ..engine.summary import body_digest
+from ..engine.summary import addresses, body_digest
 
 
 class SppEmailInbound(models.Model):
@@ -51,8 +51,10 @@ class SppEmailInbound(models.Model):
     digest = fields.Char(required=True, readonly=True, index=True, help="SHA-256 of the bytes as received.")
     size = fields.Integer("Size (bytes)", readonly=True)
     message_id = fields.Char("Message-ID", readonly=True, index=True)
+    conversation = fields.Char(readonly=True, help="Digest of the Message-ID that began the conversation.")
     subject = fields.Char(readonly=True)
     email_from = fields.Char("From", readonly=True)
+    sender = fields.Char("Sender's Address", readonly=True, help="The first address in From, lower-case.")
     email_to = fields.Char("To", readonly=True)
     content_ids = fields.One2many("spp.email.content", "inbound_id", readonly=True)
 
@@ -84,6 +86,10 @@ class SppEmailInbound(models.Model):
     mail_message_id = fields.Many2one("mail.message", string="Chatter Message", readonly=True, ondelete="set null")
     duplicate_message_id = fields.Many2one("mail.message", string="Known Message", readonly=True, ondelete="set null")
 
+    is_held = fields.Boolean(
+        "Legal Hold", readonly=True, help="Neither the content nor the row is removed while it is held."
+    )
+
     # What a person sees of it.
     preview_html = fields.Html("Preview", compute="_compute_preview", sanitize=False)
     attachment_list = fields.Text("Attachments", compute="_compute_preview")
@@ -93,6 +99,8 @@ class SppEmailInbound(models.Model):
     _due_index = models.Index(
         "(COALESCE(next_attempt_date, received_date), id) WHERE state IN ('received', 'retry', 'processing')"
     )
+    _conversation_index = models.Index("(conversation, id) WHERE state IN ('received', 'retry', 'processing')")
+    _sender_index = models.Index("(sender, received_date)")
     _mail_message_index = models.Index("(mail_message_id) WHERE mail_message_id IS NOT NULL")
     _duplicate_message_index = models.Index("(duplicate_message_id) WHERE duplicate_message_id IS NOT NULL")
 
@@ -132,45 +140,21 @@ class SppEmailInbound(models.Model):
                 f"{part.name} ({part.media_type}, {part.size} bytes)" for part in shown.attachments
             )
 
-    def _is_repeated(self):
-        """Return whether this mailbox gave the very same bytes before, under another UID.
-
-        It does after its UIDVALIDITY changed. Odoo cannot tell then, if the message has no Message-ID.
-        """
-        self.ensure_one()
-        return bool(
-            self.search_count(
-                [
-                    ("digest", "=", self.digest),
-                    ("server_key", "=", self.server_key),
-                    # An intake gets the same bytes for each of their recipients.
-                    ("envelope_recipient", "=", self.envelope_recipient),
-                    ("id", "!=", self.id),
-                    ("state", "in", ("done", "duplicate")),
-                ],
-                limit=1,
-            )
-        )
-
-    def _is_for_another_recipient(self):
-        """Return whether this very message came before, and each time for an address other than this one's.
+    def _is_for_others(self, recipients):
+        """Return whether this very message came before, and each time for other aliases than ``recipients``.
 
         A server that says for whom it delivers gives one copy for each alias that was written to.
         """
         self.ensure_one()
-        if not self.envelope_recipient or not self.message_id:
-            return False
-        if not self.env["mail.alias.domain"]._find_aliases([self.envelope_recipient]):
+        if not recipients or not self.message_id:
             return False
         others = self.search(
             [("message_id", "=", self.message_id), ("id", "!=", self.id), ("state", "=", "done")], limit=100
         )
         # One that was delivered for no alias was routed by its headers, to all aliases in them.
-        theirs = set(self.env["mail.alias.domain"]._find_aliases(others.mapped("envelope_recipient")))
-        return bool(others) and all(
-            other.envelope_recipient in theirs and other.envelope_recipient != self.envelope_recipient
-            for other in others
-        )
+        aliases = self.env["mail.alias"]
+        theirs = [set(aliases._gateway_aliases_among(addresses(other.envelope_recipient or ""))) for other in others]
+        return bool(others) and all(found and not found & set(recipients) for found in theirs)
 
     def _is_other_content(self, content):
         """Return whether a message with the same Message-ID was processed before whose body differs from ``content``.
@@ -198,6 +182,8 @@ class SppEmailInbound(models.Model):
             raise UserError(
                 self.env._("Messages that wait or are in quarantine cannot be deleted: retry or discard them first.")
             )
+        if any(inbound.is_held for inbound in self):
+            raise UserError(self.env._("Messages under legal hold cannot be deleted: release them first."))
 
     # ------------------------------------------------------------------
     # Actions
@@ -232,6 +218,20 @@ class SppEmailInbound(models.Model):
         waiting = self.filtered(lambda inbound: inbound.state in ("quarantined", "retry", "received"))
         # sudo: as in action_retry.
         waiting.sudo().write({"state": "discarded", "reason": InboundReason.BY_HAND.value})  # nosemgrep
+        return True
+
+    def action_hold(self):
+        """Keep messages from being removed, whatever the rules of retention say."""
+        self._check_may_decide()
+        # sudo: as in action_retry.
+        self.sudo().write({"is_held": True})  # nosemgrep
+        return True
+
+    def action_release(self):
+        """Let the rules of retention apply again."""
+        self._check_may_decide()
+        # sudo: as in action_retry.
+        self.sudo().write({"is_held": False})  # nosemgrep
         return True
 
     def action_open_record(self):

@@ -8,6 +8,7 @@ from odoo import SUPERUSER_ID, http, models
 from odoo.service.server import thread_local
 from odoo.tools import SQL, json_default
 
+from ..engine.attempt import Run
 from ..engine.outcome import InboundSource, InboundState
 from .spp_email_journal import JournalEntry
 
@@ -130,13 +131,11 @@ class SppEmailReception(models.AbstractModel):
         )
         # The journal is the system's; the message itself is processed as the caller.
         system = self.env(user=SUPERUSER_ID)
-        if system["spp.email.processing"]._has_ring():
-            claims = system["spp.email.inbound"]._claim(
-                SQL("id = %s AND state IN ('received', 'retry')", inbound_id),
-                also=SQL("state = 'processing', attempts = attempts + 1, starts = starts + 1"),
-            )
-            for claim in claims:
-                system["spp.email.processing"]._process_claimed(claim)
+        lane = system["spp.email.lane"]
+        if lane._has_ring():
+            # None while an earlier message of the conversation waits, or another worker was faster.
+            claims = lane._claim(SQL("id = %s AND state IN ('received', 'retry')", inbound_id), 1)
+            lane._process_claims(claims, Run())
         self._start_processing()
         # On a new cursor: this call's own still reads the state of the database at its beginning.
         with system["spp.email.transaction"]._gateway_cursor() as env:

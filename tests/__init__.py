@@ -1,7 +1,9 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 from . import (
     test_access,
+    test_capacity,
     test_claim,
+    test_doubles,
     test_download,
     test_fetching,
     test_fetchmail_server,
@@ -12,10 +14,12 @@ from . import (
     test_intake_http,
     test_ir_mail_server,
     test_journal,
+    test_lane,
     test_mail_server_choice,
     test_notices,
     test_processing,
     test_program_calls,
+    test_retention,
     test_sealed_char,
     test_server_action,
     test_upload,
@@ -28,6 +32,8 @@ from .engine import (
     test_charset,
     test_connection,
     test_envelope_address,
+    test_conversation,
+    test_envelope,
     test_hostile_bytes,
     test_imap,
     test_import_rule,
@@ -51,5 +57,6 @@ from .engine import (
     test_tls,
     test_token,
     test_trace,
+    test_worker,
 )
 from .engine import test_upload as test_engine_upload

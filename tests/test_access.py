@@ -13,6 +13,8 @@ RIGHTS = {
     "spp.email.intake": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.intake.use": {"manager": "r", "system": "r"},
     "spp.email.upload": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.retention": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.worker": {"system": "r"},
     "spp.email.notice": {"manager": "r", "system": "r"},
     "spp.email.lease": {"system": "r"},
     "spp.email.token.key": {"system": "r"},
@@ -54,6 +56,7 @@ class TestAccess(GatewayCase):
                 "spp.email.intake",
                 "spp.email.intake.use",
                 "spp.email.upload",
+                "spp.email.retention",
             },
         )
 

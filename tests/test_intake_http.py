@@ -7,6 +7,7 @@ import psycopg2
 from odoo.tests import HttpCase, tagged
 from odoo.tools import mute_logger
 
+from ..engine.errors import GatewayError
 from .common import GatewayCase, eml
 
 PATH = "/spp_email_gateway/intake"
@@ -166,7 +167,7 @@ class TestIntakeHttp(GatewayCase, HttpCase):
         self.assertEqual(len(self.rows()), 1)
 
     def test_trouble_of_the_database_is_temporary(self):
-        for error in (psycopg2.errors.DiskFull, psycopg2.OperationalError, psycopg2.errors.SerializationFailure):
+        for error in (GatewayError, psycopg2.errors.DiskFull, psycopg2.OperationalError, psycopg2.errors.SerializationFailure):
             with (
                 self.subTest(error.__name__),
                 patch.object(type(self.env["spp.email.journal"]), "_write_entries", side_effect=error("no")),

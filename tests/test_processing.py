@@ -12,10 +12,11 @@ from odoo.tools import mute_logger
 from odoo.addons.mail.models.mail_thread import MailThread
 
 from ..engine.errors import SealError
-from ..models.spp_email_processing import MOST_ATTEMPTS, MOST_STARTS, STATEMENT_TIMEOUT_PARAMETER
+from ..models.spp_email_lane import STATEMENT_TIMEOUT_PARAMETER
+from ..models.spp_email_processing import MOST_ATTEMPTS, MOST_STARTS
 from .common import GatewayCase, eml
 
-PROCESSING_LOGGER = "odoo.addons.spp_email_gateway.models.spp_email_processing"
+PROCESSING_LOGGER = "odoo.addons.spp_email_gateway.models.spp_email_lane"
 message_new = MailThread.message_new
 
 
@@ -133,14 +134,14 @@ class TestProcessing(GatewayCase):
         mine, theirs = self.journal(eml(), self.box), self.journal(eml(), other)
         for server_ids in ([], [self.box.id]):
             with self.own_cursors():
-                self.env["spp.email.processing"]._process_due(server_ids=server_ids)
+                self.env["spp.email.lane"]._process_due(server_ids=server_ids)
             self.assertEqual(mine.state, "done" if server_ids else "received")
             self.assertEqual(theirs.state, "received")
 
     def test_no_time_left_means_nothing_is_begun(self):
         inbound = self.journal(eml(), self.box)
         with self.own_cursors():
-            self.assertFalse(self.env["spp.email.processing"]._process_due(0))
+            self.assertFalse(self.env["spp.email.lane"]._process_due(0))
         self.assertEqual((inbound.state, inbound.attempts), ("received", 0))
 
     def test_outcomes_are_counted(self):
@@ -579,7 +580,7 @@ class TestProcessing(GatewayCase):
     def test_the_scheduled_action_processes_what_is_due(self):
         inbound = self.journal(eml(), self.box)
         with self.committing() as env:
-            env["spp.email.processing"]._cron_process()
+            env["spp.email.lane"]._cron_process()
         self.assertOutcome(inbound, "done", "record_created")
 
     def test_the_scheduled_action_comes_back_when_its_time_is_over(self):
@@ -593,7 +594,7 @@ class TestProcessing(GatewayCase):
                 patch.object(type(self.env["ir.cron"]), "_commit_progress", lambda *a, left=left, **k: left),
                 self.committing() as env,
             ):
-                env["spp.email.processing"]._cron_process()
+                env["spp.email.lane"]._cron_process()
             self.assertEqual(triggers.search_count([("cron_id", "=", job.id)]), before + more)
             self.assertEqual(inbound.state, state)
 
@@ -603,5 +604,5 @@ class TestProcessing(GatewayCase):
         job = self.env.ref("spp_email_gateway.ir_cron_process_inbound")
         before = self.env["ir.cron.trigger"].search_count([("cron_id", "=", job.id)])
         with self.committing() as env:
-            env["spp.email.processing"]._cron_process()
+            env["spp.email.lane"]._cron_process()
         self.assertEqual(self.env["ir.cron.trigger"].search_count([("cron_id", "=", job.id)]), before)

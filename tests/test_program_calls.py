@@ -62,7 +62,7 @@ class TestProgramCalls(GatewayCase, HttpCase):
         content = eml(To="help@gateway.test")
         with (
             patch.object(type(self.env["res.partner"]), "message_new", side_effect=KeyError("x"), create=True),
-            mute_logger("odoo.addons.spp_email_gateway.models.spp_email_processing"),
+            mute_logger("odoo.addons.spp_email_gateway.models.spp_email_lane"),
         ):
             self.assertIs(self.call(content), False)
         self.assertOutcome(self.rows(), "quarantined", "creation_failed")
@@ -85,7 +85,7 @@ class TestProgramCalls(GatewayCase, HttpCase):
         plain = new_test_user(self.env, "gateway_poor", "base.group_user")
         # As root, as the journal's other messages are, it would be made.
         with mute_logger(
-            "odoo.addons.spp_email_gateway.models.spp_email_processing", "odoo.addons.base.models.ir_model"
+            "odoo.addons.spp_email_gateway.models.spp_email_lane", "odoo.addons.base.models.ir_model"
         ):
             self.assertIs(self.call(eml(Subject="Too much"), "res.partner", user=plain), False)
         self.assertOutcome(self.rows(), "quarantined", "creation_failed")

@@ -7,6 +7,7 @@ from collections import Counter
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
+from ..engine.errors import GatewayError
 from ..engine.outcome import InboundSource
 from ..engine.upload import pieces
 from ..models.spp_email_intake import LARGEST_SIZE
@@ -106,7 +107,11 @@ class SppEmailUpload(models.TransientModel):
         if not contents:
             return
         entries = [self._entry(content) for content in contents]
-        new = self.env["spp.email.journal"]._write_entries(entries)
+        try:
+            new = self.env["spp.email.journal"]._write_entries(entries)
+        except GatewayError as error:
+            # What was journaled before stays, and is known when the files are uploaded again.
+            raise UserError(str(error)) from error
         counts["new"] += new
         counts["known"] += len(entries) - new
         ids.extend(self.env["spp.email.reception"]._row_ids(entries))

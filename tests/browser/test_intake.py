@@ -77,7 +77,7 @@ class TestIntake(BrowserCase):
         self.screenshot("local-server")
         self.assertEqual(self.post(token, letter("From the local server")), 202)
         (found,) = self.ask(
-            "env['spp.email.processing']._process_due()\n"
+            "env['spp.email.lane']._process_due()\n"
             "answer = env['crm.lead'].search([('name', '=', 'From the local server')]).ids"
         )
         self.assertTrue(found)

@@ -100,7 +100,7 @@ class TestLmtp(LmtpCase):
             list(answers.values()),
             ["250 2.0.0 Stored", "550 5.1.1 Mailbox unavailable", "250 2.0.0 Stored", "250 2.0.0 Stored"],
         )
-        self.ask("env['spp.email.processing']._process_due()")
+        self.ask("env['spp.email.lane']._process_due()")
         self.assertEqual(
             [row[1:] for row in self.states("Answers")],
             [
@@ -237,7 +237,7 @@ class TestLmtpKills(LmtpCase):
         self.serve(listen=self.port)
         wait_for(lambda: self.postfix.flush() or self.postfix.queue_empty(2), "Postfix has delivered all", 60)
         self.wait_until_free()
-        self.ask("env['spp.email.processing']._process_due()")
+        self.ask("env['spp.email.lane']._process_due()")
         expected = sorted(
             (subject, f"{name}@{DOMAIN}", "done", "record_created") for subject in subjects for name in ("help", "other")
         )

@@ -240,7 +240,7 @@ class TestPipeTransport(PipeCase):
     def test_from_postfix_to_the_record(self):
         self.send("By pipe", "help@gateway.test", "x.y+z@gateway.test")
         wait_for(lambda: self.state("By pipe"), "the message is journaled")
-        self.ask("env['spp.email.processing']._process_due()")
+        self.ask("env['spp.email.lane']._process_due()")
         self.assertEqual(self.state("By pipe"), [("help@gateway.test", "done", "record_created")])
         self.assertEqual(self.leads("By pipe"), ["By pipe"])
         # The other one was refused: Postfix says so to the sender, who has a mailbox here.
