@@ -14,7 +14,8 @@ class FetchmailServer(models.Model):
 
     def _compute_gateway_intake(self):
         for server in self:
-            intake = self.env["spp.email.intake"].search([("server_id", "=", server.id)], limit=1)
+            intakes = self.env["spp.email.intake"]
+            intake = intakes.search([("server_id", "=", server._origin.id)], limit=1) if server._origin else intakes
             server.gateway_intake_id = intake
             server.gateway_pipe_line = intake.pipe_line if intake else False
             server.gateway_pipe_url = intake.pipe_url if intake else False

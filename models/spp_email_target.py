@@ -25,7 +25,7 @@ class SppEmailTarget(models.AbstractModel):
             model, thread_id = (record._name, record.id) if record else (None, None)
             if not record:
                 attempt.trace.add("record that the mailbox attaches to", "deleted", "ignored")
-        # sudo is off for a program's call: it may do no more than the user whose password it has.
+        # As Odoo does: a program's mail is the work of the user whose password the program has.
         if inbound.source == InboundSource.RPC.value:
             threads = threads.with_user(inbound.create_uid)
         decided = attempt.target
