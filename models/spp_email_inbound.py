@@ -169,7 +169,7 @@ class SppEmailInbound(models.Model):
         return bool(theirs and content and body_digest(theirs) != body_digest(content))
 
     def _fallback(self):
-        """Return arguments of message_process for a message that came through no mailbox: model, thread_id and so on."""
+        """Return arguments of message_process for a message that came through no mailbox: model and so on."""
         self.ensure_one()
         if self.fallback:
             return dict(self.fallback)

@@ -41,7 +41,7 @@ class SppEmailIntake(models.Model):
     target_model = fields.Selection(
         selection="_selection_target_model",
         string="Create a New Record",
-        help="What becomes of a mail that is no reply and reaches no alias. Blank: only replies and aliases are routed.",
+        help="What becomes of a mail that is no reply and reaches no alias. Blank: it waits in quarantine.",
     )
     size_limit = fields.Integer("Size Limit (MB)", required=True, default=25)
     rate_limit = fields.Integer(

@@ -34,7 +34,7 @@ Exim:
     message_suffix =
 
 Cron, when there is a spool directory:
-  */5 * * * * mailgate /usr/local/bin/spp-email-gateway-pipe.py --url … --token-file … --spool /var/spool/gateway --flush
+  */5 * * * * mailgate /usr/local/bin/spp-email-gateway-pipe.py --url … --token-file … --spool DIRECTORY --flush
 """
 
 import argparse
@@ -95,7 +95,7 @@ def main(arguments):
             try:
                 spool(options.spool, options.sender, options.recipients, content)
             except OSError as second:
-                return say(LATER, "{}; and the spool directory cannot be used: {}".format(words(problem), second))
+                return say(LATER, f"{words(problem)}; and the spool directory cannot be used: {second}")
             return STORED
         return say(LATER, words(problem))
 
@@ -162,7 +162,7 @@ def post(options, sender, recipient, content):
     except ValueError:
         said = None
     if not isinstance(said, dict) or said.get("gateway") != GATEWAY:
-        raise Later("{} answered with {}, and is not the gateway".format(url.netloc, answer.status))
+        raise Later(f"{url.netloc} answered with {answer.status}, and is not the gateway")
     if answer.status == 202:
         return STORED
     status = REFUSALS.get((answer.status, said.get("error")))
@@ -210,7 +210,7 @@ def spool(directory, sender, recipients, content):
     os.umask(0o077)
     for name in ("tmp", "new", "refused"):
         os.makedirs(os.path.join(directory, name), exist_ok=True)
-    name = "{:.6f}.{}.{:08x}".format(time.time(), os.getpid(), random.SystemRandom().getrandbits(32))
+    name = f"{time.time():.6f}.{os.getpid()}.{random.SystemRandom().getrandbits(32):08x}"
     draft = os.path.join(directory, "tmp", name)
     with open(draft, "xb") as file:
         file.write(json.dumps({"sender": sender, "recipients": recipients}).encode("ascii") + b"\n" + content)
@@ -237,7 +237,7 @@ def flush(options):
                     envelope, content = json.loads(file.readline().decode("ascii")), file.read()
                 result = deliver(options, envelope["sender"], envelope["recipients"], content)
             except Exception as problem:  # the file stays, and the next one has its turn
-                status, failures = say(LATER, "{}: {}".format(name, words(problem))), failures + 1
+                status, failures = say(LATER, f"{name}: {words(problem)}"), failures + 1
                 if failures >= PATIENCE:
                     break
                 continue
@@ -264,18 +264,18 @@ def move(path, target):
 
 
 def too_long(*_unused):
-    raise Later("not done within {} seconds".format(LONGEST))
+    raise Later(f"not done within {LONGEST} seconds")
 
 
 def words(problem):
     if isinstance(problem, (Later, ssl.SSLError, socket.gaierror, ConnectionError, OSError)):
         return str(problem) or type(problem).__name__
-    return "{}: {}".format(type(problem).__name__, problem)
+    return f"{type(problem).__name__}: {problem}"
 
 
 def say(status, text):
     """Tell people why, where mail servers log it."""
-    sys.stderr.write("spp-email-gateway-pipe: {}\n".format(text))
+    sys.stderr.write(f"spp-email-gateway-pipe: {text}\n")
     return status
 
 

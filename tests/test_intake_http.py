@@ -167,7 +167,8 @@ class TestIntakeHttp(GatewayCase, HttpCase):
         self.assertEqual(len(self.rows()), 1)
 
     def test_trouble_of_the_database_is_temporary(self):
-        for error in (GatewayError, psycopg2.errors.DiskFull, psycopg2.OperationalError, psycopg2.errors.SerializationFailure):
+        errors = psycopg2.errors
+        for error in (GatewayError, errors.DiskFull, errors.SerializationFailure, psycopg2.OperationalError):
             with (
                 self.subTest(error.__name__),
                 patch.object(type(self.env["spp.email.journal"]), "_write_entries", side_effect=error("no")),

@@ -45,7 +45,9 @@ class TestUpload(GatewayCase):
     def test_what_cannot_be_read_is_named_and_harms_nothing(self):
         good = eml().replace(b"\r\n", b"\n") + b"\n"
         upload = self.upload(
-            ("photo.jpg", b"\xff\xd8\xff"), ("empty.eml", b""), ("box", LINE + good + b"\n" + LINE + b"??\n\n" + LINE + eml())
+            ("photo.jpg", b"\xff\xd8\xff"),
+            ("empty.eml", b""),
+            ("box", LINE + good + b"\n" + LINE + b"??\n\n" + LINE + eml()),
         )
         self.assertEqual(self.counts(upload), (2, 0, 3))
         self.assertEqual(
@@ -59,7 +61,10 @@ class TestUpload(GatewayCase):
 
     def test_a_long_list_of_problems_is_cut(self):
         upload = self.upload(*((f"{number}.jpg", b"\xff") for number in range(25)))
-        self.assertEqual(upload.problems.splitlines()[19:], ["19.jpg, message 1: it is no email: save it as .eml or mbox", "… and 5 more"])
+        self.assertEqual(
+            upload.problems.splitlines()[19:],
+            ["19.jpg, message 1: it is no email: save it as .eml or mbox", "… and 5 more"],
+        )
 
     def test_the_settings_apply(self):
         mailbox = self.mailbox(company_id=self.other_company.id)

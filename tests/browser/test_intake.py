@@ -108,8 +108,8 @@ class TestIntake(BrowserCase):
             dialog.get_by_text("photo.jpg, message 1").wait_for()
         text = dialog.inner_text()
         self.assertIn("box.mbox, message 2: it is no email", text)
-        counts = [dialog.locator(f"[name={name}]").inner_text() for name in ("new_count", "known_count", "problem_count")]
-        self.assertEqual(counts, ["2", "1", "2"])
+        for name, count in (("new_count", "2"), ("known_count", "1"), ("problem_count", "2")):
+            self.assertEqual(dialog.locator(f"[name={name}]").inner_text(), count)
         self.screenshot("upload-result")
         self.press("Open Journal")
         self.title_is("Journal")

@@ -70,7 +70,17 @@ class TestGuide(RoleCase):
 
     def test_without_developer_mode(self):
         self.open_app("Email Gateway")
-        self.assertEqual(self.sections(), ["Journal", "Incoming Email Servers", "Intakes", "Upload Emails", "Outgoing Email Servers", "Health"])
+        self.assertEqual(
+            self.sections(),
+            [
+                "Journal",
+                "Incoming Email Servers",
+                "Intakes",
+                "Upload Emails",
+                "Outgoing Email Servers",
+                "Health",
+            ],
+        )
 
 
 class TestViewer(RoleCase):

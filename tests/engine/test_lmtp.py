@@ -58,7 +58,8 @@ class TestLmtp(EngineCase):
         desk, errors = Desk(), []
 
         async def run():
-            server = LmtpServer(desk, Limits(**{"size": 1000, "connections": 3, "seconds": 5, **limits}), "mx", errors.append)
+            values = {"size": 1000, "connections": 3, "seconds": 5, **limits}
+            server = LmtpServer(desk, Limits(**values), "mx", errors.append)
             await server.listen(host="127.0.0.1", port=0)
             port = server._listener.sockets[0].getsockname()[1]
 

@@ -30,7 +30,8 @@ class LmtpCase(SystemCase):
         cls.addClassCleanup(process.run, ["rm", "-rf", cls.place], "remove the place")
         cls.log = checkout.LOGS / f"lmtp-{cls.database}.log"
         cls.intake_id = cls.console.ask(
-            f"domain = env['mail.alias.domain'].create({{'name': '{DOMAIN}', 'bounce_alias': 'b', 'catchall_alias': 'c'}})\n"
+            "domain = env['mail.alias.domain'].create("
+            f"{{'name': '{DOMAIN}', 'bounce_alias': 'b', 'catchall_alias': 'c'}})\n"
             "for name in ('help', 'other'):\n"
             "    env['mail.alias'].create({'alias_name': name, 'alias_domain_id': domain.id,"
             " 'alias_contact': 'everyone', 'alias_model_id': env['ir.model']._get('crm.lead').id})\n"
@@ -62,7 +63,8 @@ class LmtpCase(SystemCase):
 
     def states(self, like):
         return self.rows(
-            "SELECT subject, envelope_recipient, state, reason FROM spp_email_inbound WHERE subject LIKE %s ORDER BY 1, 2",
+            "SELECT subject, envelope_recipient, state, reason FROM spp_email_inbound WHERE subject LIKE %s"
+            " ORDER BY subject, envelope_recipient",
             like,
         )
 
@@ -128,7 +130,8 @@ class TestLmtp(LmtpCase):
         try:
             odoo_server.kill_group(self.running)
             self.running = self.serve(listen=self.port)
-            self.assertEqual(list(self.deliver(letter("Busy"), f"help@{DOMAIN}").values()), ["451 4.3.0 Try again later"])
+            answers = self.deliver(letter("Busy"), f"help@{DOMAIN}")
+            self.assertEqual(list(answers.values()), ["451 4.3.0 Try again later"])
         finally:
             self.rows(f"ALTER DATABASE {self.database} RESET lock_timeout")
             holder.rollback()
@@ -137,7 +140,9 @@ class TestLmtp(LmtpCase):
     def test_a_changed_setting_counts_at_once(self):
         self.ask("env['spp.email.intake'].browse(i).unknown_policy = 'quarantine'", i=self.intake_id)
         answer = self.deliver(letter("Held"), f"nobody@{DOMAIN}")
-        self.ask("env['spp.email.intake'].browse(i).write({'unknown_policy': 'ours', 'active': False})", i=self.intake_id)
+        self.ask(
+            "env['spp.email.intake'].browse(i).write({'unknown_policy': 'ours', 'active': False})", i=self.intake_id
+        )
         closed = self.deliver(letter("Closed"), f"help@{DOMAIN}")
         self.ask("env['spp.email.intake'].browse(i).active = True", i=self.intake_id)
         self.assertEqual([*answer.values(), *closed.values()], ["250 2.0.0 Stored", "451 4.3.2 This intake is closed"])
@@ -239,7 +244,9 @@ class TestLmtpKills(LmtpCase):
         self.wait_until_free()
         self.ask("env['spp.email.lane']._process_due()")
         expected = sorted(
-            (subject, f"{name}@{DOMAIN}", "done", "record_created") for subject in subjects for name in ("help", "other")
+            (subject, f"{name}@{DOMAIN}", "done", "record_created")
+            for subject in subjects
+            for name in ("help", "other")
         )
         prefix = subjects[0].split(" ")[0]
         self.assertEqual(self.states(f"{prefix} %"), expected)

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import socket
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -56,7 +58,11 @@ class PipeCase(SystemCase):
         """Run the client as a mail server does; return (exit status, what it said)."""
         command = [PYTHON, CLIENT, "--url", url or self.url, "--token-file", token_file or self.token_file, *arguments]
         run = subprocess.run(
-            [str(word) for word in command], input=content, capture_output=True, timeout=60, env={"LC_ALL": "C", **(env or {})}
+            [str(word) for word in command],
+            input=content,
+            capture_output=True,
+            timeout=60,
+            env={"LC_ALL": "C", **(env or {})},
         )
         return run.returncode, run.stderr.decode()
 
@@ -164,7 +170,8 @@ class TestPipe(PipeCase):
         dead = f"http://127.0.0.1:{process.free_port()}/spp_email_gateway/intake"
         contents = [letter(f"Spooled {number}") + b"\xff\x00" for number in range(5)]
         for content in contents:
-            self.assertEqual(self.pipe(content, "--spool", spool, "-f", "a@b.test", "--", "help@gateway.test", url=dead)[0], 0)
+            found = self.pipe(content, "--spool", spool, "-f", "a@b.test", "--", "help@gateway.test", url=dead)
+            self.assertEqual(found[0], 0)
         nobody = letter("Spooled for nobody")
         self.pipe(nobody, "--spool", spool, "--", "nobody@gateway.test", url=dead)
         self.assertEqual(len(list((spool / "new").iterdir())), 6)
@@ -177,7 +184,8 @@ class TestPipe(PipeCase):
         self.pipe(contents[2], "-f", "a@b.test", "--", "help@gateway.test")
         found = []
         threads = [
-            threading.Thread(target=lambda: found.append(self.pipe(b"", "--spool", spool, "--flush"))) for _number in (1, 2)
+            threading.Thread(target=lambda: found.append(self.pipe(b"", "--spool", spool, "--flush")))
+            for _number in (1, 2)
         ]
         for thread in threads:
             thread.start()
@@ -199,6 +207,13 @@ class TestPipe(PipeCase):
         status, said = self.pipe(letter("x"), "--spool", blocked, url=dead)
         self.assertEqual(status, 75)
         self.assertIn("the spool directory cannot be used", said)
+
+    def test_an_old_python_without_packages_is_enough(self):
+        tree = ast.parse(CLIENT.read_text(), feature_version=(3, 6))
+        names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        self.assertGreater(len(names), 5)
+        self.assertEqual({name.split(".")[0] for name in names} - sys.stdlib_module_names, set())
 
     def test_help_names_the_lines_for_mail_servers(self):
         run = subprocess.run([PYTHON, CLIENT, "--help"], capture_output=True, text=True, timeout=30)
