@@ -9,7 +9,7 @@ class FetchmailServer(models.Model):
     _inherit = "fetchmail.server"
 
     gateway_intake_id = fields.Many2one("spp.email.intake", string="Intake", compute="_compute_gateway_intake")
-    gateway_pipe_line = fields.Text("Command", compute="_compute_gateway_intake")
+    gateway_pipe_line = fields.Char("Command", compute="_compute_gateway_intake")
     gateway_pipe_url = fields.Char("Pipe Client", compute="_compute_gateway_intake")
 
     def _compute_gateway_intake(self):

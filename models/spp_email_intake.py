@@ -68,7 +68,7 @@ class SppEmailIntake(models.Model):
     inbound_count = fields.Integer("Journal", compute="_compute_inbound_count")
     url = fields.Char("Address", compute="_compute_url")
     pipe_url = fields.Char("Pipe Client", compute="_compute_url")
-    pipe_line = fields.Text("Command", compute="_compute_url")
+    pipe_line = fields.Char("Command", compute="_compute_url")
 
     @api.model
     def _selection_target_model(self):
