@@ -29,6 +29,7 @@ from .engine import (
     test_attempt,
     test_automatic,
     test_bearer,
+    test_binary_copy,
     test_charset,
     test_connection,
     test_conversation,
