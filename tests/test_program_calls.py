@@ -72,7 +72,7 @@ class TestProgramCalls(GatewayCase, HttpCase):
         made = self.call(eml(Subject="Argued"), "res.partner", {"comment": "by program"})
         partner = self.env["res.partner"].browse(made)
         self.assertEqual((partner.name, partner.comment), ("Argued", "<span>by program</span>"))
-        self.assertIs(self.call(eml(Subject="Added"), "res.partner", thread_id=made), made)
+        self.assertEqual(self.call(eml(Subject="Added"), "res.partner", thread_id=made), made)
         self.assertEqual(self.rows()[-1].reason, "record_updated")
 
     def test_the_same_call_again_makes_nothing(self):

@@ -11,7 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
-from tools import checkout, process
+from tools import checkout, odoo_home, process
 from tools.odoo_server import OdooServer
 
 from .case import SystemCase, letter, wait_for
@@ -220,6 +220,45 @@ class TestPipe(PipeCase):
         self.assertEqual(run.returncode, 0)
         for word in ("master.cf", "/etc/aliases", "Exim", "temp_errors = 75"):
             self.assertIn(word, run.stdout)
+
+
+class TestMailgate(PipeCase):
+    """Odoo's own odoo-mailgate.py, unchanged: what would have been bounced waits in the journal."""
+
+    def mailgate(self, content):
+        script = odoo_home.find().path / "odoo/addons/mail/static/scripts/odoo-mailgate.py"
+        command = [PYTHON, script, "-d", self.database, "-u", "2", "-p", "admin", "--port", str(self.server.port)]
+        run = subprocess.run(
+            [str(word) for word in command], input=content, capture_output=True, timeout=60, env={"LC_ALL": "C.UTF-8"}
+        )
+        return run.returncode
+
+    def states(self):
+        return self.rows("SELECT subject, source, state, reason FROM spp_email_inbound ORDER BY id")
+
+    def test_records_and_quarantine(self):
+        known = letter("To an alias").replace(b"help@example.test", b"help@gateway.test")
+        self.assertEqual(self.mailgate(known), 0)
+        self.assertEqual(self.mailgate(known), 0)
+        # Without the gateway this ends with 67, and the mail server bounces.
+        self.assertEqual(self.mailgate(letter("To nobody")), 0)
+        self.assertEqual(
+            self.states(),
+            [("To an alias", "rpc", "done", "record_created"), ("To nobody", "rpc", "quarantined", "no_route")],
+        )
+        self.assertEqual(self.leads("To an alias"), ["To an alias"])
+
+    def test_a_busy_database_is_no_bounce(self):
+        holder = self.hold_with("LOCK TABLE crm_lead IN ACCESS EXCLUSIVE MODE")
+        self.ask("env['ir.config_parameter'].set_param('spp_email_gateway.statement_timeout_seconds', '1')")
+        try:
+            self.assertEqual(
+                self.mailgate(letter("Busy").replace(b"help@example.test", b"help@gateway.test")), 0
+            )
+        finally:
+            holder.rollback()
+            self.ask("env['ir.config_parameter'].set_param('spp_email_gateway.statement_timeout_seconds', '120')")
+        self.assertEqual(self.states(), [("Busy", "rpc", "retry", "database_busy")])
 
 
 class TestPipeTransport(PipeCase):
