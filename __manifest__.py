@@ -11,7 +11,7 @@
     "development_status": "Alpha",
     "maintainers": ["OpenSPP"],
     "depends": ["mail"],
-    "external_dependencies": {"python": ["imapclient", "cryptography", "regex"]},
+    "external_dependencies": {"python": ["imapclient", "cryptography", "regex", "aiosmtpd"]},
     "data": [
         "security/privileges.xml",
         "security/groups.xml",
@@ -30,6 +30,9 @@
         "views/spp_email_inbound_rule_views.xml",
         "views/fetchmail_server_views.xml",
         "views/fetchmail_server_target_views.xml",
+        "views/spp_email_intake_views.xml",
+        "views/spp_email_upload_views.xml",
+        "views/fetchmail_server_local_views.xml",
         "views/ir_mail_server_views.xml",
         "views/spp_email_retention_views.xml",
         "views/menus.xml",

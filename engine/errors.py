@@ -52,3 +52,7 @@ class TokenError(Exception):
 
 class FenceError(Exception):
     """The lease on a row ended and another worker owns it now: what was done must be rolled back."""
+
+
+class EnvelopeError(Exception):
+    """An envelope address is malformed, or there are too many."""

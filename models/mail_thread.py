@@ -21,6 +21,24 @@ class MailThread(models.AbstractModel):
     _inherit = "mail.thread"
 
     @api.model
+    def message_process(
+        self, model, message, custom_values=None, save_original=False, strip_attachments=False, thread_id=None
+    ):
+        """Journal what a program such as odoo-mailgate.py hands over, before anything can go wrong with it."""
+        if self.env.context.get(ATTEMPT) is None and self.env["spp.email.reception"]._is_call_from_outside(self):
+            return self.env["spp.email.reception"]._receive_call(
+                message,
+                {
+                    "model": model or None,
+                    "custom_values": custom_values,
+                    "save_original": save_original,
+                    "strip_attachments": strip_attachments,
+                    "thread_id": thread_id,
+                },
+            )
+        return super().message_process(model, message, custom_values, save_original, strip_attachments, thread_id)
+
+    @api.model
     def message_parse(self, message, save_original=False):
         attempt = self.env.context.get(ATTEMPT)
         if attempt is not None:

@@ -40,6 +40,7 @@ class SppEmailInbound(models.Model):
         readonly=True, help="Address that the mail server delivered it for, lower-case; blank when it did not say."
     )
     envelope_sender = fields.Char("Return Path", readonly=True, help="Blank for the null return path, or unknown.")
+    intake_id = fields.Many2one("spp.email.intake", readonly=True, ondelete="set null", index="btree_not_null")
     acknowledged_date = fields.Datetime(
         "Server Told", readonly=True, help="When the mail server was told that the message is taken."
     )
@@ -59,6 +60,12 @@ class SppEmailInbound(models.Model):
 
     # Where it is to go.
     route = fields.Json(readonly=True, help="The engine.target.Target that a person decided on.")
+
+    fallback = fields.Json(
+        readonly=True,
+        help="Where it goes if it is no reply and reaches no alias, as said by the program or person that handed it "
+        "over: arguments of message_process.",
+    )
 
     # What became of it.
     state = fields.Selection(
@@ -147,10 +154,10 @@ class SppEmailInbound(models.Model):
         others = self.search(
             [("message_id", "=", self.message_id), ("id", "!=", self.id), ("state", "=", "done")], limit=100
         )
-        return bool(others) and not any(
-            not other.envelope_recipient or set(addresses(other.envelope_recipient)) & set(recipients)
-            for other in others
-        )
+        # One that was delivered for no alias was routed by its headers, to all aliases in them.
+        aliases = self.env["mail.alias"]
+        theirs = [set(aliases._gateway_aliases_among(addresses(other.envelope_recipient or ""))) for other in others]
+        return bool(others) and all(found and not found & set(recipients) for found in theirs)
 
     def _is_other_content(self, content):
         """Return whether a message with the same Message-ID was processed before whose body differs from ``content``.
@@ -163,6 +170,14 @@ class SppEmailInbound(models.Model):
         )
         theirs = other and self.env["spp.email.content"]._load(other.id)
         return bool(theirs and content and body_digest(theirs) != body_digest(content))
+
+    def _fallback(self):
+        """Return arguments of message_process for a message that came through no mailbox: model and so on."""
+        self.ensure_one()
+        if self.fallback:
+            return dict(self.fallback)
+        model = self.intake_id.target_model
+        return {"model": model} if model else {}
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_waiting(self):

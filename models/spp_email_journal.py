@@ -3,6 +3,8 @@
 
 from dataclasses import dataclass
 
+from psycopg2.extras import Json
+
 from odoo import models
 from odoo.tools import SQL, split_every
 
@@ -25,6 +27,7 @@ class JournalEntry:
         source: an engine.outcome.InboundSource value.
         envelope_recipient: address it was delivered for, "" when unknown.
         envelope_sender: return path, "" when null or unknown.
+        fallback: see the field of ``spp.email.inbound``.
     """
 
     server_key: str
@@ -37,6 +40,8 @@ class JournalEntry:
     source: str = ""
     envelope_recipient: str = ""
     envelope_sender: str = ""
+    intake_id: int | None = None
+    fallback: dict | None = None
 
 
 class SppEmailJournal(models.AbstractModel):
@@ -156,6 +161,8 @@ class SppEmailJournal(models.AbstractModel):
             "source": entry.source or None,
             "envelope_recipient": entry.envelope_recipient.lower() or None,
             "envelope_sender": entry.envelope_sender or None,
+            "intake_id": entry.intake_id,
+            "fallback": Json(entry.fallback) if entry.fallback else None,
             "state": InboundState.RECEIVED.value,
             "received_date": now,
             "digest": summary.digest,

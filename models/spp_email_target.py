@@ -3,7 +3,7 @@
 
 from odoo import models
 
-from ..engine.outcome import InboundReason, InboundState
+from ..engine.outcome import InboundReason, InboundSource, InboundState
 from ..engine.preview import preview
 from ..engine.summary import summarize
 
@@ -25,11 +25,17 @@ class SppEmailTarget(models.AbstractModel):
             model, thread_id = (record._name, record.id) if record else (None, None)
             if not record:
                 attempt.trace.add("record that the mailbox attaches to", "deleted", "ignored")
+        # As Odoo does: a program's mail is the work of the user whose password the program has.
+        if inbound.source == InboundSource.RPC.value:
+            threads = threads.with_user(inbound.create_uid)
         decided = attempt.target
         defaults = mailbox._gateway_default_values(attempt)
         if decided and decided.lang:
             threads = threads.with_context(lang=decided.lang)
         options = {"save_original": mailbox.original, "strip_attachments": bool(mailbox) and not mailbox.attach}
+        if not mailbox:
+            options.update(inbound._fallback())
+            model, thread_id = options.pop("model", None), options.pop("thread_id", None)
         if mailbox.gateway_action == "server_action" and not (decided and decided.model):
             return self._run_action(mailbox, threads, inbound, content, attempt, options)
         if decided and decided.model:

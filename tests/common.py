@@ -140,6 +140,16 @@ class GatewayCase(TransactionCase):
         return self.env.execute_query(SQL(query, *arguments))
 
     # ------------------------------------------------------------------
+    # Intakes
+    # ------------------------------------------------------------------
+
+    @classmethod
+    def intake(cls, **values):
+        """Return an intake and its token."""
+        intake = cls.env["spp.email.intake"].create({"name": "Door", **values})
+        return intake, intake.action_renew_token()["context"]["default_token"]
+
+    # ------------------------------------------------------------------
     # Messages
     # ------------------------------------------------------------------
 

@@ -54,12 +54,31 @@ class Postfix:
             (self.directory / name).mkdir(parents=True, exist_ok=True)
         owner = pwd.getpwnam("postfix")
         os.chown(self.directory / "data", owner.pw_uid, owner.pw_gid)
+        (etc / "transport").write_text("")
         (etc / "main.cf").write_text(self._fill(MAIN))
         (etc / "master.cf").write_text(self._fill(MASTER))
         process.run([PROGRAM, "-c", etc, "start"], "start Postfix", timeout=30)
         if not process.wait_for_port(self.smtp):
             raise Failure(f"Postfix does not answer; see {self.directory / 'mail.log'}.")
         return self
+
+    def route(self, domain, transport, service="", options=()):
+        """Send mail for a domain by a transport, from now on.
+
+        Args:
+            transport: as in transport(5), "lmtp:unix:/path" or the name of a service.
+            service: lines for master.cf that make a service of our own, or "".
+            options: lines for main.cf.
+        """
+        etc = self.directory / "etc"
+        for name, lines in (("transport", [f"{domain} {transport}"]), ("master.cf", [service]), ("main.cf", options)):
+            with (etc / name).open("a") as file:
+                file.write("".join(f"{line}\n" for line in lines if line))
+        process.run([PROGRAM, "-c", etc, "reload"], "reload Postfix", timeout=30)
+
+    def flush(self):
+        """Try at once to deliver all that waits in the queue."""
+        process.run([shutil.which("postqueue") or "/usr/sbin/postqueue", "-c", self.directory / "etc", "-f"], "flush")
 
     def stop(self):
         """Stop the server. Queued mail stays in its queue."""
@@ -126,7 +145,8 @@ smtpd_recipient_restrictions =
   check_recipient_access inline:{{reject@example.test=550 5.1.1 no such user},
     {greylist@example.test=450 4.2.0 greylisted}}
   permit
-transport_maps = inline:{{discard.test=discard:silently}, {down.test=smtp:[127.0.0.1]:@down@}}
+transport_maps = inline:{{discard.test=discard:silently}, {down.test=smtp:[127.0.0.1]:@down@}},
+  texthash:@directory@/etc/transport
 default_transport = smtp:[127.0.0.1]:@sink@
 relay_transport = error
 smtp_host_lookup = native

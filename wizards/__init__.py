@@ -7,4 +7,6 @@ from . import (
     spp_email_inbound_discard,
     spp_email_inbound_route,
     spp_email_dry_run,
+    spp_email_intake_token,
+    spp_email_upload,
 )
