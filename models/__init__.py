@@ -10,7 +10,9 @@ from . import (
     spp_email_inbound_record,
     spp_email_journal,
     spp_email_target,
+    spp_email_preparation,
     spp_email_processing,
+    spp_email_lane,
     spp_email_reading,
     spp_email_fetching,
     spp_email_token_key,
@@ -21,6 +23,8 @@ from . import (
     mail_alias_domain,
     mail_message,
     mail_thread,
+    mail_thread_blacklist,
+    res_partner,
     fetchmail_server,
     ir_mail_server,
 )

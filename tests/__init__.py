@@ -23,6 +23,7 @@ from .engine import (
     test_automatic,
     test_charset,
     test_connection,
+    test_conversation,
     test_hostile_bytes,
     test_hostile_servers,
     test_imap,
