@@ -108,8 +108,14 @@ class MailboxStatus:
 class MailboxReader(Protocol):
     """One session with one mailbox. Every method raises GatewayError or ConfigurationError and nothing else.
 
-    Reading changes nothing on the server; only `acknowledge` does, and is called for what is safely stored.
+    Reading changes nothing on the server; only `acknowledge` and `file_failed` do, and are called for what is safely
+    stored.
+
+    Attributes:
+        after: what they do on an IMAP server; to be set before a folder is entered.
     """
+
+    after: After = After()
 
     def open(self) -> None:
         """Connect, encrypt, log in, select; nothing when that has been done."""
@@ -168,21 +174,19 @@ def open_mailbox(
     connection: Connection,
     credential: Credential,
     *,
-    folder: str | None = "INBOX",
-    after: After | None = None,
+    folder: str | None = None,
     **options,
 ) -> MailboxReader:
     """An opened reader for `protocol` (imap or pop); `options` (dial, context) go to the reader.
 
     Args:
         folder: IMAP folder to begin with; None selects none until `enter`.
-        after: what acknowledging does on an IMAP server.
     """
     from .imap import ImapReader  # here, as the readers import the dataclasses above
     from .pop import PopReader
 
     if protocol == "imap":
-        reader = ImapReader(connection, credential, folder=folder, after=after or After(), **options)
+        reader = ImapReader(connection, credential, folder=folder, **options)
     elif protocol == "pop":
         reader = PopReader(connection, credential, **options)
     else:

@@ -55,6 +55,7 @@ def read_mailbox(
     try:
         with opening() as reader:
             is_open = True
+            reader.after = rules.after
             for selection in selections:
                 if clock() >= end:
                     result.more |= bool(result.new)

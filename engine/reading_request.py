@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from .errors import ConfigurationError, GatewayError
-from .mailbox import Entry, Fetched
+from .mailbox import After, Entry, Fetched
 
 Key = tuple[str, str, str]
 
@@ -34,6 +34,7 @@ class Rules:
     """What holds for all folders of a session.
 
     Attributes:
+        after: what telling an IMAP server does.
         size_limit: octets; of larger messages only the headers are taken. 0 for no limit.
         most_at_first: where more than this would be taken from a folder that is new, nothing is, and a person decides.
         tells: the server is told what was taken; otherwise it is left as it was.
@@ -42,6 +43,7 @@ class Rules:
         seconds: after this time nothing more is begun; what was begun is ended in good order. 0 for no limit.
     """
 
+    after: After = After()
     size_limit: int = 0
     most_at_first: int | None = None
     tells: bool = True

@@ -114,7 +114,7 @@ class TestHostileServers(EngineCase):
         for seed in range(ROUNDS):
             rng = random.Random(seed)  # noqa: S311
             after = After(rng.choice(list(AfterKind)), "Taken", "Failed")
-            rules = Rules(size_limit=rng.choice((0, 20)), most_at_first=200, files_failed=True)
+            rules = Rules(after, size_limit=rng.choice((0, 20)), most_at_first=200, files_failed=True)
             since = rng.choice((None, date(2026, 5, 1)))
             selection = Selection(is_new=rng.random() < 0.5, keeps_floor=rng.random() < 0.5, since=since)
             with self.subTest(seed=seed), HostileServer(greeting, answer, rng) as server, Stopwatch() as watch:
@@ -122,8 +122,8 @@ class TestHostileServers(EngineCase):
                     "127.0.0.1", server.port, Security.NONE, read_timeout=0.05, session_timeout=1.0
                 )
 
-                def opening(connection=connection, after=after):
-                    return open_mailbox(protocol, connection, Password("a", "b"), folder=None, after=after)
+                def opening(connection=connection):
+                    return open_mailbox(protocol, connection, Password("a", "b"))
 
                 journal, result = self.converse(read_mailbox(opening, [selection], rules, limit=100))
                 outcomes.add(type(result).__name__)
