@@ -98,7 +98,7 @@ class BrowserCase(unittest.TestCase):
         cls.url = world.server.url
         stack = contextlib.ExitStack()
         cls.addClassCleanup(stack.close)
-        first = stack.enter_context(browser.page(timeout=10, viewport=SIZE, accept_downloads=True))
+        first = stack.enter_context(browser.page(timeout=30, viewport=SIZE, accept_downloads=True))
         cls.chromium = first.context.browser
         browser.log_in(first, cls.url, cls.login, cls.login)
         cls.session = first.context
