@@ -6,9 +6,12 @@ import time
 from bench import machine, results, table
 from bench.comparison import Comparison
 from bench.inbound import Inbound, InboundDurable
+from bench.lanes import TwoLanes
+from bench.large import Large
 from bench.outbound import Outbound, OutboundSlow
+from bench.scale import FewRecords, ManyRecords
 
-WORKLOADS = (Inbound, InboundDurable, Outbound, OutboundSlow)
+WORKLOADS = (Inbound, InboundDurable, TwoLanes, Large, FewRecords, ManyRecords, Outbound, OutboundSlow)
 
 
 def main(arguments):

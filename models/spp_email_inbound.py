@@ -17,7 +17,7 @@ from ..engine.outcome import (
     selection,
 )
 from ..engine.preview import preview
-from ..engine.summary import body_digest
+from ..engine.summary import addresses, body_digest
 
 
 class SppEmailInbound(models.Model):
@@ -87,6 +87,10 @@ class SppEmailInbound(models.Model):
     mail_message_id = fields.Many2one("mail.message", string="Chatter Message", readonly=True, ondelete="set null")
     duplicate_message_id = fields.Many2one("mail.message", string="Known Message", readonly=True, ondelete="set null")
 
+    is_held = fields.Boolean(
+        "Legal Hold", readonly=True, help="Neither the content nor the row is removed while it is held."
+    )
+
     # What a person sees of it.
     preview_html = fields.Html("Preview", compute="_compute_preview", sanitize=False)
     attachment_list = fields.Text("Attachments", compute="_compute_preview")
@@ -138,21 +142,20 @@ class SppEmailInbound(models.Model):
                 f"{part.name} ({part.media_type}, {part.size} bytes)" for part in shown.attachments
             )
 
-    def _is_for_another_recipient(self):
-        """Return whether this very message came before, and each time for an address other than this one's.
+    def _is_for_others(self, recipients):
+        """Return whether this very message came before, and each time for other aliases than ``recipients``.
 
         A server that says for whom it delivers gives one copy for each alias that was written to.
         """
         self.ensure_one()
-        if not self.envelope_recipient or not self.message_id:
-            return False
-        if not self.env["mail.alias.domain"]._find_aliases([self.envelope_recipient]):
+        if not recipients or not self.message_id:
             return False
         others = self.search(
             [("message_id", "=", self.message_id), ("id", "!=", self.id), ("state", "=", "done")], limit=100
         )
-        return bool(others) and all(
-            other.envelope_recipient and other.envelope_recipient != self.envelope_recipient for other in others
+        return bool(others) and not any(
+            not other.envelope_recipient or set(addresses(other.envelope_recipient)) & set(recipients)
+            for other in others
         )
 
     def _is_other_content(self, content):
@@ -173,6 +176,8 @@ class SppEmailInbound(models.Model):
             raise UserError(
                 self.env._("Messages that wait or are in quarantine cannot be deleted: retry or discard them first.")
             )
+        if any(inbound.is_held for inbound in self):
+            raise UserError(self.env._("Messages under legal hold cannot be deleted: release them first."))
 
     # ------------------------------------------------------------------
     # Actions
@@ -207,6 +212,20 @@ class SppEmailInbound(models.Model):
         waiting = self.filtered(lambda inbound: inbound.state in ("quarantined", "retry", "received"))
         # sudo: as in action_retry.
         waiting.sudo().write({"state": "discarded", "reason": InboundReason.BY_HAND.value})  # nosemgrep
+        return True
+
+    def action_hold(self):
+        """Keep messages from being removed, whatever the rules of retention say."""
+        self._check_may_decide()
+        # sudo: as in action_retry.
+        self.sudo().write({"is_held": True})  # nosemgrep
+        return True
+
+    def action_release(self):
+        """Let the rules of retention apply again."""
+        self._check_may_decide()
+        # sudo: as in action_retry.
+        self.sudo().write({"is_held": False})  # nosemgrep
         return True
 
     def action_open_record(self):

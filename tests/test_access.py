@@ -10,6 +10,8 @@ RIGHTS = {
     "spp.email.inbound": {"viewer": "r", "officer": "r", "manager": "r", "system": "ru"},
     "spp.email.inbound.record": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
     "spp.email.content": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
+    "spp.email.retention": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.worker": {"system": "r"},
     "spp.email.notice": {"manager": "r", "system": "r"},
     "spp.email.lease": {"system": "r"},
     "spp.email.token.key": {"system": "r"},
@@ -50,10 +52,11 @@ class TestAccess(GatewayCase):
         self.assertEqual(
             set(rules),
             {
+                "spp.email.content",
                 "spp.email.inbound",
                 "spp.email.inbound.record",
-                "spp.email.content",
                 "spp.email.notice",
+                "spp.email.retention",
                 "spp.email.folder",
             },
         )
