@@ -22,7 +22,8 @@ class SppEmailFolderChoice(models.TransientModel):
             chosen = ["INBOX"]
         lines = [{"name": folder.name, "use": folder.use, "is_chosen": folder.name in chosen} for folder in folders]
         there = {folder.name for folder in folders}
-        lines += [{"name": name, "is_chosen": True, "is_missing": True} for name in chosen if name not in there]
+        gone = {"use": self.env._("Not on the server any more"), "is_chosen": True, "is_missing": True}
+        lines += [{**gone, "name": name} for name in chosen if name not in there]
         return self.create({"server_id": server.id, "line_ids": [(0, 0, line) for line in lines]})
 
     def action_apply(self):
