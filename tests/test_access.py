@@ -18,6 +18,12 @@ RIGHTS = {
     "spp.email.notice": {"manager": "r", "system": "r"},
     "spp.email.lease": {"system": "r"},
     "spp.email.token.key": {"system": "r"},
+    "spp.email.folder": {"viewer": "r", "officer": "r", "manager": "rwcu", "system": "rwcu"},
+    "spp.email.folder.choice": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.folder.choice.line": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.start": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.reading.mark": {"system": "r"},
+    "spp.email.passed.entry": {"system": "r"},
     "spp.email.health": {"manager": "rw", "system": "rw"},
     **{
         f"spp.email.inbound.{name}": {"officer": "rwcu", "manager": "rwcu", "system": "rwcu"}
@@ -72,6 +78,7 @@ class TestAccess(GatewayCase):
                 "spp.email.intake.use",
                 "spp.email.upload",
                 "spp.email.retention",
+                "spp.email.folder",
             },
         )
 
