@@ -23,6 +23,7 @@ from .engine import (
     test_charset,
     test_connection,
     test_hostile_bytes,
+    test_idle,
     test_imap,
     test_import_rule,
     test_mailbox_diagnosis,
