@@ -16,7 +16,7 @@ from .connection import Connection, Credential, Dial, Security, XOAuth2, dial, n
 from .errors import ConfigurationError, GatewayError
 from .imap_wire import Refused, Wire
 from .login_refusal import login_refusal, require_printable
-from .mailbox import Entry, Fetched, MailboxReader, MailboxStatus
+from .mailbox import Entry, Fetched, MailboxReader, MailboxStatus, Selection
 from .tls import encrypt, tls_context
 
 # One FETCH holds so many messages and bytes: enough that round trips do not count, little enough for memory.
@@ -184,6 +184,17 @@ class ImapReader(MailboxReader):
             )
 
     # Reading
+
+    def enter(self, selection: Selection) -> None:
+        if self._broken:
+            # The folder before this one ended the session; it does not stop the others.
+            self.folder = selection.folder
+            self._abandon()
+            self.open()
+        elif selection.folder != self.folder:
+            self.folder = selection.folder
+            self._asked = False
+            self.select()
 
     def status(self) -> MailboxStatus:
         return MailboxStatus(self.folder, self._exists, len(self._search()))

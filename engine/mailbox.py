@@ -23,6 +23,18 @@ class Entry:
     uid: str
     size: int
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What names the entry: (folder, UIDVALIDITY, UID)."""
+        return self.folder, self.uid_validity, self.uid
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is to be read: one folder of an IMAP mailbox; POP has no folders."""
+
+    folder: str = "INBOX"
+
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
@@ -50,6 +62,9 @@ class MailboxReader(Protocol):
 
     def status(self) -> MailboxStatus:
         """How much is there."""
+
+    def enter(self, selection: Selection) -> None:
+        """Turn to what is to be read next; nothing on the wire when that is where we are."""
 
     def waiting(self, limit: int | None = None) -> list[Entry]:
         """What has not been taken yet, oldest first. IMAP: neither seen nor deleted; POP: everything."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from .connection import Connection, Credential, Dial, Security, XOAuth2, dial, network_error
 from .errors import GatewayError
 from .login_refusal import login_refusal, require_printable
-from .mailbox import Entry, Fetched, MailboxReader, MailboxStatus
+from .mailbox import Entry, Fetched, MailboxReader, MailboxStatus, Selection
 from .pop_wire import Wire
 from .tls import encrypt, tls_context
 
@@ -133,6 +133,9 @@ class PopReader(MailboxReader):
         with self._speaking("folder"):
             count, _size = self._wire.stat()
         return MailboxStatus("", count, count)
+
+    def enter(self, selection: Selection) -> None:
+        """A maildrop has no folders."""
 
     def waiting(self, limit: int | None = None) -> list[Entry]:
         self._list()

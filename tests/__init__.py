@@ -33,6 +33,7 @@ from .engine import (
     test_pipeline,
     test_pop,
     test_preview,
+    test_reading,
     test_retry,
     test_seal,
     test_sender,

@@ -69,6 +69,9 @@ class ScriptedMailbox:
     def __exit__(self, *exception):
         return None
 
+    def enter(self, selection):
+        return None
+
     def waiting(self, limit=None):
         waiting = [uid for uid in self.contents if uid not in self.told]
         return [Entry("INBOX", "1", uid, len(self.contents[uid])) for uid in waiting[:limit]]
