@@ -5,6 +5,7 @@ from . import (
     spp_email_sealed_mixin,
     spp_email_server_mixin,
     spp_email_lease,
+    spp_email_watch,
     spp_email_content,
     spp_email_inbound,
     spp_email_inbound_record,
@@ -13,6 +14,7 @@ from . import (
     spp_email_processing,
     spp_email_reading,
     spp_email_fetching,
+    spp_email_parallel_fetching,
     spp_email_token_key,
     spp_email_notice,
     spp_email_health,
@@ -22,5 +24,6 @@ from . import (
     mail_message,
     mail_thread,
     fetchmail_server,
+    fetchmail_server_interval,
     ir_mail_server,
 )

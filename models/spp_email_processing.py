@@ -44,10 +44,13 @@ class SppEmailProcessing(models.AbstractModel):
     _inherit = ["spp.email.transaction"]
     _description = "Processing of Incoming Emails"
 
-    def _process_due(self, seconds=None, server_ids=None):
+    def _process_due(self, seconds=None, server_ids=None, interrupted=None):
         """Process what is due, oldest first, until nothing is left or ``seconds`` are over.
 
         Returns a Counter of (state, reason) of the messages that were processed.
+
+        Args:
+            interrupted: asked before each message; True ends the work.
         """
         outcomes = Counter()
         if not self._has_ring():
@@ -61,7 +64,7 @@ class SppEmailProcessing(models.AbstractModel):
             where = SQL("%s AND server_id IN %s", where, tuple(server_ids) or (0,))
         inbounds = self.env["spp.email.inbound"]
         descriptions = {}
-        while end is None or time.monotonic() < end:
+        while (end is None or time.monotonic() < end) and not (interrupted and interrupted()):
             # One row a claim: the claim counts the start, and a message that kills its process must not take
             # others with it.
             claims = inbounds._claim(
