@@ -22,6 +22,7 @@
         "views/spp_email_inbound_views.xml",
         "views/spp_email_health_views.xml",
         "views/fetchmail_server_views.xml",
+        "views/spp_email_reconciliation_views.xml",
         "views/fetchmail_server_interval_views.xml",
         "views/ir_mail_server_views.xml",
         "views/menus.xml",

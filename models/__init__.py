@@ -15,6 +15,8 @@ from . import (
     spp_email_reading,
     spp_email_fetching,
     spp_email_parallel_fetching,
+    spp_email_reconciliation,
+    spp_email_reconciliation_line,
     spp_email_token_key,
     spp_email_notice,
     spp_email_health,

@@ -95,6 +95,17 @@ class FetchmailServer(models.Model):
         )
         return awaited if awaited and job.nextcall > now else awaited | due
 
+    def action_gateway_compare(self):
+        """Open a new comparison of this mailbox with the journal."""
+        self.ensure_one().check_access("write")
+        action = self.env["ir.actions.act_window"]._for_xml_id("spp_email_gateway.action_spp_email_reconciliation")
+        return {
+            **action,
+            "views": [(False, "form")],
+            "res_id": False,
+            "context": {"default_server_id": self.id},
+        }
+
     def _gateway_settings_now(self):
         """Return (protocol, connection, credential) as of now; called where refreshing an OAuth token may write.
 
@@ -104,8 +115,11 @@ class FetchmailServer(models.Model):
         self.ensure_one()
         return self._get_connection_type(), self._gateway_connection(), self._credential()
 
-    def _gateway_opening(self):
+    def _gateway_opening(self, opening=open_mailbox):
         """Return a function of ``dial`` that opens the mailbox without the database: for a thread.
+
+        Args:
+            opening: engine.mailbox.open_mailbox, or another that takes the same and gives another reader.
 
         Raises:
             as `_gateway_settings_now`.
@@ -114,7 +128,7 @@ class FetchmailServer(models.Model):
             raise UserError(self.env._("This mailbox is archived."))
         with self.env["spp.email.transaction"]._gateway_cursor() as env:
             protocol, connection, credential = self.with_env(env)._gateway_settings_now()
-        return lambda dial: open_mailbox(protocol, connection, credential, dial=dial)
+        return lambda dial: opening(protocol, connection, credential, dial=dial)
 
     def _gateway_watched(self, database):
         """Return an engine.watching.Watched for each folder that the push command listens to."""
