@@ -28,6 +28,18 @@ class NoticeIntent:
 
 
 @dataclass
+class Run:
+    """What the attempts of one worker share.
+
+    Attributes:
+        descriptions: field descriptions of models: Odoo asks for all of a model's for each message, to learn whether it
+            has a name.
+    """
+
+    descriptions: dict[tuple, dict] = field(default_factory=dict)
+
+
+@dataclass
 class Attempt:
     """One attempt to process one journal row.
 
@@ -45,11 +57,10 @@ class Attempt:
         notices: what the routing wanted to tell the sender.
         invalid_aliases: aliases whose target refused to be created.
         created: number of message_new calls so far; numbers the stamps.
+        is_again: it was begun under this claim before.
         is_first: no attempt before this one can have left anything behind.
         records: (model, record id) of what message_new made, or found of an earlier attempt.
-        descriptions: field descriptions of models, shared by the attempts of a run: Odoo asks for all of a model's
-            for each message, to learn whether it has a name.
-        aliases: answers to "which of these addresses are aliases of ours", which Odoo asks five times a message.
+        run: what this attempt shares with the others of its worker.
         trace: the steps that explain the outcome.
     """
 
@@ -66,10 +77,10 @@ class Attempt:
     notices: list[NoticeIntent] = field(default_factory=list)
     invalid_aliases: list[int] = field(default_factory=list)
     created: int = 0
+    is_again: bool = False
     is_first: bool = False
     records: list[tuple[str, int]] = field(default_factory=list)
-    descriptions: dict[tuple, dict] = field(default_factory=dict)
-    aliases: dict[tuple, list] = field(default_factory=dict)
+    run: Run = field(default_factory=Run)
     trace: Trace = field(default_factory=Trace)
 
     def outcome(self) -> tuple[InboundState, InboundReason]:

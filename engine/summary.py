@@ -87,6 +87,11 @@ def sole_address(value: str) -> str:
     return ""
 
 
+def addresses(value: str, limit: int = 50) -> list[str]:
+    """Return up to ``limit`` addresses of a To-like field, lower-case, without names."""
+    return [address.lower() for _name, address in getaddresses([value]) if "@" in address][:limit]
+
+
 def _headers(content: bytes):
     end = _HEADER_END.search(content, 0, _LONGEST_HEADER)
     head = content[: end.end()] if end else content[:_LONGEST_HEADER]

@@ -1,13 +1,23 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-"""Failures of aliases, while the gateway processes a message."""
+"""Aliases, and failures of their targets, while the gateway processes messages."""
 
-from odoo import models
+from odoo import api, models
 
 from .mail_thread import ATTEMPT
+from .transaction_answers import forget
 
 
 class MailAlias(models.Model):
     _inherit = "mail.alias"
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        forget(self.env, "aliases")
+        return super().create(vals_list)
+
+    def write(self, vals):
+        forget(self.env, "aliases")
+        return super().write(vals)
 
     def _alias_bounce_incoming_email(self, message, message_dict, set_invalid=True):
         """While the gateway processes, a target that fails is only noted.

@@ -1,9 +1,10 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-"""Odoo's question whether a Message-ID is known, while the gateway processes a message."""
+"""Odoo's question whether a Message-ID is known, while the gateway processes messages."""
 
 from odoo import api, models
 
 from .mail_thread import ATTEMPT
+from .transaction_answers import answers
 
 
 class MailMessage(models.Model):
@@ -11,13 +12,15 @@ class MailMessage(models.Model):
 
     @api.model
     def search(self, domain, offset=0, limit=None, order=None):
-        """Answer "no" to the check on exactly this message's Message-ID where the journal decided to process it.
+        """Answer "no" to the check on a Message-ID where that is known already, or where the journal decided so.
 
-        message_process makes the check before it routes, and knows nothing of envelope recipients.
+        ``message_process`` makes the check before it routes, and knows nothing of envelope recipients: a copy for
+        another alias is processed although its Message-ID is known.
         """
         attempt = self.env.context.get(ATTEMPT)
-        if attempt is not None and attempt.takes_known and not attempt.routed and limit == 1:
+        if attempt is not None and not attempt.routed and limit == 1:
             terms = list(domain)
             if len(terms) == 1 and tuple(terms[0])[:2] == ("message_id", "="):
-                return self.browse()
+                if attempt.takes_known or terms[0][2] in answers(self.env).get("new message ids", ()):
+                    return self.browse()
         return super().search(domain, offset=offset, limit=limit, order=order)

@@ -2,14 +2,19 @@
 """What the gateway learns from, and adds to, Odoo's own processing of a message."""
 
 from odoo import api, models
+from odoo.tools import email_normalize
 
 from ..engine.attempt import NoticeIntent
 from ..engine.charset import name_known_charsets
 from ..engine.outcome import InboundReason
+from .transaction_answers import answers
 
 # Context key of the engine.attempt.Attempt while the gateway processes a message; absent everywhere else, where
 # all of these methods do just what Odoo's do.
 ATTEMPT = "spp_email_attempt"
+# Odoo's own default of its setting for mail loops, and how near to it Odoo is asked to count.
+LOOP_THRESHOLD = 20
+LOOP_MARGIN = 11
 
 
 class MailThread(models.AbstractModel):
@@ -38,7 +43,9 @@ class MailThread(models.AbstractModel):
         attempt.message_id = message_dict.get("message_id") or ""
         attempt.is_bounce = bool(message_dict.get("is_bounce"))
         try:
-            routes = self._gateway_route(message, message_dict, model, thread_id, custom_values, attempt)
+            routes = self._gateway_route(
+                super().message_route, message, message_dict, model, thread_id, custom_values, attempt
+            )
         except ValueError as error:
             # Odoo's word for "no route"; other addons wait for this very type, so it is only labelled. A subclass,
             # such as UnicodeDecodeError, is a fault of somebody's code.
@@ -61,8 +68,12 @@ class MailThread(models.AbstractModel):
         return routes
 
     @api.model
-    def _gateway_route(self, message, message_dict, model, thread_id, custom_values, attempt):
-        """Return Odoo's routes, changed by what is known beyond the headers: envelope recipient, rules, a person."""
+    def _gateway_route(self, find_routes, message, message_dict, model, thread_id, custom_values, attempt):
+        """Return Odoo's routes, changed by what is known beyond the headers: envelope recipient, rules, a person.
+
+        Args:
+            find_routes: Odoo's ``message_route``; the other arguments are its own.
+        """
         target = attempt.target
         if target and target.model and target.forced:
             attempt.is_bounce = False
@@ -74,7 +85,7 @@ class MailThread(models.AbstractModel):
             attempt.trace.add("envelope recipient", "an alias of ours", "instead of To and Cc")
             message_dict["recipients"] = recipient
         told = len(attempt.notices)
-        routes = super().message_route(message, message_dict, model, thread_id, custom_values)
+        routes = find_routes(message, message_dict, model, thread_id, custom_values)
         if not target or attempt.is_bounce:
             return routes
         if target.model:
@@ -130,9 +141,9 @@ class MailThread(models.AbstractModel):
         if attempt is None or allfields is not None or attributes is not None:
             return super().fields_get(allfields, attributes)
         key = (self._name, self.env.uid, self.env.su, self.env.lang)
-        if key not in attempt.descriptions:
-            attempt.descriptions[key] = super().fields_get()
-        return dict(attempt.descriptions[key])
+        if key not in attempt.run.descriptions:
+            attempt.run.descriptions[key] = super().fields_get()
+        return dict(attempt.run.descriptions[key])
 
     @api.model
     def _detect_loop_headers(self, msg_dict):
@@ -146,11 +157,38 @@ class MailThread(models.AbstractModel):
     @api.model
     def _detect_loop_sender(self, message, message_dict, routes):
         attempt = self.env.context.get(ATTEMPT)
+        if attempt is not None and self._gateway_is_far_from_a_loop(message_dict, routes):
+            return False
         found = super()._detect_loop_sender(message, message_dict, routes)
         if attempt is not None and found:
             attempt.is_loop = True
             attempt.trace.add("number of messages from this sender", "over the limit", "quarantine")
         return found
+
+    @api.model
+    def _gateway_is_far_from_a_loop(self, message_dict, routes):
+        """Return whether the sender made so few records by mail lately that Odoo need not count them.
+
+        Odoo counts by a search in the middle of addresses, through all records of the model: its cost grows with them.
+        The journal knows the number by an index. Where it comes near to the limit, Odoo counts and decides.
+        """
+        created = answers(self.env).get("created")
+        if created is None or any(route[1] for route in routes):
+            return False
+        limit = self.env["ir.config_parameter"].sudo().get_param("mail.gateway.loop.threshold")  # nosemgrep: a setting
+        limit = int(limit) if str(limit or "").isdigit() else LOOP_THRESHOLD
+        sender = email_normalize(message_dict.get("email_from")) or ""
+        # Others of the same batch may have made records since it was counted.
+        return all(created.get((sender, route[0]), 0) + LOOP_MARGIN < limit for route in routes)
+
+    @api.model
+    def _routing_reset_bounce(self, email_message, message_dict):
+        """Ask all records for bounces of the sender only where there are any."""
+        if self.env.context.get(ATTEMPT) is not None:
+            bounced = answers(self.env).get("bounced")
+            if bounced is not None and email_normalize(message_dict.get("email_from")) not in bounced:
+                return None
+        return super()._routing_reset_bounce(email_message, message_dict)
 
     def _routing_create_bounce_email(self, email_from, body_html, message, **mail_values):
         """While the gateway processes, only note what Odoo would send here, inside the message's transaction."""

@@ -6,7 +6,10 @@ import zlib
 import psycopg2
 
 from odoo import fields, models
-from odoo.tools import SQL
+from odoo.tools import SQL, split_every
+
+# Messages that one statement writes.
+STATEMENT_MESSAGES = 25
 
 
 class SppEmailContent(models.Model):
@@ -34,22 +37,27 @@ class SppEmailContent(models.Model):
             SQL("ALTER TABLE %s ALTER COLUMN data SET STORAGE EXTERNAL", SQL.identifier(self._table))
         )
 
-    def _store(self, inbound_id, content):
-        """Keep the bytes of a journal row, in the current transaction."""
+    def _store(self, contents):
+        """Keep the bytes of journal rows, in the current transaction.
+
+        Args:
+            contents: the bytes by journal row id.
+        """
         # Level 1: most of a large mail is base64 of what is compressed already.
-        data = zlib.compress(content, 1)
-        # A failing INSERT is logged by Odoo with all of its values.
-        self.env.cr.execute(
-            SQL(
-                "INSERT INTO %s (inbound_id, size, stored_size, data) VALUES (%s, %s, %s, %s)",
-                SQL.identifier(self._table),
-                inbound_id,
-                len(content),
-                len(data),
-                psycopg2.Binary(data),
-            ),
-            log_exceptions=False,
-        )
+        rows = ((inbound_id, len(content), zlib.compress(content, 1)) for inbound_id, content in contents.items())
+        for group in split_every(STATEMENT_MESSAGES, rows):
+            # A failing INSERT is logged by Odoo with all of its values.
+            self.env.cr.execute(
+                SQL(
+                    "INSERT INTO %s (inbound_id, size, stored_size, data) VALUES %s",
+                    SQL.identifier(self._table),
+                    SQL(", ").join(
+                        SQL("(%s, %s, %s, %s)", inbound_id, size, len(data), psycopg2.Binary(data))
+                        for inbound_id, size, data in group
+                    ),
+                ),
+                log_exceptions=False,
+            )
 
     def _load(self, inbound_id):
         """Return the bytes of a journal row exactly as received, or None when they were removed."""
@@ -57,3 +65,14 @@ class SppEmailContent(models.Model):
             SQL("SELECT data FROM %s WHERE inbound_id = %s", SQL.identifier(self._table), inbound_id)
         )
         return zlib.decompress(bytes(rows[0][0])) if rows and rows[0][0] is not None else None
+
+    def _load_each(self, inbound_ids):
+        """Return the bytes of several journal rows by row id; those that were removed are left out."""
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT inbound_id, data FROM %s WHERE inbound_id IN %s AND data IS NOT NULL",
+                SQL.identifier(self._table),
+                tuple(inbound_ids),
+            )
+        )
+        return {inbound_id: zlib.decompress(bytes(data)) for inbound_id, data in rows}

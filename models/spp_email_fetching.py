@@ -67,7 +67,7 @@ class SppEmailFetching(models.AbstractModel):
                 first_error = first_error or error
                 new += count
                 left = seconds_left(job._commit_progress(), end)
-                outcomes += self.env["spp.email.processing"]._process_due(left, server.ids)
+                outcomes += self.env["spp.email.lane"]._process_due(left, server.ids)
                 left = seconds_left(job._commit_progress(), end)
             if more:
                 # Out of time: what is left stays unread in the mailbox or received in the journal.

@@ -50,8 +50,10 @@ class SppEmailInbound(models.Model):
     digest = fields.Char(required=True, readonly=True, index=True, help="SHA-256 of the bytes as received.")
     size = fields.Integer("Size (bytes)", readonly=True)
     message_id = fields.Char("Message-ID", readonly=True, index=True)
+    conversation = fields.Char(readonly=True, help="Digest of the Message-ID that began the conversation.")
     subject = fields.Char(readonly=True)
     email_from = fields.Char("From", readonly=True)
+    sender = fields.Char("Sender's Address", readonly=True, help="The first address in From, lower-case.")
     email_to = fields.Char("To", readonly=True)
     content_ids = fields.One2many("spp.email.content", "inbound_id", readonly=True)
 
@@ -86,6 +88,8 @@ class SppEmailInbound(models.Model):
     _due_index = models.Index(
         "(COALESCE(next_attempt_date, received_date), id) WHERE state IN ('received', 'retry', 'processing')"
     )
+    _conversation_index = models.Index("(conversation, id) WHERE state IN ('received', 'retry', 'processing')")
+    _sender_index = models.Index("(sender, received_date)")
     _mail_message_index = models.Index("(mail_message_id) WHERE mail_message_id IS NOT NULL")
     _duplicate_message_index = models.Index("(duplicate_message_id) WHERE duplicate_message_id IS NOT NULL")
 
@@ -124,24 +128,6 @@ class SppEmailInbound(models.Model):
             inbound.attachment_list = "\n".join(
                 f"{part.name} ({part.media_type}, {part.size} bytes)" for part in shown.attachments
             )
-
-    def _is_repeated(self):
-        """Return whether this mailbox gave the very same bytes before, under another UID.
-
-        It does after its UIDVALIDITY changed. Odoo cannot tell then, if the message has no Message-ID.
-        """
-        self.ensure_one()
-        return bool(
-            self.search_count(
-                [
-                    ("digest", "=", self.digest),
-                    ("server_key", "=", self.server_key),
-                    ("id", "!=", self.id),
-                    ("state", "in", ("done", "duplicate")),
-                ],
-                limit=1,
-            )
-        )
 
     def _is_for_another_recipient(self):
         """Return whether this very message came before, and each time for an address other than this one's.

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from odoo import models
 from odoo.tools import SQL, split_every
 
+from ..engine.conversation import conversation, replied_to
 from ..engine.outcome import InboundState
-from ..engine.summary import summarize
+from ..engine.summary import sole_address, summarize
 
 # Entries named in one statement: tens of thousands exceed PostgreSQL's stack.
 CHUNK = 1000
@@ -68,51 +69,77 @@ class SppEmailJournal(models.AbstractModel):
         """
         # Under REPEATABLE READ "do nothing" would be a serialization failure when the other worker is fast just now.
         with self._gateway_cursor(read_committed=True) as env:
-            contents = env["spp.email.content"]
-            written = 0
-            for entry in entries:
-                summary = summarize(entry.content)
-                row_id = self._insert(env, entry, summary, entry.uid)
-                if not row_id and self._digest_of(env, entry) != summary.digest:
-                    row_id = self._insert(env, entry, summary, f"{entry.uid}~{summary.digest[:16]}")
+            summaries = [summarize(entry.content) for entry in entries]
+            conversations = self._conversations(env, summaries)
+            rows = [
+                self._columns(env, entry, summary, conversation_name)
+                for entry, summary, conversation_name in zip(entries, summaries, conversations, strict=True)
+            ]
+            ids = self._insert(env, rows)
+            written = {}
+            for entry, row in zip(entries, rows, strict=True):
+                row_id = ids.pop(_name(row), None)
+                if not row_id and self._digest_of(env, row) != row["digest"]:
+                    row = {**row, "uid": f"{row['uid']}~{row['digest'][:16]}"}
+                    row_id = self._insert(env, [row]).get(_name(row))
                 if row_id:
-                    contents._store(row_id, entry.content)
-                    written += 1
-        return written
+                    written[row_id] = entry.content
+            env["spp.email.content"]._store(written)
+        return len(written)
 
-    def _digest_of(self, env, entry):
+    def _conversations(self, env, summaries):
+        """Return the name of the conversation of each message.
+
+        One that names only its predecessor is in the conversation of that one, if the journal knows it.
+        """
+        predecessors = {predecessor for predecessor in map(replied_to, summaries) if predecessor}
+        known = {}
+        if predecessors:
+            rows = env.execute_query(
+                SQL(
+                    "SELECT message_id, conversation FROM spp_email_inbound"
+                    " WHERE message_id IN %s AND conversation IS NOT NULL ORDER BY id DESC",
+                    tuple(predecessors),
+                )
+            )
+            known.update(rows)
+        names = []
+        for summary in summaries:
+            names.append(known.get(replied_to(summary)) or conversation(summary))
+            if summary.message_id:
+                known.setdefault(summary.message_id, names[-1])
+        return names
+
+    def _digest_of(self, env, row):
         rows = env.execute_query(
             SQL(
                 "SELECT digest FROM spp_email_inbound"
                 " WHERE server_key = %s AND folder = %s AND uid_validity = %s AND uid = %s",
-                entry.server_key,
-                entry.folder,
-                entry.uid_validity,
-                entry.uid,
+                *_name(row),
             )
         )
         return rows[0][0] if rows else None
 
-    def _insert(self, env, entry, summary, uid):
-        """Return the id of the new row, None when the entry is there."""
-        columns = self._columns(env, entry, summary, uid)
+    def _insert(self, env, rows):
+        """Insert those of ``rows`` (column: value) that are not there; return the ids of the new ones by entry."""
+        if not rows:
+            return {}
         # A failing INSERT is logged by Odoo with all of its values: addresses and subjects do not belong there.
         env.cr.execute(
             SQL(
                 """
-                INSERT INTO spp_email_inbound (%s) VALUES (%s)
+                INSERT INTO spp_email_inbound (%s) VALUES %s
                     ON CONFLICT (server_key, folder, uid_validity, uid) DO NOTHING
-                RETURNING id
+                RETURNING server_key, folder, uid_validity, uid, id
                 """,
-                SQL(", ").join(map(SQL.identifier, columns)),
-                SQL(", ").join(SQL("%s", value) for value in columns.values()),
+                SQL(", ").join(map(SQL.identifier, rows[0])),
+                SQL(", ").join(SQL("(%s)", SQL(", ").join(SQL("%s", value) for value in row.values())) for row in rows),
             ),
             log_exceptions=False,
         )
-        row = env.cr.fetchone()
-        return row and row[0]
+        return {row[:4]: row[4] for row in env.cr.fetchall()}
 
-    def _columns(self, env, entry, summary, uid):
+    def _columns(self, env, entry, summary, conversation_name):
         """Return the values of a new row by column."""
         now = SQL("now() AT TIME ZONE 'UTC'")
         return {
@@ -120,7 +147,7 @@ class SppEmailJournal(models.AbstractModel):
             "server_key": entry.server_key,
             "folder": entry.folder,
             "uid_validity": entry.uid_validity,
-            "uid": uid,
+            "uid": entry.uid,
             "company_id": entry.company_id,
             "source": entry.source or None,
             "envelope_recipient": entry.envelope_recipient.lower() or None,
@@ -130,8 +157,10 @@ class SppEmailJournal(models.AbstractModel):
             "digest": summary.digest,
             "size": summary.size,
             "message_id": summary.message_id,
+            "conversation": conversation_name,
             "subject": summary.subject,
             "email_from": summary.email_from,
+            "sender": sole_address(summary.email_from) or None,
             "email_to": summary.email_to,
             "attempts": 0,
             "starts": 0,
@@ -165,3 +194,7 @@ class SppEmailJournal(models.AbstractModel):
                         tuple(chunk),
                     )
                 )
+
+
+def _name(row):
+    return row["server_key"], row["folder"], row["uid_validity"], row["uid"]

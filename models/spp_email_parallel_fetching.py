@@ -79,7 +79,7 @@ class SppEmailParallelFetching(models.AbstractModel):
                 left = seconds_left(job._commit_progress(), end)
             self._leave(current)
         if left > CLOSING_SECONDS:
-            current.outcomes += self.env["spp.email.processing"]._process_due(left, servers.ids)
+            current.outcomes += self.env["spp.email.lane"]._process_due(left, servers.ids)
             left = seconds_left(job._commit_progress(), end)
         self._release_left_behind()
         return current.first_error, current.new, current.outcomes
@@ -118,7 +118,7 @@ class SppEmailParallelFetching(models.AbstractModel):
         """Do the next thing: answer a thread, or else process messages until one asks."""
         event = current.readings.next(0)
         if event is None:
-            outcomes = self.env["spp.email.processing"]._process_due(
+            outcomes = self.env["spp.email.lane"]._process_due(
                 left - CLOSING_SECONDS, servers.ids, interrupted=current.readings.is_asked
             )
             current.outcomes += outcomes

@@ -3,22 +3,18 @@
 
 import logging
 import random
-import time
-from collections import Counter
 
 import psycopg2
 from psycopg2.extras import Json
 
 from odoo import SUPERUSER_ID, fields, models
-from odoo.exceptions import ConcurrencyError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ..engine import own_mark
-from ..engine.attempt import Attempt
 from ..engine.automatic import find_automatic
 from ..engine.empty import hold_empty
-from ..engine.errors import FenceError, SealError
+from ..engine.errors import FenceError
 from ..engine.outcome import InboundReason, InboundState
 from ..engine.pipeline import walk
 from ..engine.retry import next_attempt
@@ -35,8 +31,6 @@ MOST_STARTS = 3
 MOST_TIMEOUTS = 2
 # Database conflicts are retried this often: with the growing waits of engine.retry this is about five hours.
 MOST_ATTEMPTS = 12
-STATEMENT_TIMEOUT_PARAMETER = "spp_email_gateway.statement_timeout_seconds"
-STATEMENT_TIMEOUT_SECONDS = 120
 
 
 class SppEmailProcessing(models.AbstractModel):
@@ -44,90 +38,16 @@ class SppEmailProcessing(models.AbstractModel):
     _inherit = ["spp.email.transaction"]
     _description = "Processing of Incoming Emails"
 
-    def _process_due(self, seconds=None, server_ids=None, interrupted=None):
-        """Process what is due, oldest first, until nothing is left or ``seconds`` are over.
-
-        Returns a Counter of (state, reason) of the messages that were processed.
-
-        Args:
-            interrupted: asked before each message; True ends the work.
-        """
-        outcomes = Counter()
-        if not self._has_ring():
-            return outcomes
-        end = None if seconds is None else time.monotonic() + seconds
-        where = SQL(
-            "((state IN ('received', 'retry')"
-            " AND COALESCE(next_attempt_date, received_date) <= now() AT TIME ZONE 'UTC') OR state = 'processing')"
-        )
-        if server_ids is not None:
-            where = SQL("%s AND server_id IN %s", where, tuple(server_ids) or (0,))
-        inbounds = self.env["spp.email.inbound"]
-        descriptions = {}
-        while (end is None or time.monotonic() < end) and not (interrupted and interrupted()):
-            # One row a claim: the claim counts the start, and a message that kills its process must not take
-            # others with it.
-            claims = inbounds._claim(
-                where,
-                order=SQL("COALESCE(next_attempt_date, received_date), id"),
-                also=SQL("state = 'processing', attempts = attempts + 1, starts = starts + 1"),
-            )
-            if not claims:
-                break
-            outcomes[self._process_claimed(claims[0], descriptions)] += 1
-        if outcomes:
-            # Answers and notifications made on the way were queued; the queue's own interval is an hour.
-            with self._gateway_cursor() as env:
-                env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()  # nosemgrep: starting work, no data
-        return outcomes
-
-    def _has_ring(self):
-        """Return whether there are keys to know our own mail by; without them nothing is claimed, and nothing lost."""
-        try:
-            self.env["spp.email.token.key"]._ring()
-        except SealError:
-            # Health says it to people.
-            _logger.error("Incoming emails are not processed: the credential key is missing.")
-            return False
-        return True
-
     def _cron_process(self):
         """Process what is due, within what the scheduler leaves. Called by the job."""
         left = self.env["ir.cron"]._commit_progress()
-        if not self._has_ring():
+        lane = self.env["spp.email.lane"]
+        if not lane._has_ring():
             return
-        self._process_due(left)
+        lane._process_due(left)
         due = Domain("next_attempt_date", "=", False) | Domain("next_attempt_date", "<=", fields.Datetime.now())
         if self.env["spp.email.inbound"].search_count(Domain("state", "in", ("received", "retry")) & due, limit=1):
             self.env.ref("spp_email_gateway.ir_cron_process_inbound")._trigger()
-
-    def _process_claimed(self, claim, descriptions=None):
-        """Process one claimed message and return its (state, reason).
-
-        Args:
-            descriptions: shared by the messages of a run, see engine.attempt.Attempt.
-        """
-        attempt = Attempt(claim.id, descriptions={} if descriptions is None else descriptions)
-        try:
-            with self._gateway_cursor() as env:
-                work = env(user=SUPERUSER_ID)
-                self._limit_statements(work)
-                outcome = work["spp.email.processing"]._process(claim, attempt)
-        except FenceError:
-            _logger.warning("Incoming email %s was taken over by another worker; this attempt is undone.", claim.id)
-            return InboundState.PROCESSING.value, ""
-        except (psycopg2.OperationalError, ConcurrencyError) as error:
-            return self._finish_failed(claim, attempt, error, passing=True)
-        except Exception as error:  # noqa: BLE001 - one bad message must stay one bad message; it is kept with its cause
-            if not hasattr(error, "inbound_reason"):
-                _logger.warning("Incoming email %s could not be processed: %s.", claim.id, type(error).__name__)
-            return self._finish_failed(claim, attempt, error, passing=False)
-        return outcome
-
-    def _limit_statements(self, env):
-        value = env["ir.config_parameter"].get_param(STATEMENT_TIMEOUT_PARAMETER)
-        seconds = int(value) if value and value.isdigit() else STATEMENT_TIMEOUT_SECONDS
-        env.cr.execute("SET LOCAL statement_timeout = %s", (seconds * 1000,))
 
     def _process(self, claim, attempt):
         """Process in the current transaction and write the outcome; return (state, reason)."""
@@ -136,10 +56,12 @@ class SppEmailProcessing(models.AbstractModel):
             attempt.trace.add("unfinished attempts", str(inbound.starts - 1), "quarantine")
             return self._finish(claim, attempt, InboundState.QUARANTINED, InboundReason.PROCESS_DIED)
         # A retry by hand counts the attempts anew, but leaves the trace.
-        attempt.is_first = inbound.attempts == 1 and not inbound.trace
-        content = self.env["spp.email.content"]._load(claim.id) or b""
+        attempt.is_first = inbound.attempts == 1 and not inbound.trace and not attempt.is_again
+        content, is_repeated = self.env["spp.email.preparation"]._message(claim.id)
+        content = content or b""
         attempt.trace.add("journal", f"{inbound.size} bytes, attempt {inbound.attempts}", "processing")
-        if inbound._is_repeated():
+        if is_repeated:
+            # It is given again under another UID after UIDVALIDITY changed; Odoo cannot tell without a Message-ID.
             attempt.trace.add("the same bytes from this mailbox", "known", "not processed again")
             return self._finish(claim, attempt, InboundState.DUPLICATE, InboundReason.KNOWN_ENTRY)
         decided = Target.from_json(inbound.route)

@@ -232,7 +232,7 @@ class SppEmailReconciliation(models.Model):
                 failure = failure or str(error)
         taken = self.env["spp.email.journal"]._known(server._gateway_server_key(), [line._key() for line in lines])
         lines.filtered(lambda line: line._key() in taken).write({"state": "taken", "is_chosen": False})
-        self.env["spp.email.processing"]._process_due(COMPARE_SECONDS, server.ids)
+        self.env["spp.email.lane"]._process_due(COMPARE_SECONDS, server.ids)
         return new, failure
 
     # ------------------------------------------------------------------

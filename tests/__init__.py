@@ -22,6 +22,7 @@ from .engine import (
     test_automatic,
     test_charset,
     test_connection,
+    test_conversation,
     test_hostile_bytes,
     test_idle,
     test_imap,

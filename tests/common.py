@@ -196,7 +196,7 @@ class GatewayCase(TransactionCase):
     def process(self):
         """Process what is due and return the Counter of outcomes."""
         with self.own_cursors():
-            return self.env["spp.email.processing"]._process_due()
+            return self.env["spp.email.lane"]._process_due()
 
     def receive(self, content, server=None, **options):
         """Journal and process a message; return its row."""

@@ -12,10 +12,11 @@ from odoo.tools import mute_logger
 from odoo.addons.mail.models.mail_thread import MailThread
 
 from ..engine.errors import SealError
-from ..models.spp_email_processing import MOST_ATTEMPTS, MOST_STARTS, STATEMENT_TIMEOUT_PARAMETER
+from ..models.spp_email_lane import STATEMENT_TIMEOUT_PARAMETER
+from ..models.spp_email_processing import MOST_ATTEMPTS, MOST_STARTS
 from .common import GatewayCase, eml
 
-PROCESSING_LOGGER = "odoo.addons.spp_email_gateway.models.spp_email_processing"
+PROCESSING_LOGGER = "odoo.addons.spp_email_gateway.models.spp_email_lane"
 message_new = MailThread.message_new
 
 
@@ -133,14 +134,14 @@ class TestProcessing(GatewayCase):
         mine, theirs = self.journal(eml(), self.box), self.journal(eml(), other)
         for server_ids in ([], [self.box.id]):
             with self.own_cursors():
-                self.env["spp.email.processing"]._process_due(server_ids=server_ids)
+                self.env["spp.email.lane"]._process_due(server_ids=server_ids)
             self.assertEqual(mine.state, "done" if server_ids else "received")
             self.assertEqual(theirs.state, "received")
 
     def test_no_time_left_means_nothing_is_begun(self):
         inbound = self.journal(eml(), self.box)
         with self.own_cursors():
-            self.assertFalse(self.env["spp.email.processing"]._process_due(0))
+            self.assertFalse(self.env["spp.email.lane"]._process_due(0))
         self.assertEqual((inbound.state, inbound.attempts), ("received", 0))
 
     def test_outcomes_are_counted(self):
