@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
+from functools import partial
 
 from .connection import Connection, Credential, Dial, dial
 from .errors import ConfigurationError, GatewayError
@@ -49,6 +50,11 @@ class Inventory:
 
 
 class ImapInventory(ImapReader):
+    def select(self) -> None:
+        # RFC 3501 §6.3.2, EXAMINE: not even \Recent changes.
+        self._client.select_folder = partial(self._client.select_folder, readonly=True)
+        super().select()
+
     def inventory(self, since: date, most: int) -> Inventory:
         """The newest `most` messages that came in since a day, without what is in their headers."""
         uids = self._uids_since(since)
