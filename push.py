@@ -86,7 +86,9 @@ class Push:
         else:
             watch = env["spp.email.watch"]
             self._wanted[name] = watch._watched()
-            watch._note_listening([server for base, server in self._watchers.listening() if base == name], LISTENING_SECONDS)
+            watch._note_listening(
+                [server for base, server in self._watchers.listening() if base == name], LISTENING_SECONDS
+            )
         self._watchers.update(watched for wanted in self._wanted.values() for watched in wanted)
 
     def _tell(self, name, env):

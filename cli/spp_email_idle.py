@@ -8,7 +8,7 @@ from odoo.cli import Command
 
 
 class SppEmailIdle(Command):
-    """Listen to all confirmed IMAP mailboxes of the databases given (IMAP IDLE) and have arriving mail fetched at once"""
+    """Listen to all confirmed IMAP mailboxes (IMAP IDLE) and have arriving mail fetched at once"""
 
     name = "spp_email_idle"
 

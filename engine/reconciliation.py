@@ -82,9 +82,7 @@ def compare(
                 old += 1
             else:
                 missing.append(item)
-    return Comparison(
-        inventory.total, len(items) - old, len(known), recorded, len(waiting), tuple(missing), is_cut
-    )
+    return Comparison(inventory.total, len(items) - old, len(known), recorded, len(waiting), tuple(missing), is_cut)
 
 
 def take_in(opening: Callable[[], ImapInventory | PopInventory], entries: Iterable[Entry]) -> Reading:

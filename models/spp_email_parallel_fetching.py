@@ -198,9 +198,7 @@ class SppEmailParallelFetching(models.AbstractModel):
         """Give the mailboxes free whose threads have ended. The leases of the others run out by themselves."""
         with _left_behind_lock:
             ended = [
-                left
-                for left in _left_behind
-                if left.database == self.env.cr.dbname and not left.thread.is_alive()
+                left for left in _left_behind if left.database == self.env.cr.dbname and not left.thread.is_alive()
             ]
             for left in ended:
                 _left_behind.remove(left)

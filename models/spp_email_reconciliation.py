@@ -141,9 +141,7 @@ class SppEmailReconciliation(models.Model):
                     known_message_ids=self._known_message_ids,
                 )
         except (GatewayError, ConfigurationError, UserError) as error:
-            self.write(
-                {"state": "failed", "error_message": storable(error), "compared_date": fields.Datetime.now()}
-            )
+            self.write({"state": "failed", "error_message": storable(error), "compared_date": fields.Datetime.now()})
             return
         self.write(
             {
@@ -283,9 +281,7 @@ class SppEmailReconciliation(models.Model):
 
     def _first_journaled(self, server):
         rows = self.env.execute_query(
-            SQL(
-                "SELECT min(received_date) FROM spp_email_inbound WHERE server_key = %s", server._gateway_server_key()
-            )
+            SQL("SELECT min(received_date) FROM spp_email_inbound WHERE server_key = %s", server._gateway_server_key())
         )
         return rows[0][0]
 

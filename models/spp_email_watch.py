@@ -23,7 +23,9 @@ class SppEmailWatch(models.Model):
     _rec_name = "server_id"
 
     server_id = fields.Many2one("fetchmail.server", required=True, readonly=True, ondelete="cascade")
-    is_awaited = fields.Boolean("Mail Waits", readonly=True, help="The next run reads this mailbox, whatever its interval.")
+    is_awaited = fields.Boolean(
+        "Mail Waits", readonly=True, help="The next run reads this mailbox, whatever its interval."
+    )
     listening_until = fields.Datetime(readonly=True, help="Until then the push command has said that it listens.")
 
     _server_unique = models.UniqueIndex("(server_id)")
@@ -98,4 +100,6 @@ class SppEmailWatch(models.Model):
 
     def _is_listening(self, servers):
         """Return those of ``servers`` that the push command listens to now."""
-        return self.search([("server_id", "in", servers.ids), ("listening_until", ">", fields.Datetime.now())]).server_id
+        return self.search(
+            [("server_id", "in", servers.ids), ("listening_until", ">", fields.Datetime.now())]
+        ).server_id

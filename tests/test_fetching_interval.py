@@ -56,7 +56,13 @@ class TestInterval(GatewayCase):
 
     def test_a_run_at_its_time_reads_what_is_due(self):
         self.at_its_time()
-        for interval, minutes, is_read in ((0, 1, True), (10, 3, False), (10, 8, True), (60, 30, False), (60, 61, True)):
+        for interval, minutes, is_read in (
+            (0, 1, True),
+            (10, 3, False),
+            (10, 8, True),
+            (60, 30, False),
+            (60, 61, True),
+        ):
             with self.subTest(interval=interval, minutes=minutes):
                 self.box.gateway_interval_minutes = interval
                 self.checked(minutes)
@@ -120,9 +126,7 @@ class TestInterval(GatewayCase):
             ({"gateway_next_fetch_date": run + timedelta(minutes=7)}, run + timedelta(minutes=10)),
         ):
             with self.subTest(values=values):
-                self.box.write(
-                    {"gateway_interval_minutes": 0, "gateway_next_fetch_date": False, "date": run, **values}
-                )
+                self.box.write({"gateway_interval_minutes": 0, "gateway_next_fetch_date": False, "date": run, **values})
                 self.assertEqual(self.box._gateway_next_check_date(), expected)
                 self.assertIn(str(expected.year), self.shown())
 

@@ -44,9 +44,7 @@ class Shelf:
     def describe(self, items):
         for item in items:
             summary = summarize(self.contents[item.entry.uid])
-            yield Item(
-                item.entry, item.is_seen, item.arrived, summary.message_id, summary.email_from, summary.subject
-            )
+            yield Item(item.entry, item.is_seen, item.arrived, summary.message_id, summary.email_from, summary.subject)
 
     def fetch(self, entries):
         for entry in entries:
@@ -98,7 +96,10 @@ class TestReconciliation(GatewayCase):
         shelf = ListingShelf(done, lost, waiting, unseen=("3",))
         comparison = self.compare(shelf)
         self.assertEqual(
-            [comparison[name] for name in ("state", "total_count", "journaled_count", "waiting_count", "missing_count")],
+            [
+                comparison[name]
+                for name in ("state", "total_count", "journaled_count", "waiting_count", "missing_count")
+            ],
             ["done", 3, 1, 1, 1],
         )
         line = comparison.line_ids
@@ -254,7 +255,10 @@ class TestReconciliation(GatewayCase):
         shelf.describe = failing
         other = self.mailbox(user="other@gateway.test")
         self.receive(eml(), other)
-        self.sql("UPDATE spp_email_inbound SET received_date = now() - interval '9 days' WHERE server_id = %s RETURNING id", other.id)
+        self.sql(
+            "UPDATE spp_email_inbound SET received_date = now() - interval '9 days' WHERE server_id = %s RETURNING id",
+            other.id,
+        )
         self.run_job(shelf)
         self.assertEqual(self.env["spp.email.reconciliation"].search([]).server_id, other)
 

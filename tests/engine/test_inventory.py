@@ -19,8 +19,12 @@ MAY = datetime(2026, 5, 1)
 
 def flags(sequence, uid, seen=True, day="04-May-2026 12:00:00 +0200", size=10):
     mark = b"\\Seen" if seen else b""
-    return (
-        b'* %d FETCH (UID %d FLAGS (%s) INTERNALDATE "%s" RFC822.SIZE %d)\r\n' % (sequence, uid, mark, day.encode(), size)
+    return b'* %d FETCH (UID %d FLAGS (%s) INTERNALDATE "%s" RFC822.SIZE %d)\r\n' % (
+        sequence,
+        uid,
+        mark,
+        day.encode(),
+        size,
     )
 
 
@@ -64,7 +68,10 @@ class TestImapInventory(ImapCase):
             + b"<tag> OK done\r\n",
         )
         _found, items = self.inventory(
-            search, fetch, peek, act=lambda reader, found: reader.describe(sorted(found.items, key=lambda i: i.entry.uid))
+            search,
+            fetch,
+            peek,
+            act=lambda reader, found: reader.describe(sorted(found.items, key=lambda i: i.entry.uid)),
         )
         self.assertEqual(
             [(item.entry.uid, item.message_id, item.email_from, item.subject) for item in items],
@@ -175,9 +182,7 @@ class TestCompare(EngineCase):
         ):
             with self.subTest(name):
                 found = self.compare(one, journal=journal, records=records)
-                self.assertEqual(
-                    (found.journaled, found.recorded, found.waiting, len(found.missing)), counts
-                )
+                self.assertEqual((found.journaled, found.recorded, found.waiting, len(found.missing)), counts)
                 self.assertFalse(found.is_cut)
 
     def test_only_what_the_journal_does_not_have_is_asked_for(self):

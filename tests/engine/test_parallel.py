@@ -103,7 +103,9 @@ class TestParallelReading(ParallelCase):
         hung = threading.Event()
         with ParallelReading() as one, ParallelReading() as other:
             self.assertEqual([one.start(number, scripted(hung=hung)) for number in range(5)], [True] * 5)
-            self.assertEqual([other.start(number, scripted(hung=hung)) for number in range(5)], [True] * 3 + [False] * 2)
+            self.assertEqual(
+                [other.start(number, scripted(hung=hung)) for number in range(5)], [True] * 3 + [False] * 2
+            )
             self.assertFalse(other.has_room())
             hung.set()
             self.drive(one, count=5)

@@ -62,10 +62,9 @@ class TestParallel(SystemCase):
             serial = self.fetch_all(one, "env['spp.email.fetching']._fetch_serially(servers, None)")
             many = self.boxes(MAILBOXES, proxy.port, name="parallel")
             parallel = self.fetch_all(many)
-        print(
+        sys.stderr.write(
             f"{MAILBOXES} mailboxes of 5 messages, {ROUND_TRIP} ms a round trip: "
-            f"one after the other {serial:.2f} s, at once {parallel:.2f} s",
-            file=sys.stderr,
+            f"one after the other {serial:.2f} s, at once {parallel:.2f} s\n"
         )
         self.assert_all_taken_once(one + many)
         self.assertLess(parallel, serial / 2)
@@ -103,14 +102,18 @@ class TestParallel(SystemCase):
             # As many messages as before, so that the figures compare.
             self.boxes(1, name="held more", priority=9)
             held = self.until_taken("held", 50)
-            print(f"10 mailboxes of 5 messages: {free:.2f} s; one more that hangs: {held:.2f} s", file=sys.stderr)
+            sys.stderr.write(f"10 mailboxes of 5 messages: {free:.2f} s; one more that hangs: {held:.2f} s\n")
             self.assertEqual(self.leads("hung %"), [])
             self.assertLess(held, max(free, 1.0) * MOST_LONGER)
             # The run ends with its budget, and says so on the mailbox that is at fault, and on no other.
             wait_for(
-                lambda: self.value("SELECT count(*) FROM fetchmail_server WHERE gateway_failures > 0"), "it is noted", 20
+                lambda: self.value("SELECT count(*) FROM fetchmail_server WHERE gateway_failures > 0"),
+                "it is noted",
+                20,
             )
-            text = self.rows("SELECT id, error_message, gateway_next_fetch_date IS NOT NULL FROM fetchmail_server WHERE error_message IS NOT NULL")
+            text = self.rows(
+                "SELECT id, error_message, gateway_next_fetch_date IS NOT NULL FROM fetchmail_server WHERE error_message IS NOT NULL"
+            )
             self.assertEqual([(row[0], row[2]) for row in text], [(hung, True)])
             self.assertIn("The server did not answer for", text[0][1])
             wait_for(

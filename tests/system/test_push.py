@@ -50,7 +50,9 @@ class TestPush(SystemCase):
         wait_for(lambda: self.sessions() >= count, "the command idles", 60)
         wait_for(lambda: self.value("SELECT count(*) FROM spp_email_watch WHERE is_awaited") == 0, "all are read", 30)
         wait_for(
-            lambda: self.value("SELECT count(*) FROM spp_email_lease WHERE claim_until IS NOT NULL") == 0, "runs end", 30
+            lambda: self.value("SELECT count(*) FROM spp_email_lease WHERE claim_until IS NOT NULL") == 0,
+            "runs end",
+            30,
         )
 
     def sessions(self):
@@ -79,10 +81,12 @@ class TestPush(SystemCase):
         running = self.idle()
         self.is_listened(4)
         seconds = [self.arrive(to, f"push {number}") for number, to in enumerate([address, other, secured] * 4)]
-        print("arrival to record, seconds:", " ".join(f"{value:.2f}" for value in seconds), file=sys.stderr)
+        sys.stderr.write(f"arrival to record, seconds: {' '.join(f'{value:.2f}' for value in seconds)}\n")
         self.assertLess(max(seconds), SECONDS)
         # Only the mailbox in which mail arrived was read, and no other.
-        self.assertEqual(self.value("SELECT date::text FROM fetchmail_server WHERE id = %s", boxes[2][1])[:4], self.year())
+        self.assertEqual(
+            self.value("SELECT date::text FROM fetchmail_server WHERE id = %s", boxes[2][1])[:4], self.year()
+        )
         running.send_signal(signal.SIGTERM)
         self.assertEqual(running.wait(10), 0)
         self.assertIn("No longer listening for mail.", self.text())

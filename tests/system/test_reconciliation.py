@@ -35,9 +35,7 @@ class TestReconciliation(SystemCase):
         raw = letter("stock made a record")
         for content in (raw, letter("stock lost it"), letter("stock lost it too")):
             self.dovecot.append(address, content, flags="\\Seen")
-        self.ask(
-            "env['mail.thread'].message_process('crm.lead', raw.encode())", raw=raw.decode()
-        )
+        self.ask("env['mail.thread'].message_process('crm.lead', raw.encode())", raw=raw.decode())
         for subject in ("the gateway took it", "it waits"):
             self.dovecot.deliver(address, letter(subject))
             if subject != "it waits":
