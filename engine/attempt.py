@@ -46,7 +46,7 @@ class Attempt:
     Attributes:
         inbound_id: the journal row.
         target: where a person or a rule sends the message; None to leave it to replies, aliases and the mailbox.
-        envelope_recipient: address it was delivered for, "" when unknown.
+        envelope_recipients: aliases of ours that it was delivered for; empty when that is unknown.
         takes_known: process it although its Message-ID is known: it is for another recipient, or a person decided.
         routed: message_route was reached, so that a False result is not a known Message-ID.
         creates: model of a route that leads to a new record, "" when there is none.
@@ -66,7 +66,7 @@ class Attempt:
 
     inbound_id: int
     target: Target | None = None
-    envelope_recipient: str = ""
+    envelope_recipients: list[str] = field(default_factory=list)
     takes_known: bool = False
     routed: bool = False
     creates: str = ""

@@ -7,6 +7,7 @@ from . import (
     spp_email_lease,
     spp_email_watch,
     spp_email_content,
+    spp_email_worker,
     spp_email_inbound,
     spp_email_inbound_record,
     spp_email_journal,

@@ -67,6 +67,12 @@ class FetchmailServer(models.Model):
         help="Its record is the journal entry, which names the record that the mail was added to, if any; "
         "env.context['gateway_message'] holds subject, email_from, email_to, message_id, text and html.",
     )
+    gateway_envelope_headers = fields.Char(
+        "Envelope Headers",
+        help="Headers in which your mail server says for which address it delivered a message, the most trusted first. "
+        "An alias in them decides where a message goes, also one written to in Bcc. "
+        "Blank: X-Original-To, Envelope-To, X-Envelope-To, X-RCPT-To, Delivered-To.",
+    )
     gateway_failures = fields.Integer("Failures in a Row", readonly=True, copy=False)
     gateway_next_fetch_date = fields.Datetime(
         "Not Checked Before", readonly=True, copy=False, help="After failures a mailbox is left alone for a while."

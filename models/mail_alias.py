@@ -19,6 +19,21 @@ class MailAlias(models.Model):
         forget(self.env, "aliases")
         return super().write(vals)
 
+    @api.model
+    def _gateway_aliases_among(self, addresses):
+        """Return those of ``addresses`` (lower-case) that are aliases of records: no bounce or catchall address."""
+        domains = self.env["mail.alias.domain"]
+        found = domains._find_aliases(addresses)
+        if not found:
+            return []
+        every = domains.search([])  # pylint: disable=no-search-all
+        reserved = {
+            address.lower()
+            for address in every.mapped("bounce_email") + every.mapped("catchall_email")
+            if address
+        }
+        return [address for address in found if address not in reserved]
+
     def _alias_bounce_incoming_email(self, message, message_dict, set_invalid=True):
         """While the gateway processes, a target that fails is only noted.
 

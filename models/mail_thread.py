@@ -78,12 +78,11 @@ class MailThread(models.AbstractModel):
         if target and target.model and target.forced:
             attempt.is_bounce = False
             return self._gateway_decided_route(message, message_dict, target)
-        recipient = attempt.envelope_recipient
-        if recipient and self.env["mail.alias.domain"]._find_aliases([recipient]):
-            # For this address the server delivered it, whatever To and Cc say: a Bcc'd alias is in neither, and the
-            # other aliases in them have copies of their own.
+        if attempt.envelope_recipients:
+            # For these the server delivered it, whatever To and Cc say: a Bcc'd alias is in neither, and the other
+            # aliases in them have copies of their own.
             attempt.trace.add("envelope recipient", "an alias of ours", "instead of To and Cc")
-            message_dict["recipients"] = recipient
+            message_dict["recipients"] = ", ".join(attempt.envelope_recipients)
         told = len(attempt.notices)
         routes = find_routes(message, message_dict, model, thread_id, custom_values)
         if not target or attempt.is_bounce:

@@ -41,8 +41,8 @@ class ResPartner(models.Model):
         unknown = [address for address in addresses if address not in known]
         if unknown:
             known.update({address: [] for address in unknown})
-            partners = self.with_context(**{ATTEMPT: None}).search([("email_normalized", "in", unknown)], order="id ASC")
-            for partner in partners:
+            plain = self.with_context(**{ATTEMPT: None})
+            for partner in plain.search([("email_normalized", "in", unknown)], order="id ASC"):
                 known[partner.email_normalized].append(partner.id)
         return known
 

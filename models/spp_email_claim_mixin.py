@@ -1,14 +1,13 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """Work taken by exactly one worker at a time: rows claimed with an expiry and a fencing number."""
 
-import os
-import socket
 from dataclasses import dataclass
 
 from odoo import fields, models
 from odoo.tools import SQL
 
 from ..engine.errors import FenceError
+from ..engine.worker import this_worker
 
 LEASE_PARAMETER = "spp_email_gateway.lease_seconds"
 # Longer than the longest socket timeout, so that a worker that waits for an answer keeps what it claimed.
@@ -24,8 +23,8 @@ class Claim:
 
 
 def owner_name() -> str:
-    """Return a name for this worker that a person can find: host and process id."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """Return the name of this worker, which begins with host and process id."""
+    return str(this_worker())
 
 
 class SppEmailClaimMixin(models.AbstractModel):
@@ -33,7 +32,7 @@ class SppEmailClaimMixin(models.AbstractModel):
     _inherit = ["spp.email.transaction"]
     _description = "Claimable Row"
 
-    claim_owner = fields.Char(readonly=True, copy=False, help="Worker that has the row, as host and process id.")
+    claim_owner = fields.Char(readonly=True, copy=False, help="Worker that has it: host, process id and more.")
     claim_until = fields.Datetime(readonly=True, copy=False, help="When others may take the row over.")
     claim_fence = fields.Integer(readonly=True, copy=False, default=0, help="Counts the claims of the row.")
 

@@ -17,7 +17,7 @@ from ..engine.outcome import (
     selection,
 )
 from ..engine.preview import preview
-from ..engine.summary import body_digest
+from ..engine.summary import addresses, body_digest
 
 
 class SppEmailInbound(models.Model):
@@ -129,21 +129,20 @@ class SppEmailInbound(models.Model):
                 f"{part.name} ({part.media_type}, {part.size} bytes)" for part in shown.attachments
             )
 
-    def _is_for_another_recipient(self):
-        """Return whether this very message came before, and each time for an address other than this one's.
+    def _is_for_others(self, recipients):
+        """Return whether this very message came before, and each time for other aliases than ``recipients``.
 
         A server that says for whom it delivers gives one copy for each alias that was written to.
         """
         self.ensure_one()
-        if not self.envelope_recipient or not self.message_id:
-            return False
-        if not self.env["mail.alias.domain"]._find_aliases([self.envelope_recipient]):
+        if not recipients or not self.message_id:
             return False
         others = self.search(
             [("message_id", "=", self.message_id), ("id", "!=", self.id), ("state", "=", "done")], limit=100
         )
-        return bool(others) and all(
-            other.envelope_recipient and other.envelope_recipient != self.envelope_recipient for other in others
+        return bool(others) and not any(
+            not other.envelope_recipient or set(addresses(other.envelope_recipient)) & set(recipients)
+            for other in others
         )
 
     def _is_other_content(self, content):

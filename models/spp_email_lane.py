@@ -16,6 +16,7 @@ from odoo.tools import SQL
 from ..engine.attempt import Attempt, Run
 from ..engine.errors import FenceError, SealError
 from ..engine.outcome import InboundState
+from .spp_email_claim_mixin import owner_name
 
 _logger = logging.getLogger(__name__)
 
@@ -27,6 +28,10 @@ BATCH_SIZE = 512 * 1024
 # Seconds after which a batch is committed, and what it has not begun given back: a record is seen at once, and the
 # claims end long before their lease does.
 BATCH_SECONDS = 1.0
+# Scheduled actions that process, as data/ir_cron.xml has them, and how many messages wait when one calls the next.
+LANES = 4
+LANES_PARAMETER = "spp_email_gateway.lanes"
+BACKLOG = 50
 STATEMENT_TIMEOUT_PARAMETER = "spp_email_gateway.statement_timeout_seconds"
 STATEMENT_TIMEOUT_SECONDS = 120
 
@@ -34,6 +39,7 @@ DUE = SQL(
     "((state IN ('received', 'retry') AND COALESCE(next_attempt_date, received_date) <= now() AT TIME ZONE 'UTC')"
     " OR state = 'processing')"
 )
+FREE = SQL("(claim_until IS NULL OR claim_until < now() AT TIME ZONE 'UTC')")
 # Never begun. What was begun before may have killed its process: it is claimed alone, and takes nothing with it.
 FRESH = SQL("(state = 'received' AND starts = 0 AND size <= %s)", BATCH_SIZE)
 # One conversation in order, and copies of one message one after the other, whichever worker takes them.
@@ -51,12 +57,14 @@ class Fate:
     """What became of one message among several, and of the transaction that they share.
 
     Attributes:
-        outcome: (state, reason); None when it failed and was undone.
+        outcome: (state, reason), when it went well.
+        error: what it failed with; its own work is undone.
         ended: a callee committed or rolled back: what follows needs another transaction.
         rolled_back: the messages before it were undone too.
     """
 
     outcome: tuple | None = None
+    error: Exception | None = None
     ended: bool = False
     rolled_back: bool = False
 
@@ -69,11 +77,21 @@ class SppEmailLane(models.AbstractModel):
     _inherit = ["spp.email.transaction"]
     _description = "Lane of Incoming Emails"
 
-    def _process_due(self, seconds=None, server_ids=None, interrupted=None):
+    def _cron_process(self, lane=1):
+        """Process what is due, within what the scheduler leaves. Called by the job of each lane."""
+        left = self.env["ir.cron"]._commit_progress()
+        if not self._has_ring():
+            return
+        self._process_due(left, lane=lane)
+        if self._backlog(1):
+            self._job(lane)._trigger()
+
+    def _process_due(self, seconds=None, server_ids=None, lane=0, interrupted=None):
         """Process what is due, oldest first, until nothing is left or ``seconds`` are over.
 
         Args:
             server_ids: only messages of these mailboxes; None for all.
+            lane: number of the lane that works; 0 for one that does something else beside, such as reading mailboxes.
             interrupted: asked before each batch; True ends the work.
 
         Returns a Counter of (state, reason) of the messages that were processed.
@@ -83,6 +101,11 @@ class SppEmailLane(models.AbstractModel):
             return outcomes
         end = None if seconds is None else time.monotonic() + seconds
         where = DUE if server_ids is None else SQL("%s AND server_id IN %s", DUE, tuple(server_ids) or (0,))
+        if lane < self._lanes() and self._backlog(BACKLOG) >= BACKLOG:
+            # One calls the next, and each only while there is more than it can do soon.
+            with self._gateway_cursor() as env:
+                env["spp.email.lane"]._job(lane + 1)._trigger()
+        self.env["spp.email.worker"]._free_claims_of_the_dead()
         run = Run()
         more = True
         while more and (end is None or time.monotonic() < end) and not (interrupted and interrupted()):
@@ -97,6 +120,27 @@ class SppEmailLane(models.AbstractModel):
             with self._gateway_cursor() as env:
                 env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()  # nosemgrep: starting work, no data
         return outcomes
+
+    def _lanes(self):
+        """Return how many lanes may work at once; more never do than there are cron workers."""
+        value = self.env["ir.config_parameter"].sudo().get_param(LANES_PARAMETER)  # nosemgrep: a setting, no content
+        return min(int(value), LANES) if value and value.isdigit() else LANES
+
+    def _job(self, lane):
+        name = "ir_cron_process_inbound" if lane == 1 else f"ir_cron_process_inbound_{lane}"
+        return self.env.ref(f"spp_email_gateway.{name}").sudo()  # nosemgrep: starting work, no data
+
+    def _backlog(self, limit):
+        """Return how many messages are due, counted up to ``limit``."""
+        (count,) = self.env.execute_query(
+            SQL(
+                "SELECT count(*) FROM (SELECT 1 FROM spp_email_inbound WHERE %s AND %s LIMIT %s) AS due",
+                DUE,
+                FREE,
+                limit,
+            )
+        )[0]
+        return count
 
     def _claim(self, where, limit):
         """Claim up to ``limit`` messages, count the start of each, and return the Claims."""
@@ -133,48 +177,48 @@ class SppEmailLane(models.AbstractModel):
 
     def _process_claims(self, claims, run):
         """Process claimed messages; return the Counter of their (state, reason)."""
-        outcomes = Counter()
-        again = len(claims) > 1
-        if again:
-            claims = self._process_together(claims, run, outcomes)
-        for claim in claims:
-            outcomes[self._process_alone(claim, run, is_again=again)] += 1
-        return outcomes
+        if len(claims) > 1:
+            return self._process_together(claims, run)
+        return Counter(self._process_alone(claim, run) for claim in claims)
 
-    def _process_together(self, claims, run, outcomes):
-        """Process claimed messages in one transaction; return the Claims of those that have to be processed alone.
+    def _process_together(self, claims, run):
+        """Process claimed messages in one transaction; return the Counter of their (state, reason).
 
-        That is every message that failed, and every one whose work was undone by another's. Where it ends early,
-        what it has not begun is given back.
+        The failure of a message is written afterwards, and one whose work was undone by another's is processed alone.
+        Where the transaction ends early, what it has not begun is given back.
         """
-        made, again, waiting = [], [], deque()
+        made, failed, undone, waiting = [], [], [], deque()
         until = time.monotonic() + BATCH_SECONDS
+        workers, owner = self.env["spp.email.worker"], owner_name()
         try:
-            with self._working_transaction() as env:
+            with self._gateway_cursor() as noting, self._working_transaction() as env:
                 inbounds = env["spp.email.preparation"]._prepare([claim.id for claim in claims])
                 places = {inbound.id: (inbound.received_date, inbound.id) for inbound in inbounds}
                 waiting.extend(sorted(claims, key=lambda claim: places[claim.id]))
                 fate = Fate()
-                while waiting and not fate.ended and time.monotonic() < until:
+                while waiting and not fate.ended and (not (made or failed) or time.monotonic() < until):
                     claim = waiting.popleft()
-                    fate = self._process_apart(env, claim, run)
+                    workers._note_begun(noting, owner, claim.id)
+                    attempt = Attempt(claim.id, run=run)
+                    fate = self._process_apart(env, claim, attempt)
                     if fate.rolled_back:
-                        again += [claim for claim, _outcome in made]
-                        made = []
-                    if fate.outcome:
-                        made.append((claim, fate.outcome))
+                        undone, made = [claim for claim, _outcome in made], []
+                    if fate.error:
+                        failed.append((claim, attempt, fate.error))
                     else:
-                        again.append(claim)
+                        made.append((claim, fate.outcome))
         except psycopg2.Error:
-            # Nothing of the transaction is there. If it is the database that is ill, the first of them will say so.
-            again = sorted([*again, *(claim for claim, _outcome in made)], key=lambda claim: claim.id)
-            made = []
-        outcomes.update(outcome for _claim, outcome in made)
+            # Nothing of the transaction is there. If it is the database that is ill, the next one will say so.
+            kept = {claim for claim, _attempt, _error in failed} | set(waiting)
+            undone, made = [claim for claim in claims if claim not in kept], []
+        outcomes = Counter(outcome for _claim, outcome in made)
+        outcomes.update(self._note_failure(*failure) for failure in failed)
         if waiting:
             self._give_back(waiting)
-        return again
+        outcomes.update(self._process_alone(claim, run, is_again=True) for claim in undone)
+        return outcomes
 
-    def _process_apart(self, env, claim, run):
+    def _process_apart(self, env, claim, attempt):
         """Process one message of several in the current transaction; undo it alone if it fails; return its Fate."""
         cr = env.cr
         # What earlier messages have left to do at the end must not be undone with this one.
@@ -185,13 +229,13 @@ class SppEmailLane(models.AbstractModel):
         cr.prerollback.data[SAVEPOINT] = claim.id
         cr.prerollback.add(fate.roll_back)
         try:
-            outcome = env["spp.email.processing"]._process(claim, Attempt(claim.id, run=run))
+            fate.outcome = env["spp.email.processing"]._process(claim, attempt)
             cr.flush()
             fate.ended = cr.prerollback.data.get(SAVEPOINT) != claim.id
             if not fate.ended:
                 cr.execute("RELEASE SAVEPOINT spp_email_message")
-            fate.outcome = outcome
-        except Exception:  # noqa: BLE001 - it is processed once more, alone, and its cause is kept there
+        except Exception as error:  # noqa: BLE001 - one bad message must stay one; its cause is kept
+            fate.error = error
             fate.ended = cr.prerollback.data.get(SAVEPOINT) != claim.id
             if fate.ended:
                 was_rolled_back = fate.rolled_back
@@ -209,20 +253,23 @@ class SppEmailLane(models.AbstractModel):
             is_again: it was begun under this claim before, and may have left a record behind.
         """
         attempt = Attempt(claim.id, run=run, is_again=is_again)
-        processing = self.env["spp.email.processing"]
+        with self._gateway_cursor() as noting:
+            self.env["spp.email.worker"]._note_begun(noting, owner_name(), claim.id)
         try:
             with self._working_transaction() as env:
-                outcome = env["spp.email.processing"]._process(claim, attempt)
-        except FenceError:
+                return env["spp.email.processing"]._process(claim, attempt)
+        except Exception as error:  # noqa: BLE001 - one bad message must stay one; its cause is kept
+            return self._note_failure(claim, attempt, error)
+
+    def _note_failure(self, claim, attempt, error):
+        """Write, in a transaction of its own, that an attempt failed and was undone; return its (state, reason)."""
+        if isinstance(error, FenceError):
             _logger.warning("Incoming email %s was taken over by another worker; this attempt is undone.", claim.id)
             return InboundState.PROCESSING.value, ""
-        except (psycopg2.OperationalError, ConcurrencyError) as error:
-            return processing._finish_failed(claim, attempt, error, passing=True)
-        except Exception as error:  # noqa: BLE001 - one bad message must stay one bad message; it is kept with its cause
-            if not hasattr(error, "inbound_reason"):
-                _logger.warning("Incoming email %s could not be processed: %s.", claim.id, type(error).__name__)
-            return processing._finish_failed(claim, attempt, error, passing=False)
-        return outcome
+        passing = isinstance(error, psycopg2.OperationalError | ConcurrencyError)
+        if not passing and not hasattr(error, "inbound_reason"):
+            _logger.warning("Incoming email %s could not be processed: %s.", claim.id, type(error).__name__)
+        return self.env["spp.email.processing"]._finish_failed(claim, attempt, error, passing=passing)
 
     def _give_back(self, claims):
         """Give claimed messages back that were not begun, as if they had not been claimed."""

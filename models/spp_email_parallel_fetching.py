@@ -17,6 +17,7 @@ from ..engine.reading import Arrived, read_mailbox
 from . import spp_email_fetching
 from .spp_email_claim_mixin import Claim
 from .spp_email_fetching import seconds_left
+from .spp_email_lane import LANES
 
 _logger = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ class _Round:
         waiting: mailboxes that nobody reads yet, the next first.
         leases: of the mailboxes that are read, by id.
         remaining: mailboxes that are not done.
+        may_be_due: there may be messages to be processed.
+        lane: as `spp.email.lane._process_due` takes it.
     """
 
     readings: ParallelReading
@@ -58,6 +61,8 @@ class _Round:
     first_error: Exception | None = None
     new: int = 0
     outcomes: Any = None
+    may_be_due: bool = True
+    lane: int = 0
 
 
 class SppEmailParallelFetching(models.AbstractModel):
@@ -118,11 +123,10 @@ class SppEmailParallelFetching(models.AbstractModel):
         """Do the next thing: answer a thread, or else process messages until one asks."""
         event = current.readings.next(0)
         if event is None:
-            outcomes = self.env["spp.email.lane"]._process_due(
-                left - CLOSING_SECONDS, servers.ids, interrupted=current.readings.is_asked
-            )
-            current.outcomes += outcomes
-            event = None if outcomes else current.readings.next(min(TICK_SECONDS, left - CLOSING_SECONDS))
+            if current.may_be_due:
+                self._process(current, servers, left)
+                return
+            event = current.readings.next(min(TICK_SECONDS, left - CLOSING_SECONDS))
         if event is None:
             return
         server = servers.browse(event.key)
@@ -139,6 +143,17 @@ class SppEmailParallelFetching(models.AbstractModel):
             return
         self._finish(current, server, failure)
 
+    def _process(self, current, servers, left):
+        """Process messages until there are none, or a thread asks."""
+        is_asked = current.readings.is_asked
+        # More lanes are called for once a round: it costs as much as a message.
+        lane, current.lane = current.lane, LANES
+        outcomes = self.env["spp.email.lane"]._process_due(
+            left - CLOSING_SECONDS, servers.ids, lane=lane, interrupted=is_asked
+        )
+        current.outcomes += outcomes
+        current.may_be_due = bool(outcomes)
+
     def _answer(self, current, server, request):
         try:
             answer = self.env["spp.email.reading"]._answer(server, request)
@@ -150,6 +165,7 @@ class SppEmailParallelFetching(models.AbstractModel):
             return
         if isinstance(request, Arrived):
             current.new += answer
+            current.may_be_due = True
         current.readings.answer(server.id, answer)
 
     def _finish(self, current, server, failure):

@@ -8,18 +8,18 @@ import psycopg2
 from psycopg2.extras import Json
 
 from odoo import SUPERUSER_ID, fields, models
-from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ..engine import own_mark
 from ..engine.automatic import find_automatic
 from ..engine.empty import hold_empty
+from ..engine.envelope import header_order, recipients
 from ..engine.errors import FenceError
 from ..engine.outcome import InboundReason, InboundState
 from ..engine.pipeline import walk
 from ..engine.retry import next_attempt
 from ..engine.storable import storable
-from ..engine.summary import summarize
+from ..engine.summary import addresses, summarize
 from ..engine.target import Target
 from .mail_thread import ATTEMPT
 
@@ -38,17 +38,6 @@ class SppEmailProcessing(models.AbstractModel):
     _inherit = ["spp.email.transaction"]
     _description = "Processing of Incoming Emails"
 
-    def _cron_process(self):
-        """Process what is due, within what the scheduler leaves. Called by the job."""
-        left = self.env["ir.cron"]._commit_progress()
-        lane = self.env["spp.email.lane"]
-        if not lane._has_ring():
-            return
-        lane._process_due(left)
-        due = Domain("next_attempt_date", "=", False) | Domain("next_attempt_date", "<=", fields.Datetime.now())
-        if self.env["spp.email.inbound"].search_count(Domain("state", "in", ("received", "retry")) & due, limit=1):
-            self.env.ref("spp_email_gateway.ir_cron_process_inbound")._trigger()
-
     def _process(self, claim, attempt):
         """Process in the current transaction and write the outcome; return (state, reason)."""
         inbound = self.env["spp.email.inbound"].browse(claim.id)
@@ -65,13 +54,14 @@ class SppEmailProcessing(models.AbstractModel):
             attempt.trace.add("the same bytes from this mailbox", "known", "not processed again")
             return self._finish(claim, attempt, InboundState.DUPLICATE, InboundReason.KNOWN_ENTRY)
         decided = Target.from_json(inbound.route)
-        passage = walk(self._steps(inbound, content), summarize(content))
+        summary = summarize(content)
+        passage = walk(self._steps(inbound, content), summary)
         attempt.trace.extend(passage.trace.steps)
         if passage.verdict and not decided:
             return self._finish(claim, attempt, passage.verdict.state, passage.verdict.reason)
         attempt.target = decided or passage.facts.get("target")
-        attempt.envelope_recipient = inbound.envelope_recipient or ""
-        attempt.takes_known = bool(decided) or inbound._is_for_another_recipient()
+        attempt.envelope_recipients = self._envelope_recipients(inbound, summary)
+        attempt.takes_known = bool(decided) or inbound._is_for_others(attempt.envelope_recipients)
         mailbox = inbound.server_id
         threads = self.env["mail.thread"].with_company(inbound.company_id or self.env.company)
         threads = threads.with_context(
@@ -84,9 +74,22 @@ class SppEmailProcessing(models.AbstractModel):
         state, reason = self.env["spp.email.target"]._deliver(mailbox, threads, inbound, content, attempt)
         self._send_notices(inbound, attempt, passage.facts)
         values = {}
+        if attempt.envelope_recipients:
+            values["envelope_recipient"] = ", ".join(attempt.envelope_recipients)
         if reason is InboundReason.KNOWN_MESSAGE_ID:
-            state, reason, values = self._judge_known(inbound, content, attempt)
+            state, reason, links = self._judge_known(inbound, content, attempt)
+            values.update(links)
         return self._finish(claim, attempt, state, reason, **values)
+
+    def _envelope_recipients(self, inbound, summary):
+        """Return the aliases that the message was delivered for, as its intake or the mailbox's headers say."""
+        if inbound.envelope_recipient:
+            named = addresses(inbound.envelope_recipient)
+        elif inbound.server_id:
+            named = recipients(summary, header_order(inbound.server_id.gateway_envelope_headers or ""))
+        else:
+            return []
+        return self.env["mail.alias"]._gateway_aliases_among(named)
 
     def _steps(self, inbound, content):
         """Return the steps of engine.pipeline that a message passes before it is routed. Extend it to add some.

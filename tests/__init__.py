@@ -2,6 +2,7 @@
 from . import (
     test_access,
     test_claim,
+    test_doubles,
     test_download,
     test_fetching,
     test_fetching_interval,
@@ -11,6 +12,7 @@ from . import (
     test_inbound_actions,
     test_ir_mail_server,
     test_journal,
+    test_lane,
     test_mail_server_choice,
     test_notices,
     test_processing,
@@ -25,6 +27,7 @@ from .engine import (
     test_charset,
     test_connection,
     test_conversation,
+    test_envelope,
     test_hostile_bytes,
     test_idle,
     test_imap,
@@ -50,4 +53,5 @@ from .engine import (
     test_tls,
     test_token,
     test_trace,
+    test_worker,
 )

@@ -580,7 +580,7 @@ class TestProcessing(GatewayCase):
     def test_the_scheduled_action_processes_what_is_due(self):
         inbound = self.journal(eml(), self.box)
         with self.committing() as env:
-            env["spp.email.processing"]._cron_process()
+            env["spp.email.lane"]._cron_process()
         self.assertOutcome(inbound, "done", "record_created")
 
     def test_the_scheduled_action_comes_back_when_its_time_is_over(self):
@@ -594,7 +594,7 @@ class TestProcessing(GatewayCase):
                 patch.object(type(self.env["ir.cron"]), "_commit_progress", lambda *a, left=left, **k: left),
                 self.committing() as env,
             ):
-                env["spp.email.processing"]._cron_process()
+                env["spp.email.lane"]._cron_process()
             self.assertEqual(triggers.search_count([("cron_id", "=", job.id)]), before + more)
             self.assertEqual(inbound.state, state)
 
@@ -604,5 +604,5 @@ class TestProcessing(GatewayCase):
         job = self.env.ref("spp_email_gateway.ir_cron_process_inbound")
         before = self.env["ir.cron.trigger"].search_count([("cron_id", "=", job.id)])
         with self.committing() as env:
-            env["spp.email.processing"]._cron_process()
+            env["spp.email.lane"]._cron_process()
         self.assertEqual(self.env["ir.cron.trigger"].search_count([("cron_id", "=", job.id)]), before)

@@ -63,7 +63,7 @@ env["spp.email.journal"]._write_entries(
             raws=[letter(f"shared {number}").decode() for number in range(ROWS)],
         )
         answers = self.run_at_once(
-            *["print(json.dumps({'done': sum(env['spp.email.processing']._process_due().values())}))\n"] * WORKERS
+            *["print(json.dumps({'done': sum(env['spp.email.lane']._process_due().values())}))\n"] * WORKERS
         )
         done = [answer["done"] for answer in answers]
         self.assertEqual(sum(done), ROWS)
