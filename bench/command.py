@@ -6,9 +6,10 @@ import time
 from bench import machine, results, table
 from bench.comparison import Comparison
 from bench.inbound import Inbound, InboundDurable
+from bench.mailboxes import MailboxesFree, MailboxHangs, Mailboxes
 from bench.outbound import Outbound, OutboundSlow
 
-WORKLOADS = (Inbound, InboundDurable, Outbound, OutboundSlow)
+WORKLOADS = (Inbound, InboundDurable, Mailboxes, MailboxesFree, MailboxHangs, Outbound, OutboundSlow)
 
 
 def main(arguments):

@@ -152,7 +152,7 @@ class SppEmailParallelFetching(models.AbstractModel):
             left - CLOSING_SECONDS, servers.ids, lane=lane, interrupted=is_asked
         )
         current.outcomes += outcomes
-        current.may_be_due = bool(outcomes)
+        current.may_be_due = bool(outcomes) or is_asked()
 
     def _answer(self, current, server, request):
         try:

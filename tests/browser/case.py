@@ -24,7 +24,7 @@ IMAGES = checkout.ROOT / "docs" / "images"
 SIZE = {"width": 1200, "height": 800}
 PASSWORD = "pw"
 # Adding a mailbox makes Dovecot wait for a second, so all are there from the start.
-BOXES = ("grievance", "support", "quarantine", "discard", "maria", "letters", "hostile", "raw")
+BOXES = ("grievance", "support", "quarantine", "discard", "maria", "letters", "hostile", "raw", "lost")
 
 
 class World:
