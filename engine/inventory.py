@@ -8,12 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
-from functools import partial
 
 from .connection import Connection, Credential, Dial, dial
 from .errors import ConfigurationError, GatewayError
 from .imap import ImapReader
-from .mailbox import Entry
+from .mailbox import After, AfterKind, Entry
 from .pop import PopReader
 from .summary import summarize
 
@@ -50,10 +49,9 @@ class Inventory:
 
 
 class ImapInventory(ImapReader):
-    def select(self) -> None:
-        # RFC 3501 §6.3.2, EXAMINE: not even \Recent changes.
-        self._client.select_folder = partial(self._client.select_folder, readonly=True)
-        super().select()
+    def __init__(self, *arguments, **options):
+        # RFC 3501 §6.3.2: what nothing is done to afterwards is opened by EXAMINE, and not even \\Recent changes.
+        super().__init__(*arguments, after=After(AfterKind.LEAVE), **options)
 
     def inventory(self, since: date, most: int) -> Inventory:
         """The newest `most` messages that came in since a day, without what is in their headers."""

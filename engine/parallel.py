@@ -16,7 +16,8 @@ from typing import Any
 
 from .connection import Connection, Dial, PlainSocket, dial
 from .errors import GatewayError
-from .reading import Reading, ReadingResult
+from .reading import Reading
+from .reading_request import ReadingResult
 
 # Odoo limits virtual memory, and each thread reserves some (an arena of malloc besides its stack): of a whole process,
 # whatever the number of its databases and runs.

@@ -10,10 +10,12 @@ from datetime import datetime
 
 from .inventory import ImapInventory, Item, PopInventory
 from .mailbox import Entry
-from .reading import Arrived, Known, Listed, Reading, ReadingResult
+from .reading import Arrived, Listed, Reading
+from .reading_request import Known, ReadingResult
 
 # Headers that are asked for before the clock is looked at.
 PORTION = 100
+_COUNTS = ("total", "looked_at", "journaled", "recorded", "waiting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,16 @@ def compare(
     return Comparison(inventory.total, len(items) - old, len(known), recorded, len(waiting), tuple(missing), is_cut)
 
 
+def add_up(comparisons: Iterable[Comparison]) -> Comparison:
+    """What several folders have together."""
+    comparisons = list(comparisons)
+    return Comparison(
+        *(sum(getattr(one, name) for one in comparisons) for name in _COUNTS),
+        tuple(item for one in comparisons for item in one.missing),
+        any(one.is_cut for one in comparisons),
+    )
+
+
 def take_in(opening: Callable[[], ImapInventory | PopInventory], entries: Iterable[Entry]) -> Reading:
     """Have these messages journaled, as a generator like engine.reading.read_mailbox. The server is told nothing.
 
@@ -94,7 +106,12 @@ def take_in(opening: Callable[[], ImapInventory | PopInventory], entries: Iterab
     entries = list(entries)
     with opening() as reader:
         known: dict[tuple[str, str, str], Known] = yield Listed(tuple(entries))
-        for fetched in reader.fetch([entry for entry in entries if entry.key not in known]):
+        for fetched in reader.fetch([entry for entry in entries if _is_wanted(known.get(entry.key))]):
             # One by one: what was read before a failure stays.
             result.new += yield Arrived((fetched,))
     return result
+
+
+def _is_wanted(known: Known | None) -> bool:
+    # Passed over at the first contact: without a size.
+    return known is None or (known.is_held and known.size is None)

@@ -1,6 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """When a mailbox is checked, said on its form; and how it is listened to and read without the database."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from odoo import fields, models
@@ -116,7 +117,7 @@ class FetchmailServer(models.Model):
         return self._get_connection_type(), self._gateway_connection(), self._credential()
 
     def _gateway_opening(self, opening=open_mailbox):
-        """Return a function of ``dial`` that opens the mailbox without the database: for a thread.
+        """Return a function of ``dial`` (and ``folder``) that opens the mailbox without the database: for a thread.
 
         Args:
             opening: engine.mailbox.open_mailbox, or another that takes the same and gives another reader.
@@ -128,10 +129,15 @@ class FetchmailServer(models.Model):
             raise UserError(self.env._("This mailbox is archived."))
         with self.env["spp.email.transaction"]._gateway_cursor() as env:
             protocol, connection, credential = self.with_env(env)._gateway_settings_now()
-        return lambda dial: opening(protocol, connection, credential, dial=dial)
+        return lambda dial, **options: opening(protocol, connection, credential, dial=dial, **options)
 
     def _gateway_watched(self, database):
         """Return an engine.watching.Watched for each folder that the push command listens to."""
         _protocol, connection, credential = self._gateway_settings_now()
+        # Who listens has no session to get done with.
+        connection = replace(connection, session_timeout=0.0)
         mailbox = (database, self.id)
-        return [Watched((mailbox, folder), mailbox, connection, credential, folder) for folder in ("INBOX",)]
+        return [
+            Watched((mailbox, selection.folder), mailbox, connection, credential, selection.folder)
+            for selection in self._gateway_selections()
+        ]

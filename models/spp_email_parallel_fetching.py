@@ -102,6 +102,7 @@ class SppEmailParallelFetching(models.AbstractModel):
             fetching._note_start(server)
             try:
                 opening = server._gateway_opening()
+                selections, rules = server._gateway_reading_plan()
             except (psycopg2.OperationalError, psycopg2.InterfaceError):
                 raise
             except Exception as error:  # noqa: BLE001 - one bad mailbox must not stop the others
@@ -109,8 +110,8 @@ class SppEmailParallelFetching(models.AbstractModel):
                 self._finish(current, server, error)
                 continue
 
-            def make(dial, opening=opening):
-                return read_mailbox(lambda: opening(dial), limit=spp_email_fetching.READ_LIMIT)
+            def make(dial, opening=opening, selections=selections, rules=rules):
+                return read_mailbox(lambda: opening(dial), selections, rules, limit=spp_email_fetching.READ_LIMIT)
 
             if not current.readings.start(server.id, make):
                 # Another run of this process was faster.

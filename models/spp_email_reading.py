@@ -3,7 +3,7 @@
 
 from odoo import models
 
-from ..engine.reading import Arrived, Known, Listed, read_mailbox
+from ..engine.reading import Arrived, Failed, Listed, PassedOver, read_mailbox
 from .spp_email_journal import JournalEntry
 
 
@@ -28,7 +28,9 @@ class SppEmailReading(models.AbstractModel):
         if lease is None:
             return None
         try:
-            result = self._converse(server, read_mailbox(server._gateway_open_mailbox, limit=limit))
+            selections, rules = server._gateway_reading_plan()
+            reading = read_mailbox(server._gateway_open_mailbox, selections, rules, limit=limit)
+            result = self._converse(server, reading)
             self._note(server, result)
         finally:
             leases._release(lease)
@@ -52,26 +54,49 @@ class SppEmailReading(models.AbstractModel):
 
     def _answer(self, server, request):
         """Do the database work of one request of engine.reading, committed, and return what it is answered with."""
-        journal = self.env["spp.email.journal"]
+        ledger = self.env["spp.email.ledger"]
         server_key = server._gateway_server_key()
         match request:
             case Listed(entries):
-                known = journal._known(server_key, [entry.key for entry in entries])
-                return {key: Known(size) for key, size in known.items()}
+                return ledger._known(server_key, [entry.key for entry in entries])
             case Arrived(fetched):
-                return journal._write_entries([self._journal_entry(server, one) for one in fetched])
+                return self._journal(server, server_key, fetched)
+            case PassedOver(entries):
+                return self.env["spp.email.passed.entry"]._add(server_key, [entry.uid for entry in entries])
+            case Failed(folder):
+                return ledger._failed(server_key, folder)
             case _:
                 raise TypeError(type(request).__name__)
 
-    def _journal_entry(self, server, fetched):
+    def _journal(self, server, server_key, fetched):
+        ledger = self.env["spp.email.ledger"]
+        unknown = ledger._follow(server_key, fetched)
+        entries = [self._journal_entry(server, server_key, one) for one in unknown]
+        new = self.env["spp.email.journal"]._write_entries(entries) if entries else 0
+        if new < len(fetched):
+            ledger._note_sizes(server_key, fetched)
+        return new
+
+    def _journal_entry(self, server, server_key, fetched):
+        entry = fetched.entry
         return JournalEntry(
-            server._gateway_server_key(),
-            *fetched.entry.key,
+            server_key,
+            *entry.key,
             fetched.content,
             server_id=server.id,
             company_id=server.company_id.id or None,
+            source=server._get_connection_type(),
+            server_size=entry.size,
+            is_whole=fetched.is_whole,
+            folder_id=server._gateway_folder(entry.folder).id or None,
         )
 
     def _note(self, server, result):
-        """Note in the journal what the mail server confirmed."""
-        self.env["spp.email.journal"]._note_acknowledged(server._gateway_server_key(), result.told)
+        """Note what the mail server confirmed, how far it was read, and what a person must decide."""
+        server_key = server._gateway_server_key()
+        self.env["spp.email.journal"]._note_acknowledged(server_key, result.told)
+        self.env["spp.email.ledger"]._note_filed(server_key, result.filed)
+        self.env["spp.email.reading.mark"]._note(server_key, result.floors, result.met)
+        waiting = sum(result.unstarted.values())
+        if waiting != server.gateway_waiting_count:
+            self.env["spp.email.fetching"]._write(server, {"gateway_waiting_count": waiting})

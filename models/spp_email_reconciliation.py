@@ -4,6 +4,7 @@
 import logging
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 
 import psycopg2
 
@@ -15,7 +16,7 @@ from ..engine.connection import dial
 from ..engine.errors import ConfigurationError, GatewayError
 from ..engine.health import HealthFinding, HealthState
 from ..engine.inventory import open_inventory
-from ..engine.reconciliation import compare, take_in
+from ..engine.reconciliation import add_up, compare, take_in
 from ..engine.storable import storable
 
 _logger = logging.getLogger(__name__)
@@ -131,15 +132,8 @@ class SppEmailReconciliation(models.Model):
         self.ensure_one()
         self.line_ids.filtered(lambda line: line.state == "missing").unlink()
         try:
-            with self._leased() as opening, opening() as reader:
-                found = compare(
-                    reader,
-                    since=self.since_date,
-                    most=self.most_messages,
-                    seconds=COMPARE_SECONDS,
-                    known_entries=self._known_entries,
-                    known_message_ids=self._known_message_ids,
-                )
+            with self._leased() as opening:
+                found = add_up([self._compare_folder(opening, each.folder) for each in self._selections()])
         except (GatewayError, ConfigurationError, UserError) as error:
             self.write({"state": "failed", "error_message": storable(error), "compared_date": fields.Datetime.now()})
             return
@@ -175,9 +169,23 @@ class SppEmailReconciliation(models.Model):
             ]
         )
 
+    def _selections(self):
+        return self.server_id._gateway_selections()
+
+    def _compare_folder(self, opening, folder):
+        with opening(folder) as reader:
+            return compare(
+                reader,
+                since=self.since_date,
+                most=self.most_messages,
+                seconds=COMPARE_SECONDS,
+                known_entries=self._known_entries,
+                known_message_ids=self._known_message_ids,
+            )
+
     @contextmanager
     def _leased(self):
-        """Context: the mailbox is ours. Gives a function that opens it.
+        """Context: the mailbox is ours. Gives a function that opens a folder of it.
 
         Raises:
             UserError: another worker reads it.
@@ -188,12 +196,14 @@ class SppEmailReconciliation(models.Model):
             raise UserError(self.env._("This mailbox is being read just now. Try again in a minute."))
         try:
             opening = self.server_id._gateway_opening(open_inventory)
-            yield lambda: opening(dial)
+            yield lambda folder: opening(dial, folder=folder)
         finally:
             leases._release(lease)
 
     def _known_entries(self, keys):
-        return self.env["spp.email.journal"]._known(self.server_id._gateway_server_key(), keys)
+        # The job leaves out what was passed over on purpose, at the first contact; a person may ask for it.
+        known = self.env["spp.email.ledger" if self.is_automatic else "spp.email.journal"]
+        return known._known(self.server_id._gateway_server_key(), keys)
 
     def _known_message_ids(self, message_ids):
         known = set()
@@ -221,10 +231,10 @@ class SppEmailReconciliation(models.Model):
         """Journal the messages of ``lines`` and process them; return (number of new ones, what failed or None)."""
         reading, server, failure = self.env["spp.email.reading"], self.server_id, None
         new = 0
-        for _validity, group in lines.grouped(lambda line: (line.folder, line.uid_validity)).items():
+        for (folder, _validity), group in lines.grouped(lambda line: (line.folder, line.uid_validity)).items():
             try:
                 with self._leased() as opening:
-                    conversation = take_in(opening, [line._entry() for line in group])
+                    conversation = take_in(partial(opening, folder or "INBOX"), [line._entry() for line in group])
                     new += reading._converse(server, conversation).new
             except (GatewayError, ConfigurationError, UserError) as error:
                 failure = failure or str(error)

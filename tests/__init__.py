@@ -22,6 +22,7 @@ from . import (
     test_views,
 )
 from .engine import (
+    test_arrival,
     test_attempt,
     test_automatic,
     test_charset,
@@ -30,7 +31,9 @@ from .engine import (
     test_envelope,
     test_hostile_bytes,
     test_idle,
+    test_hostile_servers,
     test_imap,
+    test_imap_filing,
     test_import_rule,
     test_interval,
     test_inventory,
@@ -41,8 +44,10 @@ from .engine import (
     test_parallel,
     test_pipeline,
     test_pop,
+    test_pop_ledger,
     test_preview,
     test_reading,
+    test_reading_rules,
     test_retry,
     test_seal,
     test_sender,

@@ -67,7 +67,7 @@ class TestReconciliation(GatewayCase):
         cls.box = cls.mailbox()
 
     def serving(self, shelf):
-        return patch.object(type(self.box), "_gateway_opening", lambda server, opening: lambda dial: shelf)
+        return patch.object(type(self.box), "_gateway_opening", lambda server, opening: lambda dial, folder: shelf)
 
     def compare(self, shelf, server=None, user=None, **values):
         """Compare as a manager does; return the comparison."""

@@ -4,7 +4,8 @@ from datetime import date, datetime, timedelta
 from ...engine.errors import GatewayError
 from ...engine.inventory import ImapInventory, Inventory, Item, PopInventory
 from ...engine.mailbox import Entry, Fetched
-from ...engine.reading import Arrived, Known, Listed
+from ...engine.reading import Arrived, Listed
+from ...engine.reading_request import Known
 from ...engine.reconciliation import compare, take_in
 from .case import EngineCase
 from .scripted_server import Expect

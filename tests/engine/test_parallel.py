@@ -8,7 +8,8 @@ from ...engine.errors import GatewayError
 from ...engine.imap import ImapReader
 from ...engine.mailbox import Entry, Fetched
 from ...engine.parallel import MOST_THREADS, Asked, Ended, ParallelReading
-from ...engine.reading import Arrived, Listed, ReadingResult, read_mailbox
+from ...engine.reading import Arrived, Listed, read_mailbox
+from ...engine.reading_request import ReadingResult
 from . import certificates
 from .case import EngineCase
 from .scripted_server import Drip, Encrypt, Hang, ScriptedServer, Send, Stopwatch
