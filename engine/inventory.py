@@ -50,7 +50,7 @@ class Inventory:
 
 class ImapInventory(ImapReader):
     def __init__(self, *arguments, **options):
-        # RFC 3501 §6.3.2: what nothing is done to afterwards is opened by EXAMINE, and not even \\Recent changes.
+        # RFC 3501 §6.3.2: what nothing is done to afterwards is opened by EXAMINE, and not even \Recent changes.
         super().__init__(*arguments, after=After(AfterKind.LEAVE), **options)
 
     def inventory(self, since: date, most: int) -> Inventory:

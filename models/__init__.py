@@ -6,6 +6,7 @@ from . import (
     spp_email_server_mixin,
     spp_email_lease,
     spp_email_watch,
+    spp_email_unreadable,
     spp_email_content,
     spp_email_worker,
     spp_email_inbound,

@@ -37,7 +37,7 @@ class SppEmailHealth(models.Model):
         ``_gateway_health`` is called on an empty recordset and returns a list of engine.health.HealthFinding; it
         returns only what is not well.
         """
-        return ["spp.email.health", "spp.email.inbound", "fetchmail.server", "spp.email.reconciliation"]
+        return ["spp.email.health", "spp.email.inbound", "fetchmail.server", "spp.email.reconciliation", "spp.email.unreadable"]
 
     @api.model
     def _gateway_health(self):

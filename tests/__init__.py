@@ -19,6 +19,7 @@ from . import (
     test_reconciliation,
     test_sealed_char,
     test_server_action,
+    test_unreadable,
     test_views,
 )
 from .engine import (
