@@ -7,7 +7,7 @@ from odoo.tools import SQL
 
 from ..engine.errors import ConfigurationError, GatewayError
 from ..engine.mailbox import Entry, Selection
-from ..engine.outcome import InboundState
+from ..engine.outcome import InboundReason, InboundState
 from ..engine.summary import summarize
 
 
@@ -88,3 +88,14 @@ class SppEmailInbound(models.Model):
                 raise UserError(self.env._("Somebody else decided about this message just now."))
             env["spp.email.content"].search([("inbound_id", "=", self.id)]).unlink()
             env["spp.email.content"]._store({self.id: content})
+
+
+class SppEmailProcessing(models.AbstractModel):
+    _inherit = "spp.email.processing"
+
+    def _process(self, claim, attempt):
+        if self.env["spp.email.inbound"].browse(claim.id).is_headers_only:
+            # Whoever put it into work: a record without the text would look as if that were all.
+            attempt.trace.add("what is in the journal", "the headers only", "quarantine")
+            return self._finish(claim, attempt, InboundState.QUARANTINED, InboundReason.TOO_LARGE)
+        return super()._process(claim, attempt)

@@ -13,6 +13,12 @@ RIGHTS = {
     "spp.email.notice": {"manager": "r", "system": "r"},
     "spp.email.lease": {"system": "r"},
     "spp.email.token.key": {"system": "r"},
+    "spp.email.folder": {"viewer": "r", "officer": "r", "manager": "rwcu", "system": "rwcu"},
+    "spp.email.folder.choice": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.folder.choice.line": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.start": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.reading.mark": {"system": "r"},
+    "spp.email.passed.entry": {"system": "r"},
     "spp.email.health": {"manager": "rw", "system": "rw"},
     "fetchmail.server": {"manager": "rwcu", "system": "rwcu"},
     "ir.mail_server": {"manager": "rwcu", "system": "rwcu"},
@@ -42,7 +48,14 @@ class TestAccess(GatewayCase):
     def test_every_own_model_has_a_rule_or_no_company(self):
         rules = self.env["ir.rule"].search([("model_id.model", "=like", "spp.email.%")]).mapped("model_id.model")
         self.assertEqual(
-            set(rules), {"spp.email.inbound", "spp.email.inbound.record", "spp.email.content", "spp.email.notice"}
+            set(rules),
+            {
+                "spp.email.inbound",
+                "spp.email.inbound.record",
+                "spp.email.content",
+                "spp.email.notice",
+                "spp.email.folder",
+            },
         )
 
     def journaled(self, company):
