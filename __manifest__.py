@@ -19,6 +19,7 @@
         "security/rules.xml",
         "data/ir_cron.xml",
         "data/mail_activity_type.xml",
+        "data/spp_email_retention.xml",
         "views/spp_email_inbound_views.xml",
         "views/spp_email_health_views.xml",
         "views/fetchmail_server_views.xml",
@@ -28,6 +29,7 @@
         "views/spp_email_folder_choice_views.xml",
         "views/spp_email_start_views.xml",
         "views/ir_mail_server_views.xml",
+        "views/spp_email_retention_views.xml",
         "views/menus.xml",
     ],
     "assets": {

@@ -6,10 +6,25 @@ import time
 from bench import machine, results, table
 from bench.comparison import Comparison
 from bench.inbound import Inbound, InboundDurable
-from bench.mailboxes import MailboxesFree, MailboxHangs, Mailboxes
+from bench.lanes import TwoLanes
+from bench.large import Large
+from bench.mailboxes import Mailboxes, MailboxesFree, MailboxHangs
 from bench.outbound import Outbound, OutboundSlow
+from bench.scale import FewRecords, ManyRecords
 
-WORKLOADS = (Inbound, InboundDurable, Mailboxes, MailboxesFree, MailboxHangs, Outbound, OutboundSlow)
+WORKLOADS = (
+    Inbound,
+    InboundDurable,
+    TwoLanes,
+    Mailboxes,
+    MailboxesFree,
+    MailboxHangs,
+    Large,
+    FewRecords,
+    ManyRecords,
+    Outbound,
+    OutboundSlow,
+)
 
 
 def main(arguments):

@@ -72,5 +72,15 @@ class Side:
         finally:
             connection.close()
 
+    def execute(self, statement):
+        """Execute one statement, committed."""
+        connection = self._databases.connect(self.database)
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+        finally:
+            connection.close()
+
     def drop(self):
         self._databases.drop(self.database)

@@ -15,6 +15,8 @@ from . import (
     spp_email_reading_mark,
     spp_email_passed_entry,
     spp_email_ledger,
+    spp_email_retention,
+    spp_email_capacity,
     spp_email_journal,
     spp_email_target,
     spp_email_preparation,

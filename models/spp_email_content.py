@@ -1,6 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """The raw bytes of messages. The only class that reads or writes them, by SQL."""
 
+import io
 import zlib
 
 import psycopg2
@@ -8,6 +9,12 @@ import psycopg2
 from odoo import fields, models
 from odoo.tools import SQL, split_every
 
+from ..engine.binary_copy import RowReader, single_value
+
+# Octets above which a message is stored as it is: most of it is base64 of what is compressed already, and travels by
+# COPY, without being turned into text.
+LARGE = 256 * 1024
+COPY_SIZE = 1024 * 1024
 # Messages that one statement writes.
 STATEMENT_MESSAGES = 25
 
@@ -25,7 +32,8 @@ class SppEmailContent(models.Model):
 
     inbound_id = fields.Many2one("spp.email.inbound", required=True, readonly=True, ondelete="cascade", index=True)
     size = fields.Integer(readonly=True, help="Octets as received.")
-    stored_size = fields.Integer(readonly=True, help="Octets in the database, compressed.")
+    stored_size = fields.Integer(readonly=True, help="Octets in the database.")
+    is_compressed = fields.Boolean(readonly=True)
 
     def init(self):
         # The column is not a field, so that no read() of the ORM ever loads megabytes by accident.
@@ -43,36 +51,54 @@ class SppEmailContent(models.Model):
         Args:
             contents: the bytes by journal row id.
         """
-        # Level 1: most of a large mail is base64 of what is compressed already.
-        rows = ((inbound_id, len(content), zlib.compress(content, 1)) for inbound_id, content in contents.items())
+        small = {row_id: content for row_id, content in contents.items() if len(content) <= LARGE}
+        rows = ((row_id, len(content), zlib.compress(content, 1)) for row_id, content in small.items())
         for group in split_every(STATEMENT_MESSAGES, rows):
             # A failing INSERT is logged by Odoo with all of its values.
             self.env.cr.execute(
                 SQL(
-                    "INSERT INTO %s (inbound_id, size, stored_size, data) VALUES %s",
+                    "INSERT INTO %s (inbound_id, size, stored_size, is_compressed, data) VALUES %s",
                     SQL.identifier(self._table),
                     SQL(", ").join(
-                        SQL("(%s, %s, %s, %s)", inbound_id, size, len(data), psycopg2.Binary(data))
-                        for inbound_id, size, data in group
+                        SQL("(%s, %s, %s, TRUE, %s)", row_id, size, len(data), psycopg2.Binary(data))
+                        for row_id, size, data in group
                     ),
                 ),
                 log_exceptions=False,
             )
+        large = [(row_id, content) for row_id, content in contents.items() if len(content) > LARGE]
+        if large:
+            self.env.cr.copy_expert(
+                "COPY spp_email_content (inbound_id, size, stored_size, is_compressed, data)"
+                " FROM STDIN (FORMAT BINARY)",
+                RowReader((row_id, len(content), len(content), False, content) for row_id, content in large),
+                COPY_SIZE,
+            )
 
     def _load(self, inbound_id):
         """Return the bytes of a journal row exactly as received, or None when they were removed."""
-        rows = self.env.execute_query(
-            SQL("SELECT data FROM %s WHERE inbound_id = %s", SQL.identifier(self._table), inbound_id)
-        )
-        return zlib.decompress(bytes(rows[0][0])) if rows and rows[0][0] is not None else None
+        return self._load_each([inbound_id]).get(inbound_id)
 
     def _load_each(self, inbound_ids):
         """Return the bytes of several journal rows by row id; those that were removed are left out."""
         rows = self.env.execute_query(
             SQL(
-                "SELECT inbound_id, data FROM %s WHERE inbound_id IN %s AND data IS NOT NULL",
+                "SELECT inbound_id, is_compressed, CASE WHEN stored_size <= %s THEN data END FROM %s"
+                " WHERE inbound_id IN %s AND data IS NOT NULL",
+                LARGE,
                 SQL.identifier(self._table),
                 tuple(inbound_ids),
             )
         )
-        return {inbound_id: zlib.decompress(bytes(data)) for inbound_id, data in rows}
+        contents = {}
+        for inbound_id, is_compressed, data in rows:
+            stored = self._load_large(inbound_id) if data is None else bytes(data)
+            contents[inbound_id] = zlib.decompress(stored) if is_compressed else stored
+        return contents
+
+    def _load_large(self, inbound_id):
+        buffer = io.BytesIO()
+        # The number is an integer of ours: COPY takes no parameters.
+        query = f"COPY (SELECT data FROM spp_email_content WHERE inbound_id = {int(inbound_id)})"  # noqa: S608
+        self.env.cr.copy_expert(f"{query} TO STDOUT (FORMAT BINARY)", buffer, COPY_SIZE)
+        return single_value(buffer.getbuffer())

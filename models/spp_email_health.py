@@ -37,7 +37,14 @@ class SppEmailHealth(models.Model):
         ``_gateway_health`` is called on an empty recordset and returns a list of engine.health.HealthFinding; it
         returns only what is not well.
         """
-        return ["spp.email.health", "spp.email.inbound", "fetchmail.server", "spp.email.reconciliation", "spp.email.unreadable"]
+        return [
+            "spp.email.health",
+            "spp.email.inbound",
+            "spp.email.capacity",
+            "spp.email.unreadable",
+            "spp.email.reconciliation",
+            "fetchmail.server",
+        ]
 
     @api.model
     def _gateway_health(self):

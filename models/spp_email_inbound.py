@@ -87,6 +87,10 @@ class SppEmailInbound(models.Model):
     mail_message_id = fields.Many2one("mail.message", string="Chatter Message", readonly=True, ondelete="set null")
     duplicate_message_id = fields.Many2one("mail.message", string="Known Message", readonly=True, ondelete="set null")
 
+    is_held = fields.Boolean(
+        "Legal Hold", readonly=True, help="Neither the content nor the row is removed while it is held."
+    )
+
     # What a person sees of it.
     preview_html = fields.Html("Preview", compute="_compute_preview", sanitize=False)
     attachment_list = fields.Text("Attachments", compute="_compute_preview")
@@ -172,6 +176,8 @@ class SppEmailInbound(models.Model):
             raise UserError(
                 self.env._("Messages that wait or are in quarantine cannot be deleted: retry or discard them first.")
             )
+        if any(inbound.is_held for inbound in self):
+            raise UserError(self.env._("Messages under legal hold cannot be deleted: release them first."))
 
     # ------------------------------------------------------------------
     # Actions
@@ -206,6 +212,20 @@ class SppEmailInbound(models.Model):
         waiting = self.filtered(lambda inbound: inbound.state in ("quarantined", "retry", "received"))
         # sudo: as in action_retry.
         waiting.sudo().write({"state": "discarded", "reason": InboundReason.BY_HAND.value})  # nosemgrep
+        return True
+
+    def action_hold(self):
+        """Keep messages from being removed, whatever the rules of retention say."""
+        self._check_may_decide()
+        # sudo: as in action_retry.
+        self.sudo().write({"is_held": True})  # nosemgrep
+        return True
+
+    def action_release(self):
+        """Let the rules of retention apply again."""
+        self._check_may_decide()
+        # sudo: as in action_retry.
+        self.sudo().write({"is_held": False})  # nosemgrep
         return True
 
     def action_open_record(self):

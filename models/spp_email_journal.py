@@ -73,7 +73,11 @@ class SppEmailJournal(models.AbstractModel):
         An entry that is there already is left alone: another worker or an earlier, killed run was faster. If a server
         gives the name of an entry to another message (RFC 1939 §7 forbids it, and it happens), that one gets a row
         of its own.
+
+        Raises:
+            GatewayError: there is no room; nothing was written.
         """
+        self.env["spp.email.capacity"]._require_room(sum(len(entry.content) for entry in entries))
         # Under REPEATABLE READ "do nothing" would be a serialization failure when the other worker is fast just now.
         with self._gateway_cursor(read_committed=True) as env:
             summaries = [summarize(entry.content) for entry in entries]

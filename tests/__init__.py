@@ -1,6 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 from . import (
     test_access,
+    test_capacity,
     test_claim,
     test_doubles,
     test_download,
@@ -19,6 +20,7 @@ from . import (
     test_notices,
     test_processing,
     test_reconciliation,
+    test_retention,
     test_sealed_char,
     test_server_action,
     test_unreadable,
@@ -28,6 +30,7 @@ from .engine import (
     test_arrival,
     test_attempt,
     test_automatic,
+    test_binary_copy,
     test_charset,
     test_connection,
     test_conversation,

@@ -10,6 +10,8 @@ RIGHTS = {
     "spp.email.inbound": {"viewer": "r", "officer": "r", "manager": "r", "system": "ru"},
     "spp.email.inbound.record": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
     "spp.email.content": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
+    "spp.email.retention": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.worker": {"system": "r"},
     "spp.email.notice": {"manager": "r", "system": "r"},
     "spp.email.lease": {"system": "r"},
     "spp.email.token.key": {"system": "r"},
@@ -19,6 +21,10 @@ RIGHTS = {
     "spp.email.start": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.reading.mark": {"system": "r"},
     "spp.email.passed.entry": {"system": "r"},
+    "spp.email.reconciliation": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.reconciliation.line": {"manager": "rwu", "system": "rwu"},
+    "spp.email.unreadable": {"system": "r"},
+    "spp.email.watch": {"manager": "r", "system": "r"},
     "spp.email.health": {"manager": "rw", "system": "rw"},
     "fetchmail.server": {"manager": "rwcu", "system": "rwcu"},
     "ir.mail_server": {"manager": "rwcu", "system": "rwcu"},
@@ -50,11 +56,14 @@ class TestAccess(GatewayCase):
         self.assertEqual(
             set(rules),
             {
+                "spp.email.content",
+                "spp.email.folder",
                 "spp.email.inbound",
                 "spp.email.inbound.record",
-                "spp.email.content",
                 "spp.email.notice",
-                "spp.email.folder",
+                "spp.email.reconciliation",
+                "spp.email.reconciliation.line",
+                "spp.email.retention",
             },
         )
 

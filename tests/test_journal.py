@@ -8,6 +8,7 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ..models.spp_email_content import LARGE
 from .common import GatewayCase, eml
 
 
@@ -158,3 +159,10 @@ class TestJournal(GatewayCase):
         with self.assertRaises(psycopg2.errors.NotNullViolation):
             self.write(good, broken)
         self.assertFalse(self.env["spp.email.inbound"].search([("uid", "=", good.uid)]))
+
+    def test_large_messages_are_kept_byte_for_byte(self):
+        for size in (LARGE - 200, LARGE + 1, 3 * LARGE):
+            with self.subTest(size=size):
+                body = bytes(range(256)) * (size // 256)
+                inbound = self.journal(eml(body=body), key="large")
+                self.assertTrue(self.env["spp.email.content"]._load(inbound.id).endswith(body))

@@ -1,0 +1,111 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+from psycopg2 import IntegrityError
+
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from .common import GatewayCase, eml
+
+
+@tagged("post_install", "-at_install")
+class TestRetention(GatewayCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.rules = cls.env["spp.email.retention"]
+        cls.rules.search([]).unlink()
+
+    def old(self, state="done", days=100, company=None, **values):
+        row = self.journal(eml(), company=company or self.company)
+        self.sql(
+            "UPDATE spp_email_inbound SET state = %s, received_date = now() - %s * interval '1 day', is_held = %s"
+            " WHERE id = %s RETURNING id",
+            state,
+            days,
+            values.get("is_held", False),
+            row.id,
+        )
+        row.invalidate_recordset()
+        return row
+
+    def clean(self):
+        result = self.rules._gc_journal()
+        self.env.invalidate_all()
+        return result
+
+    def has_content(self, row):
+        return self.env["spp.email.content"]._load(row.id) is not None
+
+    def test_the_content_goes_first_and_then_the_row(self):
+        self.rules.create({"state": "done", "content_days": 90, "row_days": 200})
+        young, older, oldest = self.old(days=89), self.old(days=91), self.old(days=201)
+        self.clean()
+        self.assertTrue(self.has_content(young))
+        self.assertFalse(self.has_content(older))
+        self.assertTrue(older.exists())
+        self.assertFalse(oldest.exists())
+
+    def test_what_waits_or_is_in_quarantine_is_never_removed(self):
+        for state in ("done", "duplicate", "discarded"):
+            self.rules.create({"state": state, "content_days": 1, "row_days": 1})
+        rows = [self.old(state) for state in ("received", "processing", "retry", "quarantined")]
+        self.clean()
+        for row in rows:
+            self.assertTrue(self.has_content(row), row.state)
+
+    def test_legal_hold(self):
+        self.rules.create({"state": "done", "content_days": 1, "row_days": 1})
+        held, free = self.old(), self.old()
+        held.with_user(self.officer).action_hold()
+        self.clean()
+        self.assertTrue(self.has_content(held))
+        self.assertFalse(free.exists())
+        with self.assertRaisesRegex(UserError, "legal hold cannot be deleted"):
+            held.unlink()
+        held.with_user(self.officer).action_release()
+        self.clean()
+        self.assertFalse(held.exists())
+
+    def test_a_viewer_holds_nothing(self):
+        row = self.old()
+        with self.assertRaises(AccessError):
+            row.with_user(self.viewer).action_hold()
+
+    def test_a_company_has_rules_of_its_own(self):
+        self.rules.create(
+            [
+                {"state": "done", "content_days": 10},
+                {"state": "done", "content_days": 0, "company_id": self.other_company.id},
+            ]
+        )
+        ours, theirs = self.old(), self.old(company=self.other_company)
+        self.clean()
+        self.assertFalse(self.has_content(ours))
+        self.assertTrue(self.has_content(theirs))
+
+    def test_sizes_are_shown(self):
+        rule = self.rules.create({"state": "done", "content_days": 10})
+        before = rule.message_count
+        self.old()
+        rule.invalidate_recordset()
+        self.assertEqual(rule.message_count, before + 1)
+
+    def test_wrong_rules_are_refused(self):
+        for values in (
+            {"content_days": -1},
+            {"content_days": 10, "row_days": 5},
+            {"content_days": 0, "row_days": 5},
+        ):
+            with self.subTest(values=values), self.assertRaises(IntegrityError), mute_logger("odoo.sql_db"):
+                with self.cr.savepoint():
+                    self.rules.create({"state": "done", **values})
+        self.rules.create({"state": "done"})
+        with self.assertRaises(IntegrityError), mute_logger("odoo.sql_db"), self.cr.savepoint():
+            self.rules.create({"state": "done"})
+
+    def test_only_managers_set_rules(self):
+        self.rules.with_user(self.manager).create({"state": "duplicate"})
+        for user in (self.plain, self.viewer, self.officer, self.portal):
+            with self.subTest(user=user.login), self.assertRaises(AccessError):
+                self.rules.with_user(user).create({"state": "discarded"})
