@@ -17,8 +17,8 @@ JOB_SECONDS = 10
 class Mailboxes(Workload):
     name = "mailboxes"
     description = (
-        "8 mailboxes on a Dovecot of this machine, behind a proxy that makes a round trip of 50 ms, with 20 messages of "
-        "about 1 kB each; one `_fetch_mail()` over all of them, which is what the job calls."
+        "8 mailboxes on a Dovecot of this machine, behind a proxy that makes a round trip of 50 ms, with 20 messages "
+        "of about 1 kB each; one `_fetch_mail()` over all of them, which is what the job calls."
     )
     limit = (
         "Stock Odoo waits for three round trips a message and for a dozen a mailbox, one after the other. The gateway "

@@ -21,7 +21,8 @@ class TestReconciliation(BrowserCase):
             "import time\nserver = env['fetchmail.server'].browse(id)\n"
             "server.object_id = env['ir.model']._get('crm.lead').id\n"
             "job = env.ref('mail.ir_cron_mail_gateway_action')\n"
-            "job.write({'active': True, 'nextcall': time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(time.time() + 900))})",
+            "soon = time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(time.time() + 900))\n"
+            "job.write({'active': True, 'nextcall': soon})",
             id=server,
         )
         self.addCleanup(self.ask, "env.ref('mail.ir_cron_mail_gateway_action').nextcall = '2090-01-01 00:00:00'")

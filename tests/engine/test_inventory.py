@@ -6,7 +6,7 @@ from ...engine.inventory import ImapInventory, Inventory, Item, PopInventory
 from ...engine.mailbox import Entry, Fetched
 from ...engine.reading import Arrived, Listed
 from ...engine.reading_request import Known
-from ...engine.reconciliation import compare, take_in
+from ...engine.reconciliation import Comparison, add_up, compare, take_in
 from .case import EngineCase
 from .scripted_server import Expect
 from .test_imap import HELLO, LOGIN, LOGOUT, PASSWORD, ImapCase
@@ -199,7 +199,21 @@ class TestCompare(EngineCase):
         self.assertEqual((len(found.missing), found.is_cut), (0, True))
 
 
+    def test_folders_are_added_up(self):
+        one = Comparison(9, 5, 4, 3, 2, (item("1"),), False)
+        two = Comparison(1, 1, 1, 1, 1, (item("2"),), True)
+        self.assertEqual(add_up([one, two]), Comparison(10, 6, 5, 4, 3, (item("1"), item("2")), True))
+        self.assertEqual(add_up([]), Comparison(0, 0, 0, 0, 0, (), False))
+
+
 class TestTakeIn(EngineCase):
+    def test_what_was_passed_over_is_fetched_when_a_person_asks_for_it(self):
+        entries = [Entry("", "", uid, 1) for uid in ("passed", "too large")]
+        reading = take_in(Shelf, entries)
+        reading.send(None)
+        known = {entries[0].key: Known(None, is_held=True), entries[1].key: Known(1, is_held=True)}
+        self.assertEqual([one.entry.uid for one in reading.send(known).fetched], ["passed"])
+
     def test_what_the_journal_has_is_not_fetched_and_what_came_before_a_failure_stays(self):
         entries = [Entry("INBOX", "1", uid, 1) for uid in ("1", "2", "bad", "3")]
         reading = take_in(Shelf, entries)

@@ -112,7 +112,8 @@ class TestParallel(SystemCase):
                 20,
             )
             text = self.rows(
-                "SELECT id, error_message, gateway_next_fetch_date IS NOT NULL FROM fetchmail_server WHERE error_message IS NOT NULL"
+                "SELECT id, error_message, gateway_next_fetch_date IS NOT NULL FROM fetchmail_server"
+                " WHERE error_message IS NOT NULL"
             )
             self.assertEqual([(row[0], row[2]) for row in text], [(hung, True)])
             self.assertIn("The server did not answer for", text[0][1])
