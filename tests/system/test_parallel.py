@@ -13,11 +13,13 @@ from tools.odoo_server import OdooServer
 from tools.proxy import Proxy
 
 from .case import SystemCase, box, letter, wait_for
+from .console import ConsoleError
 
 MAILBOXES = 8
 ROUND_TRIP = 50
-# What a mailbox that hangs may cost the others (the goal is measured with bench; here a busy machine must pass).
-MOST_LONGER = 1.5
+# What a mailbox that hangs may cost the others. The goal is 1.2, measured by bench; here a busy machine must pass, and
+# whoever waits for the mailbox that hangs does not: that takes the whole run, ten seconds.
+MOST_LONGER = 3
 
 
 class TestParallel(SystemCase):
@@ -33,9 +35,19 @@ class TestParallel(SystemCase):
             address = box()
             subjects = [f"{name} {number} {message}" for message in range(messages)]
             self.dovecot.fill(address, [letter(subject) for subject in subjects])
-            made.append((address, self.mailbox(address, port=port, **values), subjects))
+            made.append((address, self.connected(address, port=port, **values), subjects))
         self.rows("UPDATE ir_cron SET active = TRUE WHERE id = ANY(%s)", [self.job_id()])
         return made
+
+    def connected(self, address, **values):
+        """Connect a mailbox, which Odoo refuses at the moment in which the job ends."""
+        for _attempt in range(10):
+            try:
+                return self.mailbox(address, **values)
+            except ConsoleError as error:
+                if error.kind != "SerializationFailure":
+                    raise
+        raise AssertionError("the job does not end")
 
     def job_id(self):
         return self.value(
@@ -104,7 +116,7 @@ class TestParallel(SystemCase):
             held = self.until_taken("held", 50)
             sys.stderr.write(f"10 mailboxes of 5 messages: {free:.2f} s; one more that hangs: {held:.2f} s\n")
             self.assertEqual(self.leads("hung %"), [])
-            self.assertLess(held, max(free, 1.0) * MOST_LONGER)
+            self.assertLess(held, min(max(free, 1.0) * MOST_LONGER, 10))
             # The run ends with its budget, and says so on the mailbox that is at fault, and on no other.
             wait_for(
                 lambda: self.value("SELECT count(*) FROM fetchmail_server WHERE gateway_failures > 0"),
