@@ -88,7 +88,10 @@ class BrowserCase(unittest.TestCase):
         cls.addClassCleanup(stack.close)
         first = stack.enter_context(browser.page(timeout=10, viewport=SIZE, accept_downloads=True))
         cls.chromium = first.context.browser
+        # The first page has all bundles built, which takes long on a busy machine.
+        first.set_default_timeout(90_000)
         browser.log_in(first, cls.url, cls.login, cls.login)
+        first.set_default_timeout(10_000)
         cls.session = first.context
 
     def setUp(self):
