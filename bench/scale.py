@@ -48,9 +48,9 @@ def statements(count, has_journal):
     """Yield the SQL that fills the tables, as a year of mail would have."""
     yield f"""
         INSERT INTO res_partner (name, complete_name, email, email_normalized, active, type, create_uid, create_date,
-                                 write_uid, write_date, message_bounce, autopost_bills)
+                                 write_uid, write_date, message_bounce)
         SELECT 'Old ' || n, 'Old ' || n, 'old' || n || '@remote.test', 'old' || n || '@remote.test', TRUE, 'contact',
-               1, now() - interval '1 year', 1, now(), 0, 'ask'
+               1, now() - interval '1 year', 1, now(), 0
           FROM generate_series(1, {count}) AS n
     """
     yield f"""

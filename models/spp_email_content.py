@@ -83,7 +83,7 @@ class SppEmailContent(models.Model):
         """Return the bytes of several journal rows by row id; those that were removed are left out."""
         rows = self.env.execute_query(
             SQL(
-                "SELECT inbound_id, is_compressed, CASE WHEN stored_size <= %s THEN data END FROM %s"
+                "SELECT inbound_id, is_compressed, stored_size, CASE WHEN stored_size <= %s THEN data END FROM %s"
                 " WHERE inbound_id IN %s AND data IS NOT NULL",
                 LARGE,
                 SQL.identifier(self._table),
@@ -91,14 +91,25 @@ class SppEmailContent(models.Model):
             )
         )
         contents = {}
-        for inbound_id, is_compressed, data in rows:
-            stored = self._load_large(inbound_id) if data is None else bytes(data)
+        for inbound_id, is_compressed, stored_size, data in rows:
+            stored = self._load_large(inbound_id, stored_size) if data is None else bytes(data)
             contents[inbound_id] = zlib.decompress(stored) if is_compressed else stored
         return contents
 
-    def _load_large(self, inbound_id):
-        buffer = io.BytesIO()
-        # The number is an integer of ours: COPY takes no parameters.
-        query = f"COPY (SELECT data FROM spp_email_content WHERE inbound_id = {int(inbound_id)})"  # noqa: S608
-        self.env.cr.copy_expert(f"{query} TO STDOUT (FORMAT BINARY)", buffer, COPY_SIZE)
-        return single_value(buffer.getbuffer())
+    def _load_large(self, inbound_id, size):
+        """Return the bytes, read in slices: PostgreSQL's library would keep memory for all of them."""
+        content, place = io.BytesIO(), 0
+        # All memory at once: a buffer that grows leaves holes of its own size behind.
+        content.seek(size - 1)
+        content.write(b"\0")
+        content.seek(0)
+        while place < size:
+            buffer = io.BytesIO()
+            # The numbers are integers of ours: COPY takes no parameters.
+            query = (
+                f"COPY (SELECT substring(data FROM {place + 1} FOR {COPY_SIZE})"  # noqa: S608
+                f" FROM spp_email_content WHERE inbound_id = {int(inbound_id)}) TO STDOUT (FORMAT BINARY)"
+            )
+            self.env.cr.copy_expert(query, buffer, COPY_SIZE)
+            place += content.write(single_value(buffer.getbuffer()))
+        return content.getvalue()
