@@ -73,8 +73,11 @@ class TestReconciliation(SystemCase):
         for number in range(1000):
             self.dovecot.fill(address, [letter(f"many {number}")])
         self.ask(
+            "from odoo.addons.spp_email_gateway.engine.mailbox import Selection\n"
             "server = env['fetchmail.server'].browse(id)\n"
-            "with server._gateway_open_mailbox() as reader:\n    reader.acknowledge(reader.waiting())",
+            "with server._gateway_open_mailbox() as reader:\n"
+            "    reader.enter(Selection())\n"
+            "    reader.acknowledge(reader.waiting())",
             id=server,
         )
         found = self.compare(server, most_messages=400)
