@@ -118,7 +118,8 @@ class TestMailboxes(SystemCase):
         # The mailbox is well; the message rests.
         self.assertEqual((message, failures), (None, 0))
         rest = self.rows(
-            "SELECT failures, next_date > now() AT TIME ZONE 'UTC' FROM spp_email_unreadable WHERE server_id = %s", server
+            "SELECT failures, next_date > now() AT TIME ZONE 'UTC' FROM spp_email_unreadable WHERE server_id = %s",
+            server,
         )
         self.assertEqual(rest, [(1, True)])
         # New mail behind it is not made to wait.
