@@ -33,6 +33,8 @@
         "views/spp_email_intake_views.xml",
         "views/spp_email_upload_views.xml",
         "views/fetchmail_server_local_views.xml",
+        "views/spp_email_reconciliation_views.xml",
+        "views/fetchmail_server_interval_views.xml",
         "views/fetchmail_server_reading_views.xml",
         "views/spp_email_folder_choice_views.xml",
         "views/spp_email_start_views.xml",

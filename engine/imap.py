@@ -110,6 +110,7 @@ class ImapReader(ImapFiling, MailboxReader):
         self._require_same_generation(entries, "fetch")
         work = deque(_batches(entries))
         refusal, in_a_row, reconnections = None, 0, 0
+        refused: list[Entry] = []
         while work and in_a_row <= REFUSALS_IN_A_ROW:
             batch = work.popleft()
             try:
@@ -123,6 +124,7 @@ class ImapReader(ImapFiling, MailboxReader):
                     work.extendleft([entry] for entry in reversed(batch))
                 else:
                     refusal, in_a_row = refusal or error, in_a_row + 1
+                    refused += batch
                     if in_a_row == REFUSALS_IN_A_ROW and work:
                         *others, last = work.pop()
                         work.extend([others] if others else [])
@@ -140,6 +142,8 @@ class ImapReader(ImapFiling, MailboxReader):
                 if content is not None:
                     yield Fetched(entry, content)
         if refusal:
+            if in_a_row <= REFUSALS_IN_A_ROW:
+                refusal.entries = tuple(entry.key for entry in refused)
             raise refusal
 
     def _contents(self, batch: list[Entry], section: str = "") -> dict[int, bytes]:

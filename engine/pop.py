@@ -91,6 +91,7 @@ class PopReader(PopSession, MailboxReader):
     def fetch(self, entries: Iterable[Entry]) -> Iterator[Fetched]:
         self._list()
         refusal, in_a_row, reconnections = None, 0, 0
+        refused: list[Entry] = []
         work = deque(entries)
         while work and in_a_row <= REFUSALS_IN_A_ROW:
             entry = work.popleft()
@@ -111,12 +112,16 @@ class PopReader(PopSession, MailboxReader):
                     self._reopen()
                     work.append(entry)
                     refusal, in_a_row = None, 0
-                elif in_a_row == REFUSALS_IN_A_ROW:
+                    continue
+                refused.append(entry)
+                if in_a_row == REFUSALS_IN_A_ROW:
                     work.rotate(1)
                 continue
             in_a_row = 0
             yield Fetched(entry, content)
         if refusal:
+            if in_a_row <= REFUSALS_IN_A_ROW:
+                refusal.entries = tuple(entry.key for entry in refused)
             raise refusal
 
     def _reopen(self) -> None:

@@ -196,6 +196,8 @@ class _Folder:
         untold = []
         for entry in repeated:
             journaled = known[entry.key]
+            if journaled.is_resting:
+                continue
             if journaled.is_held or not self.rules.tells:
                 self.complete.add(entry.key)
             elif self.rules.told_before and not (journaled.since and journaled.since < self.rules.told_before):

@@ -21,12 +21,14 @@ class Known:
         is_told: the server was told that it is taken.
         is_held: neither to be fetched nor told: only its headers are in the journal, or it was passed over.
         since: when it was journaled.
+        is_resting: the server would not hand it out; it is left alone for a while, and not done with.
     """
 
     size: int | None
     is_told: bool = False
     is_held: bool = False
     since: datetime | None = None
+    is_resting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

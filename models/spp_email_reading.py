@@ -58,7 +58,9 @@ class SppEmailReading(models.AbstractModel):
         server_key = server._gateway_server_key()
         match request:
             case Listed(entries):
-                return ledger._known(server_key, [entry.key for entry in entries])
+                known = ledger._known(server_key, [entry.key for entry in entries])
+                unknown = [entry.key for entry in entries if entry.key not in known]
+                return known | self.env["spp.email.unreadable"]._resting(server_key, unknown)
             case Arrived(fetched):
                 return self._journal(server, server_key, fetched)
             case PassedOver(entries):
@@ -92,11 +94,18 @@ class SppEmailReading(models.AbstractModel):
         )
 
     def _note(self, server, result):
-        """Note what the mail server confirmed, how far it was read, and what a person must decide."""
+        """Note what the mail server confirmed, how far it was read, and what a person must decide.
+
+        What is only about single messages is noted on them: the mailbox counts as read.
+        """
         server_key = server._gateway_server_key()
         self.env["spp.email.journal"]._note_acknowledged(server_key, result.told)
         self.env["spp.email.ledger"]._note_filed(server_key, result.filed)
         self.env["spp.email.reading.mark"]._note(server_key, result.floors, result.met)
+        for folder, failure in list(result.failures.items()):
+            if entries := getattr(failure, "entries", ()):
+                self.env["spp.email.unreadable"]._note(server, entries, failure)
+                del result.failures[folder]
         waiting = sum(result.unstarted.values())
         if waiting != server.gateway_waiting_count:
             self.env["spp.email.fetching"]._write(server, {"gateway_waiting_count": waiting})

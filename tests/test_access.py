@@ -24,6 +24,10 @@ RIGHTS = {
     "spp.email.start": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.reading.mark": {"system": "r"},
     "spp.email.passed.entry": {"system": "r"},
+    "spp.email.reconciliation": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.reconciliation.line": {"manager": "rwu", "system": "rwu"},
+    "spp.email.unreadable": {"system": "r"},
+    "spp.email.watch": {"manager": "r", "system": "r"},
     "spp.email.health": {"manager": "rw", "system": "rw"},
     **{
         f"spp.email.inbound.{name}": {"officer": "rwcu", "manager": "rwcu", "system": "rwcu"}
@@ -70,15 +74,16 @@ class TestAccess(GatewayCase):
                 "spp.email.rule.condition",
                 "spp.email.rule.value",
                 "spp.email.content",
+                "spp.email.folder",
                 "spp.email.inbound",
                 "spp.email.inbound.record",
-                "spp.email.content",
                 "spp.email.notice",
                 "spp.email.intake",
                 "spp.email.intake.use",
                 "spp.email.upload",
+                "spp.email.reconciliation",
+                "spp.email.reconciliation.line",
                 "spp.email.retention",
-                "spp.email.folder",
             },
         )
 

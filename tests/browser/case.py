@@ -36,6 +36,7 @@ BOXES = (
     "folders",
     "archive",
     "large",
+    "lost",
 )
 
 
@@ -98,7 +99,7 @@ class BrowserCase(unittest.TestCase):
         cls.url = world.server.url
         stack = contextlib.ExitStack()
         cls.addClassCleanup(stack.close)
-        first = stack.enter_context(browser.page(timeout=30, viewport=SIZE, accept_downloads=True))
+        first = stack.enter_context(browser.page(timeout=60, viewport=SIZE, accept_downloads=True))
         cls.chromium = first.context.browser
         # The first page of a fresh database has the web client's bundles made, which takes long on a busy machine.
         first.set_default_timeout(60_000)
