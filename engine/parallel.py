@@ -90,6 +90,7 @@ class _Reader(threading.Thread):
         self.heard = time.monotonic()
         self.answers: queue.SimpleQueue = queue.SimpleQueue()
         self.is_left = False
+        self.is_waiting = False
         self._make, self._events = make, events
         self._line = _Line(dial)
 
@@ -116,9 +117,11 @@ class _Reader(threading.Thread):
                 return end.value
             self.heard = time.monotonic()
             if not self.is_left:
+                self.is_waiting = True
                 self._events.put(Asked(self.key, request))
                 act, answer = self.answers.get()
                 self.heard = time.monotonic()
+                self.is_waiting = False
             if self.is_left:
                 # Ends the session with the server too.
                 reading.close()
@@ -200,8 +203,9 @@ class ParallelReading:
         self._readers[key].answers.put(("throw", error))
 
     def silence(self, key: Hashable) -> float:
-        """For how many seconds the mail server of a reading has kept us waiting."""
-        return time.monotonic() - self._readers[key].heard
+        """For how many seconds the mail server of a reading has kept us waiting; 0 while it is we who let it wait."""
+        reader = self._readers[key]
+        return 0.0 if reader.is_waiting else time.monotonic() - reader.heard
 
     def leave(self) -> dict[Hashable, threading.Thread]:
         """Give up all that is not done: sockets are closed, threads end by themselves. Return them by key.

@@ -75,6 +75,15 @@ class TestParallelReading(ParallelCase):
         for number in range(MOST_THREADS):
             self.assertEqual(ended[number].result.told, [(number, request) for request in range(5)])
 
+    def test_a_server_is_not_blamed_for_what_we_are_slow_with(self):
+        with ParallelReading() as readings:
+            readings.start("a", scripted("one"))
+            event = readings.next(5)
+            time.sleep(0.05)
+            self.assertEqual(readings.silence("a"), 0)
+            readings.answer("a", event.request)
+            self.drive(readings)
+
     def test_a_failure_comes_to_the_owner(self):
         for error in (GatewayError("no"), ZeroDivisionError("bug")):
             with self.subTest(error=error), ParallelReading() as readings:
