@@ -133,8 +133,11 @@ class _Folder:
             self.result.met.append(self.selection.folder)
         if self.failure:
             raise self.failure
-        # Without anything new another round would only find the same.
-        self.result.more |= (is_full or self.is_late()) and (self.result.new > before or bool(passed))
+        # Without any progress another round would only find the same. Messages that the server numbered anew are
+        # nothing new, but those behind them may be.
+        is_higher = self.result.floors.get(self.selection.folder, self.selection.floor) != self.selection.floor
+        is_further = self.result.new > before or bool(passed) or is_higher
+        self.result.more |= (is_full or self.is_late()) and is_further
 
     def _try(self, act: Callable, *arguments) -> None:
         """Note a failure, so that what comes next is done all the same."""
