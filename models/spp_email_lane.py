@@ -42,14 +42,18 @@ DUE = SQL(
 FREE = SQL("(claim_until IS NULL OR claim_until < now() AT TIME ZONE 'UTC')")
 # Never begun. What was begun before may have killed its process: it is claimed alone, and takes nothing with it.
 FRESH = SQL("(state = 'received' AND starts = 0 AND size <= %s)", BATCH_SIZE)
-# One conversation in order, and copies of one message one after the other, whichever worker takes them.
+# One conversation in order, and copies of one message one after the other, whichever worker takes them. A later one is
+# in work where this one was in quarantine, or was being written, when that one was claimed.
 FIRST_OF_CONVERSATION = SQL(
-    "NOT EXISTS (SELECT 1 FROM spp_email_inbound AS earlier"
-    " WHERE earlier.conversation = spp_email_inbound.conversation AND earlier.id < spp_email_inbound.id"
-    " AND earlier.state IN ('received', 'retry', 'processing'))"
+    "NOT EXISTS (SELECT 1 FROM spp_email_inbound AS other"
+    " WHERE other.conversation = spp_email_inbound.conversation AND other.id <> spp_email_inbound.id"
+    " AND other.state IN ('received', 'retry', 'processing') AND (other.id < spp_email_inbound.id"
+    " OR other.state = 'processing' AND other.claim_until >= now() AT TIME ZONE 'UTC'))"
 )
 
 SAVEPOINT = "spp_email_message"
+# How often a failure is written that collides with what another worker writes.
+NOTE_ATTEMPTS = 5
 
 
 @dataclass
@@ -84,7 +88,8 @@ class SppEmailLane(models.AbstractModel):
             return
         self._process_due(left, lane=lane)
         if self._backlog(1):
-            self._job(lane)._trigger()
+            for job in self._job(lane):
+                job._trigger()
 
     def _process_due(self, seconds=None, server_ids=None, lane=0, inbound_ids=None, interrupted=None):
         """Process what is due, oldest first, until nothing is left or ``seconds`` are over.
@@ -107,7 +112,8 @@ class SppEmailLane(models.AbstractModel):
         if lane < self._lanes() and self._backlog(BACKLOG) >= BACKLOG:
             # One calls the next, and each only while there is more than it can do soon.
             with self._gateway_cursor() as env:
-                env["spp.email.lane"]._job(lane + 1)._trigger()
+                for job in env["spp.email.lane"]._job(lane + 1):
+                    job._trigger()
         self.env["spp.email.worker"]._free_claims_of_the_dead()
         run = Run()
         more = True
@@ -131,15 +137,22 @@ class SppEmailLane(models.AbstractModel):
 
     def _job(self, lane):
         name = "ir_cron_process_inbound" if lane == 1 else f"ir_cron_process_inbound_{lane}"
-        return self.env.ref(f"spp_email_gateway.{name}").sudo()  # nosemgrep: starting work, no data
+        # Somebody may have deleted it: what it would do is done by the others.
+        job = self.env.ref(f"spp_email_gateway.{name}", raise_if_not_found=False) or self.env["ir.cron"]
+        return job.sudo()  # nosemgrep: starting work, no data
 
     def _backlog(self, limit):
-        """Return how many messages are due, counted up to ``limit``."""
+        """Return how many messages could be claimed, counted up to ``limit``.
+
+        Not those that wait for an earlier one of their conversation: who comes back for them finds nothing to do, and
+        comes back again at once.
+        """
         (count,) = self.env.execute_query(
             SQL(
-                "SELECT count(*) FROM (SELECT 1 FROM spp_email_inbound WHERE %s AND %s LIMIT %s) AS due",
+                "SELECT count(*) FROM (SELECT 1 FROM spp_email_inbound WHERE %s AND %s AND %s LIMIT %s) AS due",
                 DUE,
                 FREE,
+                FIRST_OF_CONVERSATION,
                 limit,
             )
         )[0]
@@ -210,14 +223,16 @@ class SppEmailLane(models.AbstractModel):
                         failed.append((claim, attempt, fate.error))
                     else:
                         made.append((claim, fate.outcome))
-        except psycopg2.Error:
-            # Nothing of the transaction is there. If it is the database that is ill, the next one will say so.
+        except Exception as error:  # noqa: BLE001 - a content that cannot be read, another addon's hook at the end
+            # Nothing of the transaction is there; what is all the same is not begun again, as its claim is over. If it
+            # is the database that is ill, the next one will say so.
+            _logger.warning("Incoming emails are processed one by one, since together failed: %s.", type(error).__name__)
             kept = {claim for claim, _attempt, _error in failed} | set(waiting)
             undone, made = [claim for claim in claims if claim not in kept], []
         outcomes = Counter(outcome for _claim, outcome in made)
-        outcomes.update(self._note_failure(*failure) for failure in failed)
         if waiting:
             self._give_back(waiting)
+        outcomes.update(self._note_failure(*failure) for failure in failed)
         outcomes.update(self._process_alone(claim, run, is_again=True) for claim in undone)
         return outcomes
 
@@ -269,10 +284,19 @@ class SppEmailLane(models.AbstractModel):
         if isinstance(error, FenceError):
             _logger.warning("Incoming email %s was taken over by another worker; this attempt is undone.", claim.id)
             return InboundState.PROCESSING.value, ""
-        passing = isinstance(error, psycopg2.OperationalError | ConcurrencyError)
+        # What is more than an index takes is so for ever, though PostgreSQL counts it among what passes.
+        passing = isinstance(error, psycopg2.OperationalError | ConcurrencyError) and not isinstance(
+            error, psycopg2.errors.ProgramLimitExceeded
+        )
         if not passing and not hasattr(error, "inbound_reason"):
             _logger.warning("Incoming email %s could not be processed: %s.", claim.id, type(error).__name__)
-        return self.env["spp.email.processing"]._finish_failed(claim, attempt, error, passing=passing)
+        for again in range(NOTE_ATTEMPTS):
+            try:
+                return self.env["spp.email.processing"]._finish_failed(claim, attempt, error, passing=passing)
+            except psycopg2.errors.SerializationFailure:
+                # Another lane marked the same alias as invalid just now.
+                if again == NOTE_ATTEMPTS - 1:
+                    raise
 
     def _give_back(self, claims):
         """Give claimed messages back that were not begun, as if they had not been claimed."""
