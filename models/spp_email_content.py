@@ -84,7 +84,8 @@ class SppEmailContent(models.Model):
         rows = self.env.execute_query(
             SQL(
                 # NULL: stored before there was the column, and compressed as everything was then.
-                "SELECT inbound_id, is_compressed IS NOT FALSE, stored_size, CASE WHEN stored_size <= %s THEN data END FROM %s"
+                "SELECT inbound_id, is_compressed IS NOT FALSE, stored_size,"
+                " CASE WHEN stored_size <= %s THEN data END FROM %s"
                 " WHERE inbound_id IN %s AND data IS NOT NULL",
                 LARGE,
                 SQL.identifier(self._table),

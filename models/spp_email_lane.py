@@ -226,7 +226,7 @@ class SppEmailLane(models.AbstractModel):
         except Exception as error:  # noqa: BLE001 - a content that cannot be read, another addon's hook at the end
             # Nothing of the transaction is there; what is all the same is not begun again, as its claim is over. If it
             # is the database that is ill, the next one will say so.
-            _logger.warning("Incoming emails are processed one by one, since together failed: %s.", type(error).__name__)
+            _logger.warning("A batch of incoming emails failed and is done one by one: %s.", type(error).__name__)
             kept = {claim for claim, _attempt, _error in failed} | set(waiting)
             undone, made = [claim for claim in claims if claim not in kept], []
         outcomes = Counter(outcome for _claim, outcome in made)

@@ -87,7 +87,8 @@ class SppEmailRetention(models.Model):
             own = self.search([("state", "=", self.state), ("company_id", "!=", False)]).company_id.ids
             company = SQL("(company_id IS NULL OR company_id NOT IN %s)", tuple(own) or (0,))
         return SQL(
-            "state = %s AND is_held IS NOT TRUE AND %s AND received_date < now() AT TIME ZONE 'UTC' - %s * interval '1 day'",
+            "state = %s AND is_held IS NOT TRUE AND %s"
+            " AND received_date < now() AT TIME ZONE 'UTC' - %s * interval '1 day'",
             self.state,
             company,
             days,

@@ -52,6 +52,21 @@ def roll_back_and_fail(model):
     raise ZeroDivisionError("no")
 
 
+def lose_the_answer(lane, error):
+    """Return a ``_working_transaction`` that fails after its first commit."""
+    working, calls = lane._working_transaction, []
+
+    @contextmanager
+    def losing(model):
+        with working(model) as env:
+            yield env
+        calls.append(1)
+        if len(calls) == 1:
+            raise error
+
+    return losing
+
+
 @tagged("post_install", "-at_install")
 class TestLane(GatewayCase):
     @classmethod
@@ -208,6 +223,11 @@ class TestLane(GatewayCase):
                 row.id,
             )
 
+    def run_out(self, row):
+        self.sql(
+            "UPDATE spp_email_inbound SET claim_until = now() - interval '1 hour' WHERE id = %s RETURNING id", row.id
+        )
+
     def test_what_a_dead_worker_had_not_begun_is_taken_at_once(self):
         begun, other = self.waiting("begun", "not begun")
         dead = str(replace(this_worker(), began="1"))
@@ -230,7 +250,7 @@ class TestLane(GatewayCase):
         over, in_hand = self.waiting("over", "in hand")
         elsewhere = str(replace(this_worker(), machine="another"))
         self.claimed_by(elsewhere, over, in_hand)
-        self.sql("UPDATE spp_email_inbound SET claim_until = now() - interval '1 hour' WHERE id = %s RETURNING id", over.id)
+        self.run_out(over)
         self.process()
         self.assertEqual((over.state, in_hand.state), ("done", "processing"))
 
@@ -244,22 +264,13 @@ class TestLane(GatewayCase):
         for count in (1, 3):
             for error in (psycopg2.OperationalError("gone"), ZeroDivisionError("a hook of another addon")):
                 with self.subTest(count=count, error=type(error).__name__):
+                    name = f"once {count} {type(error).__name__}"
                     rows = [
-                        self.journal(eml(Subject=f"once {count} {type(error).__name__}", Message_ID=None, body=b"%d" % n), self.box)
-                        for n in range(count)
+                        self.journal(eml(Subject=name, Message_ID=None, body=b"%d" % number), self.box)
+                        for number in range(count)
                     ]
                     lane = type(self.env["spp.email.lane"])
-                    working, calls = lane._working_transaction, []
-
-                    @contextmanager
-                    def lose_the_answer(model, working=working, calls=calls, error=error):
-                        with working(model) as env:
-                            yield env
-                        calls.append(1)
-                        if len(calls) == 1:
-                            raise error
-
-                    with patch.object(lane, "_working_transaction", lose_the_answer):
+                    with patch.object(lane, "_working_transaction", lose_the_answer(lane, error)):
                         self.process()
                     self.assertEqual([row.state for row in rows], ["done"] * count, [row.detail for row in rows])
                     self.assertEqual(len(self.partners(rows[0].subject)), count)
@@ -284,7 +295,7 @@ class TestLane(GatewayCase):
         self.process()
         self.assertEqual([row.state for row in rows], ["received", "processing"])
         # Its worker died: no two of them wait for each other.
-        self.sql("UPDATE spp_email_inbound SET claim_until = now() - interval '1 hour' WHERE id = %s RETURNING id", rows[1].id)
+        self.run_out(rows[1])
         self.process()
         self.process()
         self.assertEqual([row.state for row in rows], ["done", "duplicate"])
@@ -320,6 +331,7 @@ class TestLane(GatewayCase):
         # No address: Odoo keeps it all the same, in an index.
         name = "".join(chr(random.Random(number).randrange(0x4E00, 0x9FFF)) for number in range(1400))
         long, other = self.waiting("too long", "as ever")
+
         def raise_it(model):
             model.env.cr.execute("UPDATE res_partner SET email_normalized = %s WHERE id = %s", (name, model.id))
 

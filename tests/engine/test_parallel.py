@@ -140,6 +140,24 @@ class TestParallelReading(ParallelCase):
         left["hung"].join(2)
         self.assertFalse(left["hung"].is_alive())
 
+    def test_who_sends_is_told_from_who_hangs(self):
+        def read(server):
+            def make(dial):
+                sock = dial(Connection("127.0.0.1", server.port, Security.NONE))
+                while len(sock.recv(100)):
+                    pass
+                yield "never"
+
+            return make
+
+        with ScriptedServer([Drip(b"x", 0.05)]) as drips, ScriptedServer([Hang()]) as hangs:
+            with ParallelReading() as readings:
+                readings.start("drips", read(drips))
+                readings.start("hangs", read(hangs))
+                self.assertIsNone(readings.next(0.3))
+                self.assertTrue(readings.is_receiving("drips"))
+                self.assertFalse(readings.is_receiving("hangs"))
+
     def test_a_request_that_nobody_answers_any_more_closes_the_generator(self):
         closed = threading.Event()
 
