@@ -60,6 +60,7 @@ class Attempt:
         is_again: it was begun under this claim before.
         is_first: no attempt before this one can have left anything behind.
         records: (model, record id) of what message_new made, or found of an earlier attempt.
+        facts: what the pipeline learned, see engine.pipeline.
         run: what this attempt shares with the others of its worker.
         trace: the steps that explain the outcome.
     """
@@ -80,6 +81,7 @@ class Attempt:
     is_again: bool = False
     is_first: bool = False
     records: list[tuple[str, int]] = field(default_factory=list)
+    facts: dict = field(default_factory=dict)
     run: Run = field(default_factory=Run)
     trace: Trace = field(default_factory=Trace)
 

@@ -26,11 +26,13 @@ class Verdict:
         steps: the trace of the decision.
         state: None to go on; otherwise the state in which the message ends here.
         reason: why it ends, given with `state`.
+        detail: what exactly was wrong, for the journal; "" when the reason says it all.
     """
 
     steps: tuple[TraceStep, ...] = ()
     state: InboundState | None = None
     reason: InboundReason | None = None
+    detail: str = ""
 
 
 Step = Callable[[Summary, Facts], Verdict]

@@ -17,6 +17,8 @@ class Target:
         record_id: the record that gets the message; 0 for a new one.
         defaults: field values of a new record.
         lang: language code for the work on the message, "" for the default.
+        new_values, update_values: by model, what a new record gets and what is written to an existing one, wherever the
+            routing leads.
         forced: also replies go there. A person's decision is forced; a rule's leaves replies with their record.
         why: what the trace says of it, "rule 3" or "decided by a person".
     """
@@ -27,6 +29,12 @@ class Target:
     lang: str = ""
     forced: bool = False
     why: str = ""
+    new_values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    update_values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def values_for_new(self, model: str) -> dict[str, Any]:
+        """Return the values that a new record of ``model`` gets."""
+        return {**self.defaults, **self.new_values.get(model, {})}
 
     def as_json(self) -> dict[str, Any]:
         """Return the form that the journal keeps in its column ``route``."""

@@ -67,6 +67,10 @@ class FetchmailServer(models.Model):
         help="Its record is the journal entry, which names the record that the mail was added to, if any; "
         "env.context['gateway_message'] holds subject, email_from, email_to, message_id, text and html.",
     )
+    gateway_takes_values = fields.Boolean(
+        "Take Values out of Messages",
+        help="Incoming rules may fill fields with what senders write in their messages.",
+    )
     gateway_envelope_headers = fields.Char(
         "Envelope Headers",
         help="Headers in which your mail server says for which address it delivered a message, the most trusted first. "

@@ -116,15 +116,16 @@ class MailThread(models.AbstractModel):
             del attempt.notices[told:]
             return self._gateway_decided_route(message, message_dict, target)
         return [
-            (model, record_id, values if record_id else {**(values or {}), **target.defaults}, user_id, alias)
-            for model, record_id, values, user_id, alias in routes
+            (name, record_id, values if record_id else {**(values or {}), **target.values_for_new(name)}, *rest)
+            for name, record_id, values, *rest in routes
         ]
 
     @api.model
     def _gateway_decided_route(self, message, message_dict, target):
         message_dict.pop("parent_id", None)
         user = self._mail_find_user_for_gateway(message_dict["email_from"])
-        route = (target.model, target.record_id or None, dict(target.defaults), user.id or self.env.uid, None)
+        values = target.values_for_new(target.model)
+        route = (target.model, target.record_id or None, values, user.id or self.env.uid, None)
         # A model or record that is gone, or a model that takes no mail, is an error here, with the words for it.
         return [self._routing_check_route(message, message_dict, route, raise_exception=True)]
 

@@ -63,7 +63,7 @@ class SppEmailClaimMixin(models.AbstractModel):
                                AND (%(where)s)
                              ORDER BY %(order)s
                              LIMIT %(limit)s
-                               FOR UPDATE SKIP LOCKED)
+                               FOR NO KEY UPDATE SKIP LOCKED)
                     UPDATE %(table)s
                        SET claim_owner = %(owner)s,
                            claim_until = now() AT TIME ZONE 'UTC' + %(seconds)s * interval '1 second',

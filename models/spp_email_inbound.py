@@ -4,15 +4,15 @@
 from markupsafe import Markup, escape
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import UserError
 from odoo.tools import html_sanitize
 
+from ..engine.harmless import harmless
 from ..engine.health import HealthFinding, HealthState
 from ..engine.outcome import (
     INBOUND_REASON_WORDS,
     INBOUND_SOURCE_WORDS,
     INBOUND_STATE_WORDS,
-    InboundReason,
     InboundState,
     selection,
 )
@@ -74,6 +74,7 @@ class SppEmailInbound(models.Model):
     reason = fields.Selection(selection(INBOUND_REASON_WORDS), readonly=True)
     detail = fields.Text(readonly=True, help="What exactly went wrong, in the words of whatever refused it.")
     trace = fields.Json(readonly=True)
+    decisions = fields.Json(readonly=True, help="Who decided what and when, as steps of a trace.")
     trace_text = fields.Html("What Happened", compute="_compute_trace_text", sanitize=False)
     attempts = fields.Integer(readonly=True, default=0)
     starts = fields.Integer(
@@ -109,13 +110,13 @@ class SppEmailInbound(models.Model):
         for inbound in self:
             inbound.display_name = inbound.subject or self.env._("(no subject)")
 
-    @api.depends("trace")
+    @api.depends("trace", "decisions")
     def _compute_trace_text(self):
         for inbound in self:
             rows = Markup().join(
                 Markup("<tr><td>%s</td><td>%s</td><td>%s</td></tr>")
                 % (step.get("looked_at"), step.get("found"), step.get("followed"))
-                for step in inbound.trace or []
+                for step in [*(inbound.decisions or []), *(inbound.trace or [])]
             )
             inbound.trace_text = rows and Markup(
                 "<table class='table table-sm'><thead><tr><th>%s</th><th>%s</th><th>%s</th></tr></thead>"
@@ -131,11 +132,13 @@ class SppEmailInbound(models.Model):
             content = contents._load(inbound.id) if isinstance(inbound.id, int) else None
             shown = preview(content or b"")
             if shown.html:
-                inbound.preview_html = html_sanitize(
+                clean = html_sanitize(
                     shown.html, sanitize_tags=True, sanitize_attributes=True, strip_style=True, strip_classes=True
                 )
+                # Odoo's cleaner lets drawings and films through.
+                inbound.preview_html = Markup(harmless(str(clean)))  # noqa: S704 - made of known elements only
             else:
-                inbound.preview_html = Markup("<pre style='white-space: pre-wrap'>%s</pre>") % escape(shown.text)
+                inbound.preview_html = Markup("<pre>%s</pre>") % escape(shown.text)
             inbound.attachment_list = "\n".join(
                 f"{part.name} ({part.media_type}, {part.size} bytes)" for part in shown.attachments
             )
@@ -185,72 +188,6 @@ class SppEmailInbound(models.Model):
         if any(inbound.is_held for inbound in self):
             raise UserError(self.env._("Messages under legal hold cannot be deleted: release them first."))
 
-    # ------------------------------------------------------------------
-    # Actions
-    # ------------------------------------------------------------------
-
-    def _check_may_decide(self):
-        """Nobody may write on the journal: a message is not rewritten. Officers decide what becomes of it.
-
-        Raises:
-            AccessError: the user is no officer, or may not see all of these messages.
-        """
-        self.check_access("read")
-        if not self.env.user.has_group("spp_email_gateway.group_email_gateway_officer"):
-            raise AccessError(self.env._("Only officers of the email gateway decide what becomes of a message."))
-
-    def action_retry(self):
-        """Put messages back into work, at once. What is done, discarded or in work is left alone."""
-        self._check_may_decide()
-        waiting = self.filtered(lambda inbound: inbound.state in ("quarantined", "retry"))
-        if not waiting:
-            raise UserError(self.env._("Only quarantined or waiting messages can be tried again."))
-        # sudo: the columns are readonly for everybody; the right to decide was checked above.
-        waiting.sudo().write(  # nosemgrep
-            {"state": "received", "next_attempt_date": False, "starts": 0, "attempts": 0}
-        )
-        self.env.ref("spp_email_gateway.ir_cron_process_inbound").sudo()._trigger()  # nosemgrep: starting work, no data
-        return True
-
-    def action_discard(self):
-        """Take messages out of work for good. Their bytes stay in the journal."""
-        self._check_may_decide()
-        waiting = self.filtered(lambda inbound: inbound.state in ("quarantined", "retry", "received"))
-        # sudo: as in action_retry.
-        waiting.sudo().write({"state": "discarded", "reason": InboundReason.BY_HAND.value})  # nosemgrep
-        return True
-
-    def action_hold(self):
-        """Keep messages from being removed, whatever the rules of retention say."""
-        self._check_may_decide()
-        # sudo: as in action_retry.
-        self.sudo().write({"is_held": True})  # nosemgrep
-        return True
-
-    def action_release(self):
-        """Let the rules of retention apply again."""
-        self._check_may_decide()
-        # sudo: as in action_retry.
-        self.sudo().write({"is_held": False})  # nosemgrep
-        return True
-
-    def action_open_record(self):
-        """Open the record that the message made or reached."""
-        self.ensure_one()
-        if not self.res_model or self.res_model not in self.env:
-            raise UserError(self.env._("This message made no record."))
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": self.res_model,
-            "res_id": self.res_id,
-            "views": [(False, "form")],
-        }
-
-    def action_download(self):
-        """Download the message as received, byte for byte."""
-        self.ensure_one()
-        return {"type": "ir.actions.act_url", "url": f"/spp_email_gateway/inbound/{self.id}/eml", "target": "download"}
-
     def _gateway_health(self):
         """Findings about the journal as a whole."""
         count = self.search_count([("state", "=", "quarantined")], limit=1000)
@@ -262,6 +199,6 @@ class SppEmailInbound(models.Model):
                 HealthState.WARNING,
                 self.env._("Incoming messages wait in quarantine"),
                 self.env._("%s messages could not be routed or processed.", count),
-                self.env._("Open Email Gateway → Journal, read the reason of each and retry or discard it."),
+                self.env._("Open Email Gateway → Quarantine, read the reason of each and decide where it goes."),
             )
         ]

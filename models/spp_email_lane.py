@@ -86,11 +86,12 @@ class SppEmailLane(models.AbstractModel):
         if self._backlog(1):
             self._job(lane)._trigger()
 
-    def _process_due(self, seconds=None, server_ids=None, lane=0):
+    def _process_due(self, seconds=None, server_ids=None, lane=0, inbound_ids=None):
         """Process what is due, oldest first, until nothing is left or ``seconds`` are over.
 
         Args:
             server_ids: only messages of these mailboxes; None for all.
+            inbound_ids: only these messages; None for all.
             lane: number of the lane that works; 0 for one that does something else beside, such as reading mailboxes.
 
         Returns a Counter of (state, reason) of the messages that were processed.
@@ -100,6 +101,8 @@ class SppEmailLane(models.AbstractModel):
             return outcomes
         end = None if seconds is None else time.monotonic() + seconds
         where = DUE if server_ids is None else SQL("%s AND server_id IN %s", DUE, tuple(server_ids) or (0,))
+        if inbound_ids is not None:
+            where = SQL("%s AND id IN %s", where, tuple(inbound_ids) or (0,))
         if lane < self._lanes() and self._backlog(BACKLOG) >= BACKLOG:
             # One calls the next, and each only while there is more than it can do soon.
             with self._gateway_cursor() as env:

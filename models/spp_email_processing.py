@@ -57,8 +57,10 @@ class SppEmailProcessing(models.AbstractModel):
         summary = summarize(content)
         passage = walk(self._steps(inbound, content), summary)
         attempt.trace.extend(passage.trace.steps)
+        attempt.facts = passage.facts
         if passage.verdict and not decided:
-            return self._finish(claim, attempt, passage.verdict.state, passage.verdict.reason)
+            detail = storable(passage.verdict.detail) or None
+            return self._finish(claim, attempt, passage.verdict.state, passage.verdict.reason, detail=detail)
         attempt.target = decided or passage.facts.get("target")
         attempt.envelope_recipients = self._envelope_recipients(inbound, summary)
         attempt.takes_known = bool(decided) or inbound._is_for_others(attempt.envelope_recipients)
@@ -172,6 +174,7 @@ class SppEmailProcessing(models.AbstractModel):
                 if reason is InboundReason.NO_ROUTE:
                     values["detail"] = storable(error)
                     attempt.trace.add("replies, aliases and the mailbox's action", "no route", "quarantine")
+                    work["spp.email.notice"]._tell_unroutable(inbound, attempt)
                 else:
                     attempt.trace.add("creating or updating the record", type(error).__name__, "quarantine")
                 work["mail.alias"].browse(attempt.invalid_aliases).exists().write({"alias_status": "invalid"})

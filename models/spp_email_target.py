@@ -29,6 +29,7 @@ class SppEmailTarget(models.AbstractModel):
         if inbound.source == InboundSource.RPC.value:
             threads = threads.with_user(inbound.create_uid)
         decided = attempt.target
+        defaults = mailbox._gateway_default_values(attempt)
         if decided and decided.lang:
             threads = threads.with_context(lang=decided.lang)
         options = {"save_original": mailbox.original, "strip_attachments": bool(mailbox) and not mailbox.attach}
@@ -38,8 +39,8 @@ class SppEmailTarget(models.AbstractModel):
         if mailbox.gateway_action == "server_action" and not (decided and decided.model):
             return self._run_action(mailbox, threads, inbound, content, attempt, options)
         if decided and decided.model:
-            model, thread_id = decided.model, decided.record_id or None
-        made = threads.message_process(model, content, thread_id=thread_id, **options)
+            model, thread_id, defaults = decided.model, decided.record_id or None, None
+        made = threads.message_process(model, content, defaults, thread_id=thread_id, **options)
         if made and attempt.creates and not attempt.records:
             # The target's message_new does not call Odoo's, where records are stamped.
             attempt.records.append((attempt.creates, made))

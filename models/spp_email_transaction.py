@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from odoo import models, modules
 
+from .rehearsal_cursor import RehearsalCursor
+
 
 class SppEmailTransaction(models.AbstractModel):
     _name = "spp.email.transaction"
@@ -18,6 +20,14 @@ class SppEmailTransaction(models.AbstractModel):
             read_committed: for claims. Odoo's REPEATABLE READ makes SKIP LOCKED fail with serialization errors as
                 soon as two workers claim at once, and cron has no retry.
         """
+        if isinstance(self.env.cr, RehearsalCursor):
+            # Whatever asks for a transaction of its own gets a part of the rehearsal's.
+            with self.env.cr.savepoint():
+                # A roll-back in the block goes to here, and leaves the block's own savepoint alone.
+                self.env.cr.set_point()
+                yield self.env
+                self.env.flush_all()
+            return
         with self.env.registry.cursor() as cr:
             # A test's cursor shares the test's transaction, whose isolation cannot change any more.
             if read_committed and not modules.module.current_test:

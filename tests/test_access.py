@@ -19,6 +19,16 @@ RIGHTS = {
     "spp.email.lease": {"system": "r"},
     "spp.email.token.key": {"system": "r"},
     "spp.email.health": {"manager": "rw", "system": "rw"},
+    **{
+        f"spp.email.inbound.{name}": {"officer": "rwcu", "manager": "rwcu", "system": "rwcu"}
+        for name in ("route", "route.value", "attach", "answer", "discard")
+    },
+    "spp.email.inbound.alias": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.tag": {"viewer": "r", "officer": "r", "manager": "rwcu", "system": "rwcu"},
+    "spp.email.rule": {"viewer": "r", "officer": "r", "manager": "rwcu", "system": "rwcu"},
+    "spp.email.rule.condition": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.rule.value": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.dry.run": {"officer": "rwcu", "manager": "rwcu", "system": "rwcu"},
     "fetchmail.server": {"manager": "rwcu", "system": "rwcu"},
     "ir.mail_server": {"manager": "rwcu", "system": "rwcu"},
 }
@@ -49,6 +59,11 @@ class TestAccess(GatewayCase):
         self.assertEqual(
             set(rules),
             {
+                "spp.email.dry.run",
+                "spp.email.rule",
+                "spp.email.rule.condition",
+                "spp.email.rule.value",
+                "spp.email.content",
                 "spp.email.inbound",
                 "spp.email.inbound.record",
                 "spp.email.content",

@@ -5,16 +5,21 @@ from .common import GatewayCase, eml
 
 ACTIONS = {
     "action_spp_email_inbound": "email-journal",
+    "action_spp_email_inbound_quarantine": "email-quarantine",
     "action_fetchmail_server_gateway": "incoming-email-servers",
     "action_ir_mail_server_gateway": "outgoing-email-servers",
     "action_spp_email_health": "email-health",
+    "action_spp_email_rule": "incoming-rules",
 }
 MENUS = {
     "menu_email_gateway": "viewer",
+    "menu_email_gateway_quarantine": "viewer",
     "menu_email_gateway_journal": "viewer",
     "menu_email_gateway_incoming": "manager",
     "menu_email_gateway_outgoing": "manager",
     "menu_email_gateway_health": "manager",
+    "menu_email_gateway_rule": "manager",
+    "menu_email_gateway_dry_run": "officer",
 }
 
 
@@ -28,21 +33,33 @@ class TestViews(GatewayCase):
                 views = [(view_id, kind) for view_id, kind in action.views] + [(action.search_view_id.id, "search")]
                 model = self.env[action.res_model].with_user(self.manager)
                 found = model.get_views(views)["views"]
-                self.assertEqual(set(found), {"list", "form", "search"})
+                self.assertEqual(set(found) - {"kanban"}, {"list", "form", "search"})
 
     def test_the_journal_opens_for_a_viewer(self):
         inbound = self.journal(eml(Subject="Look")).with_user(self.viewer)
         self.assertEqual(Form(inbound).subject, "Look")
         arch = inbound.get_view(view_type="form")["arch"]
         self.assertNotIn("action_retry", arch)
-        self.assertNotIn("action_discard", arch)
+        self.assertNotIn("action_ask_", arch)
         self.assertIn("action_download", arch)
 
     def test_an_officer_has_the_buttons(self):
         for kind in ("form", "list"):
             arch = self.env["spp.email.inbound"].with_user(self.officer).get_view(view_type=kind)["arch"]
             self.assertIn("action_retry", arch)
-            self.assertIn("action_discard", arch)
+            for name in ("route", "attach", "answer", "discard"):
+                self.assertIn(f"action_ask_{name}", arch)
+            self.assertNotIn("action_ask_alias", arch)
+
+    def test_the_quarantine_has_counts_by_reason(self):
+        for _number in range(2):
+            self.journal(eml()).write({"state": "quarantined", "reason": "no_route"})
+        journal = self.env["spp.email.inbound"].with_user(self.viewer)
+        found = journal.search_panel_select_range(
+            "reason", enable_counters=True, search_domain=[("state", "=", "quarantined")]
+        )
+        counts = {value["id"]: value["__count"] for value in found["values"]}
+        self.assertEqual(counts["no_route"], journal.search_count([("state", "=", "quarantined")]))
 
     def test_the_journals_filters_work(self):
         journal = self.env["spp.email.inbound"].with_user(self.viewer)

@@ -88,6 +88,9 @@ class BrowserCase(unittest.TestCase):
         cls.addClassCleanup(stack.close)
         first = stack.enter_context(browser.page(timeout=10, viewport=SIZE, accept_downloads=True))
         cls.chromium = first.context.browser
+        # The first page of a fresh database has the web client's bundles made, which takes long on a busy machine.
+        first.set_default_timeout(60_000)
+        first.set_default_navigation_timeout(60_000)
         browser.log_in(first, cls.url, cls.login, cls.login)
         cls.session = first.context
 
@@ -150,7 +153,7 @@ class BrowserCase(unittest.TestCase):
         self.wait_for_view()
 
     def wait_for_view(self):
-        self.page.wait_for_selector(".o_form_view .o_form_sheet, .o_list_view, .o_setting_container")
+        self.page.wait_for_selector(".o_form_view .o_form_sheet, .o_list_view, .o_kanban_view, .o_setting_container")
 
     def open_app(self, app, *entries):
         """Choose an app in the menu at the top left, then entries of its menu bar."""

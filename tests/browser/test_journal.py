@@ -33,6 +33,19 @@ HOSTILE = """
 <object data="{trap}/object"></object><embed src="{trap}/embed">
 <form action="{trap}/form"><input name="password" autofocus onfocus="alert('focus')"><button>Log in</button></form>
 <p><a id="js" href="javascript:alert('link')">Run me</a> <a href="{trap}/link" target="_top">Follow me</a></p>
+<svg><a xlink:href="{trap}/xlink"><text y="20">Follow the drawing</text></a><use href="{trap}/use.svg#a"/></svg>
+<math href="{trap}/math"><mtext>Follow the formula</mtext></math>
+<map name="m"><area shape="rect" coords="0,0,50,50" href="{trap}/area"></map>
+<img usemap="#m" src="data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'><image href='{trap}/inner'/></svg>">
+<a href="data:text/html,<script>alert('data')</script>">Open the data</a>
+<table background="{trap}/table.png"><tr><td style="background-image: url('{trap}/cell.png')">cell</td></tr></table>
+<input type="image" src="{trap}/input.png"><link rel="dns-prefetch" href="{trap}">
+<link rel="stylesheet" href="{trap}/s2">
+<style>p {{ background: image-set(url({trap}/set.png) 1x) }}
+@font-face {{ font-family: x; src: url({trap}/font) }}</style>
+<meta http-equiv="refresh" content="1; url={trap}/refresh2"><bgsound src="{trap}/sound">
+<marquee onstart="alert(1)">x</marquee>
+<details ontoggle="alert('toggle')" open><summary>more</summary></details><button formaction="{trap}/fa">Go</button>
 <noscript><p title="</noscript><img src={trap}/mutation.png onerror=alert('mutation')>"></p></noscript>
 </body></html>
 """
@@ -128,7 +141,7 @@ class TestJournal(BrowserCase):
         before = len(self.session.pages)
         inside.get_by_text("Pay here").click()
         # The sanitiser takes these out.
-        for words in ("Run me", "Follow me"):
+        for words in ("Run me", "Follow me", "Follow the drawing", "Follow the formula", "Open the data", "more", "Go"):
             for link in inside.get_by_text(words).all():
                 link.click()
         self.page.keyboard.press("Tab")
@@ -197,7 +210,9 @@ class TestJournal(BrowserCase):
         self.press("Discard")
         dialog = self.page.locator(".modal-content")
         self.assertIn("Its content stays in the journal.", dialog.inner_text())
-        dialog.locator(".btn-primary").click()
+        dialog.locator("[name=why] input").fill("Advertisement")
+        self.screenshot("quarantine-discard")
+        dialog.get_by_role("button", name="Discard", exact=True).click()
         self.state_is("Discarded")
         for label in ("Retry", "Discard"):
             self.assertEqual(self.page.get_by_role("button", name=label, exact=True).count(), 0)

@@ -70,17 +70,9 @@ class TestGuide(RoleCase):
 
     def test_without_developer_mode(self):
         self.open_app("Email Gateway")
-        self.assertEqual(
-            self.sections(),
-            [
-                "Journal",
-                "Incoming Email Servers",
-                "Intakes",
-                "Upload Emails",
-                "Outgoing Email Servers",
-                "Health",
-            ],
-        )
+        self.assertEqual(self.sections()[:2], ["Quarantine", "Journal"])
+        for entry in ("Incoming Email Servers", "Outgoing Email Servers", "Health"):
+            self.assertIn(entry, self.sections())
 
 
 class TestViewer(RoleCase):
@@ -89,13 +81,13 @@ class TestViewer(RoleCase):
     def test_a_viewer_reads_and_decides_nothing(self):
         (entry,) = self.fetched("quarantine", letter("For a viewer"), user="quarantine@example.test")[-1:]
         self.assertIn("Email Gateway", self.apps())
-        self.open_app("Email Gateway")
+        self.open_app("Email Gateway", "Journal")
         self.assertEqual([name for name in self.sections() if "Servers" in name or name == "Health"], [])
         self.page.locator(".o_data_row", has_text="For a viewer").first.locator("input").check()
         self.assertEqual(self.page.get_by_role("button", name="Retry").count(), 0)
         self.open(f"email-journal/{entry}")
         self.assertIn("In quarantine", self.alerts()[0])
-        self.assertNotIn("press Retry", self.alerts()[0])
+        self.assertNotIn("Route it to a model", self.alerts()[0])
         self.assertTrue(self.page.get_by_role("button", name="Download .eml").is_visible())
         for label in ("Retry", "Discard"):
             self.assertEqual(self.page.get_by_role("button", name=label).count(), 0)
@@ -110,6 +102,7 @@ class TestOfficer(RoleCase):
         self.assertEqual([name for name in self.sections() if "Servers" in name or name == "Health"], [])
         self.open(f"email-journal/{entry}")
         self.press("Discard")
+        self.page.locator(".modal-content [name=why] input").fill("Advertisement")
         self.page.locator(".modal-content .btn-primary").click()
         self.state_is("Discarded")
 

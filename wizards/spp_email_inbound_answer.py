@@ -1,0 +1,117 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""Answering the sender of a message that became no record."""
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import is_html_empty
+
+from ..engine.notice import may_answer
+from ..engine.outcome import InboundReason, InboundState
+from ..engine.recipient import answer_address, answer_references
+
+
+class SppEmailInboundAnswer(models.TransientModel):
+    _name = "spp.email.inbound.answer"
+    _inherit = ["spp.email.inbound.wizard"]
+    _description = "Answer the Sender of Incoming Emails"
+
+    template_id = fields.Many2one("mail.template", domain=[("model", "=", "spp.email.inbound")])
+    subject = fields.Char(compute="_compute_subject", store=True, readonly=False)
+    body = fields.Html(compute="_compute_body", store=True, readonly=False)
+    is_discarded = fields.Boolean("Discard Afterwards", default=True, help="Otherwise it stays in quarantine.")
+    recipient_text = fields.Text("To", compute="_compute_recipient_text")
+    refusal_text = fields.Text("Not Answered", compute="_compute_recipient_text")
+
+    @api.depends("inbound_ids")
+    def _compute_recipient_text(self):
+        for wizard in self:
+            chosen = wizard._chosen()
+            judged = [wizard._judge(inbound) for inbound in chosen]
+            wizard.recipient_text = "\n".join(address for address, why, _references in judged if not why)
+            wizard.refusal_text = "\n".join(
+                self.env._("%(subject)s: %(why)s", subject=inbound.display_name, why=why)
+                for inbound, (_address, why, _references) in zip(chosen, judged, strict=True)
+                if why
+            )
+
+    # One message is shown its own text; for several a template speaks to each by itself. Two methods: Odoo computes
+    # none of a method's fields when one of them is given.
+    @api.depends("template_id", "inbound_ids")
+    def _compute_subject(self):
+        for wizard in self:
+            chosen = wizard._chosen()
+            wizard.subject = wizard._text(chosen)[0] if len(chosen) == 1 else False
+
+    @api.depends("template_id", "inbound_ids")
+    def _compute_body(self):
+        for wizard in self:
+            chosen = wizard._chosen()
+            if len(chosen) != 1:
+                wizard.body = False
+            elif wizard.template_id or not wizard.body:
+                wizard.body = wizard._text(chosen)[1]
+
+    def _text(self, inbound):
+        """Return (subject, body) for a message, from the template or as a start for what a person types."""
+        if not self.template_id:
+            return f"Re: {inbound.subject or ''}".strip(), False
+        return tuple(self.template_id._render_field(name, inbound.ids)[inbound.id] for name in ("subject", "body_html"))
+
+    def _judge(self, inbound):
+        """Return (address, why it may not be answered or "", References of an answer)."""
+        # sudo: notices hold who is never answered; what is learned is about this message alone.
+        notices = self.env["spp.email.notice"].sudo()  # nosemgrep
+        summary, facts = notices._facts(inbound)
+        address = answer_address(summary)
+        # How often notices went out does not bind a person; that machines are never answered does.
+        allowed, step = may_answer(address, facts, recent=0, own_addresses=notices._own_addresses())
+        return address, "" if allowed else step.found, answer_references(summary)
+
+    def action_send(self):
+        """Queue the answers, in the transaction that notes the decision.
+
+        Raises:
+            UserError: none of the senders may be answered, the text is empty, or nothing is left to decide on.
+        """
+        self.ensure_one()
+        chosen = self._chosen()
+        chosen._check_may_decide()
+        answers = {}
+        for inbound in chosen:
+            address, why, references = self._judge(inbound)
+            if why:
+                continue
+            subject, body = (self.subject, self.body) if len(chosen) == 1 else self._text(inbound)
+            if is_html_empty(body):
+                raise UserError(self.env._("The answer has no text."))
+            answers[inbound] = self._mail_values(inbound, address, references, subject, body)
+        if not answers:
+            raise UserError(self.env._("This cannot be answered: %s", self.refusal_text))
+        answerable = self.env["spp.email.inbound"].concat(*answers)
+        values = {}
+        if self.is_discarded:
+            values = {"state": InboundState.DISCARDED.value, "reason": InboundReason.ANSWERED.value}
+        decided = answerable._decide_all(self.env._("Answer the sender"), values)
+        # sudo: officers may answer what they decide on, and may not touch other mail in the queue.
+        self.env["mail.mail"].sudo().create([answers[inbound] for inbound in decided])  # nosemgrep
+        self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()  # nosemgrep: starting work, no data
+        return decided._notification("success", self.env._("%s answers are on their way.", len(decided)))
+
+    def _mail_values(self, inbound, address, references, subject, body):
+        values = {
+            "subject": " ".join((subject or "").split()),
+            "body_html": body,
+            "email_from": self.env.user.email_formatted,
+            "email_to": address,
+            "author_id": self.env.user.partner_id.id,
+            "references": references,
+            "auto_delete": False,
+        }
+        # sudo: the address of the mailbox that the message came from; an answer to the answer comes back there.
+        mailbox = inbound.sudo().server_id.user or ""  # nosemgrep
+        if "@" in mailbox:
+            values["reply_to"] = mailbox
+        if references:
+            # RFC 5322 §3.6.4. Odoo sets References alone.
+            values["headers"] = repr({"In-Reply-To": references.split()[-1]})
+        return values
