@@ -13,6 +13,11 @@ def post_init_hook(env):
     # Odoo never verified certificates of mailboxes, and spoke clear text where SSL/TLS was off. Existing mailboxes
     # go on like that, with a warning on the form; new ones are verified.
     env.cr.execute("UPDATE fetchmail_server SET gateway_use_starttls = FALSE, gateway_skip_verification = TRUE")
+    # They were read from the start, deleted from POP at once, and knew no size that was too large.
+    env.cr.execute(
+        "UPDATE fetchmail_server"
+        " SET gateway_start = 'everything', gateway_pop_leave_days = 0, gateway_size_limit = 0"
+    )
     env.cr.execute("UPDATE fetchmail_server SET gateway_action = 'create' WHERE object_id IS NOT NULL")
     seal_columns(env)
 

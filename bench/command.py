@@ -8,10 +8,23 @@ from bench.comparison import Comparison
 from bench.inbound import Inbound, InboundDurable
 from bench.lanes import TwoLanes
 from bench.large import Large
+from bench.mailboxes import Mailboxes, MailboxesFree, MailboxHangs
 from bench.outbound import Outbound, OutboundSlow
 from bench.scale import FewRecords, ManyRecords
 
-WORKLOADS = (Inbound, InboundDurable, TwoLanes, Large, FewRecords, ManyRecords, Outbound, OutboundSlow)
+WORKLOADS = (
+    Inbound,
+    InboundDurable,
+    TwoLanes,
+    Mailboxes,
+    MailboxesFree,
+    MailboxHangs,
+    Large,
+    FewRecords,
+    ManyRecords,
+    Outbound,
+    OutboundSlow,
+)
 
 
 def main(arguments):

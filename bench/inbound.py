@@ -113,6 +113,8 @@ def make_mailboxes(env, users, port, host, ca):
                 "user": user,
                 "password": password,
                 "object_id": env["ir.model"]._get("crm.lead").id,
+                # More than a first contact takes without asking.
+                **({"gateway_start": "everything"} if "gateway_start" in env["fetchmail.server"] else {}),
                 **({"gateway_ca_certificate": ca} if "gateway_ca_certificate" in env["fetchmail.server"] else {}),
             }
             for user, password in users.items()

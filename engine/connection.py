@@ -7,7 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from .errors import ConfigurationError, GatewayError
@@ -25,6 +25,9 @@ DEFAULT_PORTS = {
     ("smtp", "starttls"): 587,
     ("smtp", "none"): 25,
 }
+
+
+SESSION_OVER = "the session took too long"
 
 
 class Security(str, Enum):
@@ -46,7 +49,7 @@ class Connection:
 
     `ca_certificate` is PEM text of certificates that are trusted besides the system's. `connect_timeout` bounds the
     way to the server over all of its addresses, `read_timeout` one silence of the server; a whole answer may take
-    `answer_timeout`.
+    `answer_timeout`. `session_timeout` bounds all of a mailbox session, with reconnections; 0 leaves it unbounded.
     """
 
     host: str
@@ -56,6 +59,7 @@ class Connection:
     ca_certificate: str = ""
     connect_timeout: float = 20.0
     read_timeout: float = 60.0
+    session_timeout: float = 0.0
 
     @property
     def answer_timeout(self) -> float:
@@ -81,10 +85,11 @@ Credential = Password | XOAuth2
 
 
 class _Paced:
-    """Bounds each read by the silence allowed and all reads together by a point in time."""
+    """Bounds each read by the silence allowed, all reads of an answer by a point in time, and the session by `end`."""
 
     idle: float | None = None
     until: float | None = None
+    end: float | None = None
 
     def allow(self, seconds: float) -> None:
         """From now on the server has this long, whatever it sends."""
@@ -93,18 +98,28 @@ class _Paced:
     def _arm(self) -> None:
         if self.idle is None or self.until is None:
             return
-        left = self.until - time.monotonic()
+        now = time.monotonic()
+        if self.end is not None and self.end <= now:
+            raise TimeoutError(SESSION_OVER)
+        left = min(self.until, self.end or self.until) - now
         if left <= 0:
             raise TimeoutError("the answer took too long")
         self.settimeout(min(self.idle, left))
 
     def recv(self, *args, **kwargs):
-        self._arm()
-        return super().recv(*args, **kwargs)
+        return self._within(super().recv, *args, **kwargs)
 
     def recv_into(self, *args, **kwargs):
+        return self._within(super().recv_into, *args, **kwargs)
+
+    def _within(self, read, *args, **kwargs):
         self._arm()
-        return super().recv_into(*args, **kwargs)
+        try:
+            return read(*args, **kwargs)
+        except TimeoutError as error:
+            if self.end is not None and self.end <= time.monotonic():
+                raise TimeoutError(SESSION_OVER) from error
+            raise
 
 
 class PlainSocket(_Paced, socket.socket):
@@ -175,6 +190,18 @@ def dial(connection: Connection) -> PlainSocket:
     return connect(connection, resolve(connection))
 
 
+def dial_within(dial: Dial, connection: Connection, end: float | None) -> PlainSocket:
+    """A socket of `dial` that gives up at `end`, a time of the monotonic clock; GatewayError when that is past."""
+    if end is None:
+        return dial(connection)
+    left = end - time.monotonic()
+    if left <= 0:
+        raise network_error(TimeoutError(SESSION_OVER), "connect")
+    sock = dial(replace(connection, connect_timeout=min(connection.connect_timeout, left)))
+    sock.end = end
+    return sock
+
+
 def _unreachable(error: OSError) -> GatewayError:
     if isinstance(error, ConnectionRefusedError):
         text = "The host is there, but nothing listens on this port."
@@ -188,7 +215,9 @@ def _unreachable(error: OSError) -> GatewayError:
 
 def network_error(error: OSError, phase: str) -> GatewayError:
     """A socket that failed after the connection stood, as a GatewayError that is always temporary."""
-    if isinstance(error, TimeoutError):
+    if str(error) == SESSION_OVER:
+        text = "The time for one session was over before the server had answered. What was read so far is kept."
+    elif isinstance(error, TimeoutError):
         text = "The server stopped answering."
     else:
         text = "The connection broke."

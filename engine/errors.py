@@ -14,6 +14,7 @@ class GatewayError(Exception):
         detail: the server's own text.
         field: the setting most probably at fault: host, port, security, certificate, user, password, folder,
             sender, or "".
+        entries: keys (folder, UIDVALIDITY, UID) of the messages that it is about, when the rest of the mailbox is well.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class GatewayError(Exception):
         self.code = code
         self.detail = detail
         self.field = field
+        self.entries: tuple[tuple[str, str, str], ...] = ()
 
 
 class ConfigurationError(Exception):

@@ -4,27 +4,24 @@
 from __future__ import annotations
 
 import hashlib
-import poplib
-import re
-import ssl
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from datetime import date
 
-from .connection import Connection, Credential, Dial, Security, XOAuth2, dial, network_error
+from .arrival import arrival
 from .errors import GatewayError
-from .login_refusal import login_refusal, require_printable
-from .mailbox import Entry, Fetched, MailboxReader, MailboxStatus
-from .pop_wire import Wire
-from .tls import encrypt, tls_context
+from .mailbox import Entry, Fetched, MailboxReader, MailboxStatus, Selection
+from .pop_session import PopSession
 
-SLOWEST_BYTES_PER_SECOND = 16 * 1024
 # After so many refusals in a row the last message is tried: if it is refused too, it is the server that is ill.
 REFUSALS_IN_A_ROW = 3
+# Once: where the second connection breaks too, the next session goes on.
+RECONNECTIONS = 1
+MOST_HEADERS = 1024 * 1024
 DIGEST = "sha256:"
 
 
-class PopReader(MailboxReader):
+class PopReader(PopSession, MailboxReader):
     """`dial` opens the socket, `context` replaces the TLS context that `connection` asks for.
 
     Messages are known by their UIDL. Where the server has none, or gives two messages the same one, the SHA-256 of the
@@ -34,105 +31,20 @@ class PopReader(MailboxReader):
     True after QUIT succeeded: only then are messages deleted (RFC 1939 §6).
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        credential: Credential,
-        *,
-        dial: Dial = dial,
-        context: ssl.SSLContext | None = None,
-    ):
-        self.connection = connection
-        self.credential = credential
-        self.deletions_confirmed: bool | None = None
-        self._dial = dial
-        self._context = context
-        self._socket = None
-        self._wire: Wire | None = None
-        self._broken = True
-        self._capabilities: dict = {}
-        self._sizes: dict[int, int] | None = None
-        self._uidls: dict[int, str] = {}
-        self._numbers: dict[str, int] = {}
-        self._deleted: set[int] = set()
-
-    # The stages of open(), one by one, for the diagnosis
-
-    def open(self) -> None:
-        if not self._broken:
-            return
-        try:
-            self.connect()
-            self.secure()
-            self.login()
-        except BaseException:
-            self._abandon()
-            raise
-
-    def connect(self) -> None:
-        self._socket = self._dial(self.connection)
-
-    def secure(self) -> None:
-        """Read the greeting and encrypt, in the order that the connection asks for."""
-        security = self.connection.security
-        context = None if security is Security.NONE else self._context or tls_context(self.connection)
-        if security is Security.TLS:
-            self._socket = encrypt(self._socket, context, self.connection.host)
-        with self._speaking("greeting"):
-            self._wire = Wire(self._socket)
-        self._broken = False
-        if security is Security.STARTTLS:
-            self._start_tls(context)
-        self._ask_capabilities()
-
-    def _start_tls(self, context: ssl.SSLContext) -> None:
-        self._ask_capabilities()
-        if "STLS" not in self._capabilities:
-            raise GatewayError(
-                "The server does not offer STARTTLS on this port. Nothing was sent in the clear. "
-                "Choose TLS and its port (995).",
-                permanent=True,
-                phase="tls",
-                code="STLS",
-                field="security",
-            )
-        self._patience()
-        with self._speaking("tls"):
-            self._socket = self._wire.start_tls(lambda sock: encrypt(sock, context, self.connection.host))
-
-    def _ask_capabilities(self) -> None:
-        self._capabilities = {}
-        self._patience()
-        try:
-            with self._speaking("greeting"):
-                self._capabilities = {name.upper(): words for name, words in self._wire.capa().items()}
-        except GatewayError:
-            # RFC 2449 is optional; without it there is no STLS either.
-            if self._broken:
-                raise
-
-    def login(self) -> None:
-        credential, wire = self.credential, self._wire
-        require_printable(credential)
-        self._patience()
-        challenges: list[bytes] = []
-        with self._logging_in(challenges):
-            if isinstance(credential, XOAuth2):
-                wire.authenticate("XOAUTH2", credential.initial_response, challenges)
-            elif "PLAIN" in self._capabilities.get("SASL", ()) and not credential.secret.isascii():
-                # RFC 4616 says UTF-8; USER and PASS say nothing about it.
-                wire.authenticate("PLAIN", f"\0{credential.user}\0{credential.secret}", challenges)
-            else:
-                wire.user(credential.user)
-                wire.pass_(credential.secret)
-
-    # Reading
-
     def status(self) -> MailboxStatus:
         self._patience()
         with self._speaking("folder"):
             count, _size = self._wire.stat()
         return MailboxStatus("", count, count)
+
+    def enter(self, selection: Selection) -> None:
+        """A maildrop has no folders."""
+
+    def count(self) -> int:
+        return self.status().messages
+
+    def last_uid(self) -> None:
+        return None
 
     def waiting(self, limit: int | None = None) -> list[Entry]:
         self._list()
@@ -178,7 +90,8 @@ class PopReader(MailboxReader):
 
     def fetch(self, entries: Iterable[Entry]) -> Iterator[Fetched]:
         self._list()
-        refusal, in_a_row = None, 0
+        refusal, in_a_row, reconnections = None, 0, 0
+        refused: list[Entry] = []
         work = deque(entries)
         while work and in_a_row <= REFUSALS_IN_A_ROW:
             entry = work.popleft()
@@ -188,16 +101,67 @@ class PopReader(MailboxReader):
             try:
                 content = self._retrieve(number, entry.size, "fetch")
             except GatewayError as error:
-                if self._broken:
+                # A server that has fallen silent would only make us wait as long again.
+                if self._broken and (isinstance(error.__cause__, TimeoutError) or reconnections == RECONNECTIONS):
                     raise
                 refusal, in_a_row = refusal or error, in_a_row + 1
+                if self._broken:
+                    # The one that it broke off at comes last, so that it cannot end the session once more before
+                    # the others are here.
+                    reconnections += 1
+                    self._reopen()
+                    work.append(entry)
+                    refusal, in_a_row = None, 0
+                    continue
+                refused.append(entry)
                 if in_a_row == REFUSALS_IN_A_ROW:
                     work.rotate(1)
                 continue
             in_a_row = 0
             yield Fetched(entry, content)
         if refusal:
+            if in_a_row <= REFUSALS_IN_A_ROW:
+                refusal.entries = tuple(entry.key for entry in refused)
             raise refusal
+
+    def _reopen(self) -> None:
+        """Connect anew; what was to be deleted is marked again, since the marks went with the session (RFC 1939 §6)."""
+        marked = [uid for uid, number in self._numbers.items() if number in self._deleted]
+        self._abandon()
+        self._sizes, self._uidls, self._numbers, self._deleted = None, {}, {}, set()
+        self.open()
+        self._list()
+        self.acknowledge(Entry("", "", uid, 0) for uid in marked)
+
+    def headers(self, entries: Iterable[Entry]) -> Iterator[Fetched]:
+        self._list()
+        for entry in entries:
+            number = self._number(entry)
+            if number is not None and number not in self._deleted:
+                yield Fetched(entry, self._top(number, "fetch"), is_whole=False)
+
+    def older(self, entries: Iterable[Entry], than: date) -> list[Entry]:
+        found = []
+        for entry in entries:
+            number = self._number(entry)
+            arrived = number is not None and arrival(self._top(number, "list"))
+            if arrived and arrived.date() < than:
+                found.append(entry)
+        return found
+
+    def _top(self, number: int, phase: str) -> bytes:
+        """The header section; empty where the server cannot give it (RFC 1939 §7: TOP is optional)."""
+        self._patience(MOST_HEADERS)
+        try:
+            with self._speaking(phase):
+                return self._wire.retrieve(number, "TOP {} 0")
+        except GatewayError:
+            if self._broken:
+                raise
+            return b""
+
+    def file_failed(self, entries: Iterable[tuple[Entry, str]]) -> None:
+        """A maildrop has no folders."""
 
     def _number(self, entry: Entry) -> int | None:
         if entry.uid not in self._numbers and entry.uid.startswith(DIGEST):
@@ -231,101 +195,7 @@ class PopReader(MailboxReader):
         if failure:
             raise failure
 
-    def close(self) -> None:
-        pending = self.deletions_confirmed is False
-        try:
-            if self._broken:
-                if pending and self._socket is not None:
-                    raise GatewayError(
-                        "The connection broke before the server confirmed that messages were deleted.", phase="close"
-                    )
-                return
-            if not pending:
-                self._socket.allow(min(self.connection.read_timeout, 5.0))  # nothing depends on the farewell
-            else:
-                self._patience()
-            try:
-                with self._speaking("close"):
-                    self._wire.quit()
-                if pending:
-                    self.deletions_confirmed = True
-            except GatewayError:
-                if pending:
-                    raise
-        finally:
-            self._abandon()
-
-    # The connection
-
-    def _abandon(self) -> None:
-        self._broken = True
-        if self._wire is not None:
-            self._wire.drop()
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-
-    def _patience(self, size: int = 0) -> None:
-        """Start the time that the next answer, with `size` bytes of messages in it, may take."""
-        if self._broken or self._socket is None:
-            raise GatewayError("The connection to the mailbox is closed.", phase="connect")
-        self._socket.allow(self.connection.answer_timeout + size / SLOWEST_BYTES_PER_SECOND)
-
-    @contextmanager
-    def _logging_in(self, challenges: list[bytes]):
-        try:
-            with self._speaking("login"):
-                yield
-        except GatewayError as error:
-            if self._broken:
-                raise
-            raise login_refusal(error.code, error.detail, challenges) from error
-
-    @contextmanager
-    def _speaking(self, phase: str):
-        """Whatever a server can cause while it is spoken to, as a GatewayError; `_broken` says if talk can go on."""
-        broken, self._broken = self._broken, True
-        try:
-            yield
-        except poplib.error_proto as error:
-            text = _words(error)
-            if text.upper().startswith("-ERR") and text.upper() != "-ERR EOF":
-                self._broken = broken
-            raise _refusal(text, phase) from error
-        except GatewayError:
-            raise
-        except OSError as error:
-            raise network_error(error, phase) from error
-        except MemoryError:
-            raise
-        except Exception as error:
-            # poplib meets malformed answers with IndexError, ValueError and UnicodeDecodeError.
-            raise GatewayError("The server's answer is not POP3.", phase=phase, detail=str(error)[:500]) from error
-        else:
-            self._broken = broken
-
-
-def _refusal(text: str, phase: str) -> GatewayError:
-    if not text.upper().startswith("-ERR"):
-        return GatewayError("The server's answer is not POP3.", phase=phase, detail=text)
-    detail = text[4:].strip()
-    if detail.upper() == "EOF":
-        return GatewayError("The server ended the connection.", phase=phase, detail="EOF")
-    match = re.match(r"\[([A-Za-z/-]+)[^\]]*\]", detail)  # RFC 2449 §8
-    message = {
-        "fetch": "The server did not hand out a message.",
-        "acknowledge": "The server did not delete a message.",
-        "close": "The server did not confirm that messages were deleted.",
-        "tls": "The server refused to start encryption.",
-    }.get(phase, "The server refused.")
-    code = match[1].upper() if match else "-ERR"
-    return GatewayError(message, permanent=code == "SYS/PERM", phase=phase, code=code, detail=detail)
-
 
 def _pair(line: bytes, kind: type):
     number, value = line.split(None, 2)[:2]
     return int(number), kind(value.decode("utf-8", "surrogateescape") if kind is str else value)
-
-
-def _words(error: Exception) -> str:
-    return " ".join(arg.decode("utf-8", "replace") if isinstance(arg, bytes) else str(arg) for arg in error.args)[:500]

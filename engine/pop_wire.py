@@ -48,9 +48,9 @@ class Wire(poplib.POP3):
         self._listed = 0
         return super()._longcmd(line)
 
-    def retrieve(self, number: int) -> bytes:
-        """RETR with nothing changed but the dots of RFC 1939 §3 taken off; poplib's own forgets the line ends."""
-        self._shortcmd(f"RETR {number}")
+    def retrieve(self, number: int, command: str = "RETR {}") -> bytes:
+        """RETR or TOP with nothing changed but the dots of RFC 1939 §3 taken off; poplib's own forget the line ends."""
+        self._shortcmd(command.format(number))
         pieces, size, line_start = [], 0, True
         while True:
             # A line of any length comes in pieces; only the first piece has a dot to look at.

@@ -52,13 +52,14 @@ def tls_context(connection: Connection) -> ssl.SSLContext:
 def encrypt(sock: socket.socket, context: ssl.SSLContext, host: str) -> EncryptedSocket:
     """The same connection with TLS on it; on failure a GatewayError, and the connection is closed."""
     context.sslsocket_class = EncryptedSocket
-    idle, until = getattr(sock, "idle", None), getattr(sock, "until", None)
+    pace = [(name, getattr(sock, name, None)) for name in ("idle", "until", "end")]
     try:
         encrypted = context.wrap_socket(sock, server_hostname=host.strip())
     except (OSError, ValueError) as error:
         sock.close()
         raise explain_tls_error(error, host) from error
-    encrypted.idle, encrypted.until = idle, until
+    for name, value in pace:
+        setattr(encrypted, name, value)
     return encrypted
 
 

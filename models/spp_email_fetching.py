@@ -9,7 +9,7 @@ from datetime import datetime
 
 import psycopg2
 
-from odoo import fields, models
+from odoo import fields, models, modules
 from odoo.exceptions import UserError
 
 from ..engine.errors import ConfigurationError, GatewayError
@@ -28,7 +28,9 @@ class SppEmailFetching(models.AbstractModel):
     _description = "Fetching of Mailboxes"
 
     def _fetch(self, servers, seconds=None):
-        """Read these mailboxes and process what came, longest unchecked first.
+        """Read these mailboxes and process what came, longest unchecked first; those in which mail waits before them.
+
+        In a scheduled action only what is due is read. Several mailboxes are read at once.
 
         Args:
             servers: ``fetchmail.server`` records.
@@ -37,50 +39,69 @@ class SppEmailFetching(models.AbstractModel):
         Returns:
             (first error or None, number of new messages, Counter of (state, reason) of processed messages)
         """
-        job = self.env["ir.cron"]
         end = None if seconds is None else time.monotonic() + seconds
-        now = fields.Datetime.now()
-        servers = servers.sorted(lambda server: (server.date or datetime.min, server.priority, server.id))
-        if self.env.context.get("cron_id"):
-            servers = servers.filtered(
-                lambda server: not server.gateway_next_fetch_date or server.gateway_next_fetch_date <= now
-            )
+        is_scheduled = bool(self.env.context.get("cron_id"))
+        if is_scheduled:
+            servers = servers._gateway_due()
+        awaited = self.env["spp.email.watch"]._awaited(servers.ids)
+        servers = servers.sorted(
+            lambda server: (server.id not in awaited, server.date or datetime.min, server.priority, server.id)
+        )
+        # A test's thread shares the test's cursor, and would wait for it in vain.
+        if (is_scheduled or len(servers) > 1) and not modules.module.current_test:
+            result = self.env["spp.email.parallel.fetching"]._fetch(servers, end)
+        else:
+            result = self._fetch_serially(servers, end)
+        self.env.invalidate_all()
+        return result
+
+    def _fetch_serially(self, servers, end):
+        """Do as `_fetch` says, one mailbox after the other."""
+        job = self.env["ir.cron"]
         first_error, new, outcomes, remaining = None, 0, Counter(), len(servers)
-        left = _seconds_left(job._commit_progress(remaining=remaining), end)
-        for server in servers:
+        left = seconds_left(job._commit_progress(remaining=remaining), end)
+        for number, server in enumerate(servers):
             more = True
             while more and left:
                 error, count, more = self._read(server)
                 first_error = first_error or error
                 new += count
-                left = _seconds_left(job._commit_progress(), end)
+                left = seconds_left(job._commit_progress(), end)
                 outcomes += self.env["spp.email.lane"]._process_due(left, server.ids)
-                left = _seconds_left(job._commit_progress(), end)
+                left = seconds_left(job._commit_progress(), end)
             if more:
                 # Out of time: what is left stays unread in the mailbox or received in the journal.
-                self.env.ref("mail.ir_cron_mail_gateway_action").sudo()._trigger()  # nosemgrep: starting work
+                self.env["spp.email.watch"]._await(servers[number:].ids)
                 break
             remaining -= 1
-            left = _seconds_left(job._commit_progress(1, remaining=remaining), end)
-        self.env.invalidate_all()
+            left = seconds_left(job._commit_progress(1, remaining=remaining), end)
         return first_error, new, outcomes
 
     def _read(self, server):
         """Read one mailbox and note how it went; return (error or None, new messages, whether more wait)."""
-        # Before the reading: a server that holds this process until it is killed must not come first again.
-        self._write(server, {"date": fields.Datetime.now()})
+        self._note_start(server)
         try:
             result = self.env["spp.email.reading"]._read_mailbox(server, READ_LIMIT)
         except (psycopg2.OperationalError, psycopg2.InterfaceError):
             # The database is ill, not the mailbox.
             raise
         except Exception as error:  # noqa: BLE001 - one bad mailbox must not stop the others
-            _logger.warning("Incoming server %s could not be read: %s.", server.id, type(error).__name__)
             self._note_failure(server, error)
             return error, 0, False
         if result is None:
             # Another worker reads it, and will note how that went.
             return None, 0, False
+        self._note_success(server)
+        return None, *result
+
+    def _note_start(self, server):
+        """Note that a check begins."""
+        # Before the reading: a server that holds this process until it is killed must not come first again, and what
+        # arrives while it is read must be heard of.
+        self._write(server, {"date": fields.Datetime.now()})
+        self.env["spp.email.watch"]._begin(server.id)
+
+    def _note_success(self, server):
         if server.error_date or server.gateway_failures:
             self._write(
                 server,
@@ -91,9 +112,9 @@ class SppEmailFetching(models.AbstractModel):
                     "gateway_next_fetch_date": False,
                 },
             )
-        return None, *result
 
     def _note_failure(self, server, error):
+        _logger.warning("Incoming server %s could not be read: %s.", server.id, type(error).__name__)
         now = fields.Datetime.now()
         failures = server.gateway_failures + 1
         is_worded = isinstance(error, GatewayError | ConfigurationError | UserError)
@@ -117,6 +138,6 @@ class SppEmailFetching(models.AbstractModel):
         server.invalidate_recordset(list(values))
 
 
-def _seconds_left(left, end):
+def seconds_left(left, end):
     """Return the smaller of what the scheduler leaves and what is left until ``end``; never below 0."""
     return left if end is None else max(min(left, end - time.monotonic()), 0)

@@ -37,7 +37,15 @@ class SppEmailHealth(models.Model):
         ``_gateway_health`` is called on an empty recordset and returns a list of engine.health.HealthFinding; it
         returns only what is not well.
         """
-        return ["spp.email.health", "spp.email.inbound", "spp.email.capacity", "spp.email.rule", "fetchmail.server"]
+        return [
+            "spp.email.health",
+            "spp.email.inbound",
+            "spp.email.capacity",
+            "spp.email.unreadable",
+            "spp.email.reconciliation",
+            "spp.email.rule",
+            "fetchmail.server",
+        ]
 
     @api.model
     def _gateway_health(self):

@@ -44,6 +44,14 @@ class SppEmailInbound(models.Model):
     acknowledged_date = fields.Datetime(
         "Server Told", readonly=True, help="When the mail server was told that the message is taken."
     )
+    folder_id = fields.Many2one("spp.email.folder", string="Read By", readonly=True, ondelete="set null")
+    server_size = fields.Integer("Size on the Server (bytes)", readonly=True)
+    is_headers_only = fields.Boolean(
+        "Headers Only", readonly=True, help="It is over the size limit of its mailbox; its body is on the server."
+    )
+    filed_date = fields.Datetime(
+        "Failure Filed", readonly=True, help="When the message was moved to the server's folder for what failed."
+    )
     company_id = fields.Many2one("res.company", readonly=True, index=True)
 
     # What it is.
@@ -102,6 +110,7 @@ class SppEmailInbound(models.Model):
     )
     _conversation_index = models.Index("(conversation, id) WHERE state IN ('received', 'retry', 'processing')")
     _sender_index = models.Index("(sender, received_date)")
+    _unfiled_index = models.Index("(server_key, folder) WHERE state = 'quarantined' AND filed_date IS NULL")
     _mail_message_index = models.Index("(mail_message_id) WHERE mail_message_id IS NOT NULL")
     _duplicate_message_index = models.Index("(duplicate_message_id) WHERE duplicate_message_id IS NOT NULL")
 

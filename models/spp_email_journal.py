@@ -9,11 +9,12 @@ from odoo import models
 from odoo.tools import SQL, split_every
 
 from ..engine.conversation import conversation, replied_to
-from ..engine.outcome import InboundState
+from ..engine.outcome import InboundReason, InboundState
 from ..engine.summary import sole_address, summarize
 
 # Entries named in one statement: tens of thousands exceed PostgreSQL's stack.
 CHUNK = 1000
+MOST_OCTETS = 2**31 - 1  # of an integer column
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,9 @@ class JournalEntry:
         envelope_recipient: address it was delivered for, "" when unknown.
         envelope_sender: return path, "" when null or unknown.
         fallback: see the field of ``spp.email.inbound``.
+        server_size: octets that the mail server says it has; None when it did not say.
+        is_whole: ``content`` is the message, not its header section only.
+        folder_id: the ``spp.email.folder`` that it was read by.
     """
 
     server_key: str
@@ -42,6 +46,9 @@ class JournalEntry:
     envelope_sender: str = ""
     intake_id: int | None = None
     fallback: dict | None = None
+    server_size: int | None = None
+    is_whole: bool = True
+    folder_id: int | None = None
 
 
 class SppEmailJournal(models.AbstractModel):
@@ -163,7 +170,11 @@ class SppEmailJournal(models.AbstractModel):
             "envelope_sender": entry.envelope_sender or None,
             "intake_id": entry.intake_id,
             "fallback": Json(entry.fallback) if entry.fallback else None,
-            "state": InboundState.RECEIVED.value,
+            "server_size": min(entry.server_size, MOST_OCTETS) if entry.server_size is not None else None,
+            "is_headers_only": not entry.is_whole,
+            "folder_id": entry.folder_id,
+            "state": InboundState.RECEIVED.value if entry.is_whole else InboundState.QUARANTINED.value,
+            "reason": None if entry.is_whole else InboundReason.TOO_LARGE.value,
             "received_date": now,
             "digest": summary.digest,
             "size": summary.size,

@@ -86,13 +86,14 @@ class SppEmailLane(models.AbstractModel):
         if self._backlog(1):
             self._job(lane)._trigger()
 
-    def _process_due(self, seconds=None, server_ids=None, lane=0, inbound_ids=None):
+    def _process_due(self, seconds=None, server_ids=None, lane=0, inbound_ids=None, interrupted=None):
         """Process what is due, oldest first, until nothing is left or ``seconds`` are over.
 
         Args:
             server_ids: only messages of these mailboxes; None for all.
             inbound_ids: only these messages; None for all.
             lane: number of the lane that works; 0 for one that does something else beside, such as reading mailboxes.
+            interrupted: asked before each batch; True ends the work.
 
         Returns a Counter of (state, reason) of the messages that were processed.
         """
@@ -110,7 +111,7 @@ class SppEmailLane(models.AbstractModel):
         self.env["spp.email.worker"]._free_claims_of_the_dead()
         run = Run()
         more = True
-        while more and (end is None or time.monotonic() < end):
+        while more and (end is None or time.monotonic() < end) and not (interrupted and interrupted()):
             more = False
             # In turn, so that neither kind keeps the other waiting.
             for kind, limit in ((FRESH, BATCH_MESSAGES), (SQL("NOT %s", FRESH), 1)):

@@ -3,12 +3,8 @@
 
 from odoo import models
 
-from ..engine.errors import GatewayError
+from ..engine.reading import Arrived, Failed, Listed, PassedOver, read_mailbox
 from .spp_email_journal import JournalEntry
-
-# Messages that are journaled in one transaction and acknowledged in one command, and their bytes.
-BATCH_MESSAGES = 25
-BATCH_BYTES = 8 * 1024 * 1024
 
 
 class SppEmailReading(models.AbstractModel):
@@ -17,7 +13,7 @@ class SppEmailReading(models.AbstractModel):
     _description = "Reading of Mailboxes"
 
     def _read_mailbox(self, server, limit):
-        """Journal up to ``limit`` waiting messages of ``server`` and acknowledge them.
+        """Journal up to ``limit`` waiting messages of each folder of ``server`` and acknowledge them.
 
         Returns (new, more): the number of new journal rows, and whether messages were left behind. None while another
         worker reads this mailbox.
@@ -31,83 +27,85 @@ class SppEmailReading(models.AbstractModel):
         lease = leases._acquire(f"mailbox:{server._gateway_server_key()}")
         if lease is None:
             return None
-        told = []
         try:
-            with server._gateway_open_mailbox() as reader:
-                new, more = self._read(server, reader, limit, told)
-            # Only now: POP deletes what it was told to when the session ends well (RFC 1939 §6).
-            self.env["spp.email.journal"]._note_acknowledged(server._gateway_server_key(), told)
+            selections, rules = server._gateway_reading_plan()
+            reading = read_mailbox(server._gateway_open_mailbox, selections, rules, limit=limit)
+            result = self._converse(server, reading)
+            self._note(server, result)
         finally:
             leases._release(lease)
-        return new, more
+        if result.failure:
+            raise result.failure
+        return result.new, result.more
 
-    def _read(self, server, reader, limit, told):
-        journal = self.env["spp.email.journal"]
+    def _converse(self, server, reading):
+        """Answer what an engine.reading generator asks for, and return its result."""
+        answer = None
+        try:
+            while True:
+                try:
+                    request = reading.send(answer)
+                except StopIteration as end:
+                    return end.value
+                answer = self._answer(server, request)
+        finally:
+            # A database that failed ends the session with the mail server too.
+            reading.close()
+
+    def _answer(self, server, request):
+        """Do the database work of one request of engine.reading, committed, and return what it is answered with."""
+        ledger = self.env["spp.email.ledger"]
         server_key = server._gateway_server_key()
-        # One more than wanted tells whether anything is left behind.
-        waiting = reader.waiting(limit + 1)
-        is_full = len(waiting) > limit
-        known = journal._known(server_key, map(_key, waiting))
-        if is_full and len(known) == len(waiting):
-            # A server that forgets flags lists the same known ones for ever; what is new stands behind them.
-            waiting = reader.waiting()
-            known = journal._known(server_key, map(_key, waiting))
-        # Some servers reuse the name of an entry for another message: the size tells it before it is acknowledged
-        # unread. Where a server counts otherwise than we do, a known message is only fetched once more.
-        unknown = [entry for entry in waiting if known.get(_key(entry)) != entry.size][:limit]
-        new, failure = 0, None
-        batch, batch_bytes = [], 0
-        try:
-            for fetched in reader.fetch(unknown):
-                batch.append(fetched)
-                batch_bytes += len(fetched.content)
-                if len(batch) >= BATCH_MESSAGES or batch_bytes >= BATCH_BYTES:
-                    complete, batch, batch_bytes = batch, [], 0
-                    new += self._journal(server, server_key, reader, complete, told)
-        except GatewayError as error:
-            # What was read before the failure is whole: it goes into the journal all the same.
-            failure = error
-        try:
-            new += self._journal(server, server_key, reader, batch, told)
-        except GatewayError as error:
-            failure = failure or error
-        try:
-            # An earlier run journaled these and died before it could tell the server. Last, so that a refusal does
-            # not keep new messages waiting.
-            self._acknowledge(reader, [entry for entry in waiting if known.get(_key(entry)) == entry.size], told)
-        except GatewayError as error:
-            failure = failure or error
-        if failure:
-            raise failure
-        # Without anything new another round would only find the same.
-        return new, is_full and new > 0
+        match request:
+            case Listed(entries):
+                known = ledger._known(server_key, [entry.key for entry in entries])
+                unknown = [entry.key for entry in entries if entry.key not in known]
+                return known | self.env["spp.email.unreadable"]._resting(server_key, unknown)
+            case Arrived(fetched):
+                return self._journal(server, server_key, fetched)
+            case PassedOver(entries):
+                return self.env["spp.email.passed.entry"]._add(server_key, [entry.uid for entry in entries])
+            case Failed(folder):
+                return ledger._failed(server_key, folder)
+            case _:
+                raise TypeError(type(request).__name__)
 
-    def _journal(self, server, server_key, reader, batch, told):
-        if not batch:
-            return 0
-        written = self.env["spp.email.journal"]._write_entries(
-            [
-                JournalEntry(
-                    server_key,
-                    fetched.entry.folder,
-                    fetched.entry.uid_validity,
-                    fetched.entry.uid,
-                    fetched.content,
-                    server_id=server.id,
-                    company_id=server.company_id.id or None,
-                )
-                for fetched in batch
-            ]
+    def _journal(self, server, server_key, fetched):
+        ledger = self.env["spp.email.ledger"]
+        unknown = ledger._follow(server_key, fetched)
+        entries = [self._journal_entry(server, server_key, one) for one in unknown]
+        new = self.env["spp.email.journal"]._write_entries(entries) if entries else 0
+        if new < len(fetched):
+            ledger._note_sizes(server_key, fetched)
+        return new
+
+    def _journal_entry(self, server, server_key, fetched):
+        entry = fetched.entry
+        return JournalEntry(
+            server_key,
+            *entry.key,
+            fetched.content,
+            server_id=server.id,
+            company_id=server.company_id.id or None,
+            source=server._get_connection_type(),
+            server_size=entry.size,
+            is_whole=fetched.is_whole,
+            folder_id=server._gateway_folder(entry.folder).id or None,
         )
-        # Committed: only now may the server forget or flag them.
-        self._acknowledge(reader, [fetched.entry for fetched in batch], told)
-        return written
 
-    def _acknowledge(self, reader, entries, told):
-        if entries:
-            reader.acknowledge(entries)
-            told.extend(map(_key, entries))
+    def _note(self, server, result):
+        """Note what the mail server confirmed, how far it was read, and what a person must decide.
 
-
-def _key(entry):
-    return entry.folder, entry.uid_validity, entry.uid
+        What is only about single messages is noted on them: the mailbox counts as read.
+        """
+        server_key = server._gateway_server_key()
+        self.env["spp.email.journal"]._note_acknowledged(server_key, result.told)
+        self.env["spp.email.ledger"]._note_filed(server_key, result.filed)
+        self.env["spp.email.reading.mark"]._note(server_key, result.floors, result.met)
+        for folder, failure in list(result.failures.items()):
+            if entries := getattr(failure, "entries", ()):
+                self.env["spp.email.unreadable"]._note(server, entries, failure)
+                del result.failures[folder]
+        waiting = sum(result.unstarted.values())
+        if waiting != server.gateway_waiting_count:
+            self.env["spp.email.fetching"]._write(server, {"gateway_waiting_count": waiting})

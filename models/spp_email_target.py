@@ -19,9 +19,11 @@ class SppEmailTarget(models.AbstractModel):
             mailbox: the ``fetchmail.server``; empty when it was deleted after the message came.
             threads: ``mail.thread`` with the context of this attempt.
         """
-        model, thread_id = mailbox.object_id.model or None, None
-        if mailbox.gateway_action == "attach" and mailbox.gateway_record:
-            record = mailbox.gateway_record.exists()
+        # A folder's own target stands before its mailbox's.
+        owner = inbound.folder_id if inbound.folder_id.gateway_action else mailbox
+        model, thread_id = owner.object_id.model or None, None
+        if owner.gateway_action == "attach" and owner.gateway_record:
+            record = owner.gateway_record.exists()
             model, thread_id = (record._name, record.id) if record else (None, None)
             if not record:
                 attempt.trace.add("record that the mailbox attaches to", "deleted", "ignored")
@@ -36,7 +38,8 @@ class SppEmailTarget(models.AbstractModel):
         if not mailbox:
             options.update(inbound._fallback())
             model, thread_id = options.pop("model", None), options.pop("thread_id", None)
-        if mailbox.gateway_action == "server_action" and not (decided and decided.model):
+            defaults = options.pop("custom_values", None)
+        if owner.gateway_action == "server_action" and not (decided and decided.model):
             return self._run_action(mailbox, threads, inbound, content, attempt, options)
         if decided and decided.model:
             model, thread_id, defaults = decided.model, decided.record_id or None, None

@@ -50,6 +50,7 @@ class ScriptedMailbox:
 
     Attributes:
         told: UIDs that the server was told to forget or flag.
+        filed: UIDs that were moved to the folder for what failed.
         error: raised when the mailbox is opened.
         opened: how often it was opened.
     """
@@ -57,6 +58,8 @@ class ScriptedMailbox:
     def __init__(self, *contents, error=None):
         self.contents = {str(number): content for number, content in enumerate(contents, 1)}
         self.told = []
+        self.filed = []
+        self.folders = lambda: []
         self.error = error
         self.opened = 0
 
@@ -68,6 +71,25 @@ class ScriptedMailbox:
 
     def __exit__(self, *exception):
         return None
+
+    def enter(self, selection):
+        return None
+
+    def count(self):
+        return len(self.waiting())
+
+    def last_uid(self):
+        return "1", max(map(int, self.contents), default=0)
+
+    def headers(self, entries):
+        for entry in entries:
+            yield Fetched(entry, self.contents[entry.uid].partition(b"\r\n\r\n")[0] + b"\r\n\r\n", is_whole=False)
+
+    def older(self, entries, than):
+        return []
+
+    def file_failed(self, entries):
+        self.filed.extend(entry.uid for entry, _message_id in entries)
 
     def waiting(self, limit=None):
         waiting = [uid for uid in self.contents if uid not in self.told]

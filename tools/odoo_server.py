@@ -216,6 +216,17 @@ def start_script(database, code, *, env=None, cluster=None, addons=True, log=Non
     return running
 
 
+def start_command(database, name, *options, log, env=None):
+    """Start a command that the addon brings (`cli/<name>.py`) and return its Popen; it leads a group of its own."""
+    line = command(name, database) + list(options)
+    # Odoo looks for commands of addons before it reads the command line.
+    found = {"ODOO_RC": str(configuration()), **(env or {})}
+    with open(log, "ab") as output:
+        return subprocess.Popen(
+            line, env=variables(found), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+
+
 def execute(database, code, env=None, timeout=120, *, cluster=None, addons=True, log=None):
     """Run Python code in a separate `odoo shell` process and return what its last printed JSON line says.
 

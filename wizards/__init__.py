@@ -9,4 +9,7 @@ from . import (
     spp_email_dry_run,
     spp_email_intake_token,
     spp_email_upload,
+    spp_email_folder_choice,
+    spp_email_folder_choice_line,
+    spp_email_start,
 )

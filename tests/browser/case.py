@@ -24,7 +24,20 @@ IMAGES = checkout.ROOT / "docs" / "images"
 SIZE = {"width": 1200, "height": 800}
 PASSWORD = "pw"
 # Adding a mailbox makes Dovecot wait for a second, so all are there from the start.
-BOXES = ("grievance", "support", "quarantine", "discard", "maria", "letters", "hostile", "raw")
+BOXES = (
+    "grievance",
+    "support",
+    "quarantine",
+    "discard",
+    "maria",
+    "letters",
+    "hostile",
+    "raw",
+    "folders",
+    "archive",
+    "large",
+    "lost",
+)
 
 
 class World:
@@ -86,7 +99,7 @@ class BrowserCase(unittest.TestCase):
         cls.url = world.server.url
         stack = contextlib.ExitStack()
         cls.addClassCleanup(stack.close)
-        first = stack.enter_context(browser.page(timeout=10, viewport=SIZE, accept_downloads=True))
+        first = stack.enter_context(browser.page(timeout=60, viewport=SIZE, accept_downloads=True))
         cls.chromium = first.context.browser
         # The first page of a fresh database has the web client's bundles made, which takes long on a busy machine.
         first.set_default_timeout(60_000)

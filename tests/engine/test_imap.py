@@ -81,7 +81,7 @@ class TestOpening(ImapCase):
     def test_open_and_close(self):
         with self.served([*OPEN, search(1, 2), LOGOUT]) as server:
             connection = Connection("127.0.0.1", server.port, Security.NONE, read_timeout=0.5)
-            with open_mailbox("imap", connection, PASSWORD) as reader:
+            with open_mailbox("imap", connection, PASSWORD, folder="INBOX") as reader:
                 status = reader.status()
         self.assertEqual((status.folder, status.messages, status.unread), ("INBOX", 3, 2))
 
