@@ -143,6 +143,10 @@ class PopReader(PopSession, MailboxReader):
             if number is not None and number not in self._deleted:
                 yield Fetched(entry, self._top(number, "fetch"), is_whole=False)
 
+    def marked(self) -> list[Entry]:
+        """Nothing: the mark ends with the session (RFC 1939 §6)."""
+        return []
+
     def older(self, entries: Iterable[Entry], than: date) -> list[Entry]:
         found = []
         for entry in entries:

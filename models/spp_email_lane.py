@@ -32,6 +32,10 @@ BATCH_SECONDS = 1.0
 LANES = 4
 LANES_PARAMETER = "spp_email_gateway.lanes"
 BACKLOG = 50
+# Where the module queue_job is installed, lanes can run as its jobs, in a channel of their own.
+QUEUE_PARAMETER = "spp_email_gateway.use_queue_job"
+QUEUE_CHANNEL = "root.spp_email_gateway"
+QUEUE_SECONDS = 30
 STATEMENT_TIMEOUT_PARAMETER = "spp_email_gateway.statement_timeout_seconds"
 STATEMENT_TIMEOUT_SECONDS = 120
 
@@ -86,10 +90,36 @@ class SppEmailLane(models.AbstractModel):
         left = self.env["ir.cron"]._commit_progress()
         if not self._has_ring():
             return
+        if self._uses_queue():
+            self._call(lane)
+            return
         self._process_due(left, lane=lane)
         if self._backlog(1):
+            self._call(lane)
+
+    def _queue_process(self, lane):
+        """Process what is due. Called as a job of the module queue_job, which sets no limit of time."""
+        self._process_due(QUEUE_SECONDS, lane=lane)
+        if self._backlog(1):
+            self._call(lane)
+
+    def _call(self, lane):
+        """Have a lane work soon: by its scheduled action, or by a job where a setting says so."""
+        if not self._uses_queue():
             for job in self._job(lane):
                 job._trigger()
+            return
+        # One waiting job a lane is enough, however often it is called.
+        self.with_delay(
+            channel=QUEUE_CHANNEL,
+            identity_key=f"spp_email_gateway.lane.{lane}",
+            description=self.env._("Email Gateway: process the journal, lane %s", lane),
+        )._queue_process(lane)
+
+    def _uses_queue(self):
+        """Return whether lanes run as jobs: OCA's queue_job, or OpenSPP's job_worker, is there and chosen."""
+        parameters = self.env["ir.config_parameter"].sudo()  # nosemgrep: a setting, no content
+        return hasattr(self, "with_delay") and parameters.get_param(QUEUE_PARAMETER) in ("1", "True", "true")
 
     def _process_due(self, seconds=None, server_ids=None, lane=0, inbound_ids=None, interrupted=None):
         """Process what is due, oldest first, until nothing is left or ``seconds`` are over.
@@ -112,8 +142,7 @@ class SppEmailLane(models.AbstractModel):
         if lane < self._lanes() and self._backlog(BACKLOG) >= BACKLOG:
             # One calls the next, and each only while there is more than it can do soon.
             with self._gateway_cursor() as env:
-                for job in env["spp.email.lane"]._job(lane + 1):
-                    job._trigger()
+                env["spp.email.lane"]._call(lane + 1)
         self.env["spp.email.worker"]._free_claims_of_the_dead()
         run = Run()
         more = True

@@ -129,8 +129,10 @@ class TestLane(GatewayCase):
 
     def test_what_a_batch_has_no_time_for_is_given_back_untouched(self):
         rows = self.waiting("quick", "late 1", "late 2")
+        # Asked before each batch: the first is worked on, and its time is over after one message.
+        asked = iter((False, True))
         with patch.object(spp_email_lane, "BATCH_SECONDS", -1), self.own_cursors():
-            self.env["spp.email.lane"]._process_due(interrupted=iter([False, True]).__next__)
+            self.env["spp.email.lane"]._process_due(interrupted=lambda: next(asked))
             self.env.invalidate_all()
         self.assertEqual(rows[0].state, "done")
         for row in rows[1:]:

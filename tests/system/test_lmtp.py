@@ -108,7 +108,8 @@ class TestLmtp(LmtpCase):
             [
                 (f"help@{DOMAIN}", "done", "record_created"),
                 (f"other@{DOMAIN}", "done", "record_created"),
-                ("x@foreign.test", "quarantined", "no_route"),
+                # The same message again, for an address that leads nowhere.
+                ("x@foreign.test", "duplicate", "known_message_id"),
             ],
         )
         raw = self.ask(
