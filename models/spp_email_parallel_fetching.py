@@ -100,9 +100,16 @@ class SppEmailParallelFetching(models.AbstractModel):
     def _start(self, current):
         """Begin to read the mailboxes that wait, as far as there are threads."""
         fetching = self.env["spp.email.fetching"]
-        while current.waiting and current.readings.has_room():
+        for _number in range(len(current.waiting)):
+            if not current.readings.has_room():
+                return
             server = current.waiting.popleft()
-            lease = self.env["spp.email.lease"]._acquire(f"mailbox:{server._gateway_server_key()}")
+            key = server._gateway_server_key()
+            if any(server.browse(server_id)._gateway_server_key() == key for server_id in current.leases):
+                # Two records lead to one mailbox: this one has its turn when the other is done.
+                current.waiting.append(server)
+                continue
+            lease = self.env["spp.email.lease"]._acquire(f"mailbox:{key}")
             if lease is None:
                 # Another worker reads it, and will note how that went.
                 self._done(current)
