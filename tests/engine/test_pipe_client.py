@@ -66,10 +66,8 @@ class TestPipeClient(EngineCase):
 
     def run_client(self, content, *arguments, url=None, **options):
         command = [sys.executable, CLIENT, "--url", url or self.dead, "--token-file", self.token, *arguments]
-        run = subprocess.run(
-            [str(word) for word in command], input=content, stdout=subprocess.DEVNULL, timeout=60, check=False, **options
-        )
-        return run.returncode
+        words = [str(word) for word in command]
+        return subprocess.run(words, input=content, stdout=subprocess.DEVNULL, timeout=60, **options).returncode
 
     def test_a_full_disk_leaves_no_halves_behind(self):
         spool = self.place / "spool"
@@ -78,7 +76,8 @@ class TestPipeClient(EngineCase):
             resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 
         for _again in range(3):
-            status = self.run_client(b"x" * 100_000, "--spool", spool, preexec_fn=small_files, stderr=subprocess.DEVNULL)
+            options = {"preexec_fn": small_files, "stderr": subprocess.DEVNULL}
+            status = self.run_client(b"x" * 100_000, "--spool", spool, **options)
             self.assertEqual(status, 75)
         self.assertEqual([path for path in spool.rglob("*") if path.is_file()], [])
 
