@@ -90,6 +90,7 @@ class _Paced:
     idle: float | None = None
     until: float | None = None
     end: float | None = None
+    on_data: Callable[[], None] | None = None
 
     def allow(self, seconds: float) -> None:
         """From now on the server has this long, whatever it sends."""
@@ -115,7 +116,10 @@ class _Paced:
     def _within(self, read, *args, **kwargs):
         self._arm()
         try:
-            return read(*args, **kwargs)
+            data = read(*args, **kwargs)
+            if self.on_data is not None:
+                self.on_data()
+            return data
         except TimeoutError as error:
             if self.end is not None and self.end <= time.monotonic():
                 raise TimeoutError(SESSION_OVER) from error

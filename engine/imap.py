@@ -43,7 +43,20 @@ class ImapReader(ImapFiling, MailboxReader):
         return MailboxStatus(self.folder, self._exists, len(self._search()))
 
     def waiting(self, limit: int | None = None) -> list[Entry]:
-        uids = self._search()[:limit]
+        return self._sized(self._search()[:limit])
+
+    def marked(self) -> list[Entry]:
+        expunges = self.after.kind is AfterKind.DELETE
+        if not expunges and (self.after.kind is not AfterKind.MOVE or self._can("MOVE")):
+            return []
+        return self._sized(self._search_for("DELETED")[:SIZES_COUNT])
+
+    def expunge(self, entries: Iterable[Entry]) -> None:
+        entries = list(entries)
+        self._require_same_generation(entries, "acknowledge")
+        self.delete([int(entry.uid) for entry in entries])
+
+    def _sized(self, uids: list[int]) -> list[Entry]:
         entries = []
         for start in range(0, len(uids), SIZES_COUNT):
             chunk = uids[start : start + SIZES_COUNT]

@@ -132,6 +132,12 @@ class MailboxReader(Protocol):
     def waiting(self, limit: int | None = None) -> list[Entry]:
         """What the selection takes, oldest first. IMAP: without what is marked deleted; POP: everything."""
 
+    def marked(self) -> list[Entry]:
+        """What is marked deleted and was not expunged, where taking a message ends with that; else nothing."""
+
+    def expunge(self, entries: Iterable[Entry]) -> None:
+        """Expunge what is marked deleted already."""
+
     def headers(self, entries: Iterable[Entry]) -> Iterator[Fetched]:
         """The header sections of messages that are too large to be fetched; those that vanished are left out."""
 

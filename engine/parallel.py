@@ -7,6 +7,7 @@ that never more than a batch of each thread (engine.reading.BATCH_BYTES, or one 
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -22,6 +23,8 @@ from .reading_request import ReadingResult
 # Odoo limits virtual memory, and each thread reserves some (an arena of malloc besides its stack): of a whole process,
 # whatever the number of its databases and runs.
 MOST_THREADS = 8
+# A server that sent something so lately is still sending.
+RECEIVING_SECONDS = 2.0
 _slots = threading.BoundedSemaphore(MOST_THREADS)
 
 
@@ -46,6 +49,7 @@ class _Line:
     """The way to one server, which another thread may cut."""
 
     def __init__(self, dial: Dial):
+        self.received = -math.inf
         self._dial = dial
         self._lock = threading.Lock()
         self._end: PlainSocket | None = None
@@ -58,6 +62,7 @@ class _Line:
                 sock.close()
                 raise GatewayError("The reading was given up.", phase="connect")
             self._drop()
+            sock.on_data = self._note
             # Of our own: TLS takes the socket that was given to it away.
             self._end = sock.dup()
         return sock
@@ -75,6 +80,9 @@ class _Line:
         with self._lock:
             self._drop()
 
+    def _note(self) -> None:
+        self.received = time.monotonic()
+
     def _drop(self) -> None:
         if self._end is not None:
             self._end.close()
@@ -90,6 +98,7 @@ class _Reader(threading.Thread):
         self.heard = time.monotonic()
         self.answers: queue.SimpleQueue = queue.SimpleQueue()
         self.is_left = False
+        self.is_waiting = False
         self._make, self._events = make, events
         self._line = _Line(dial)
 
@@ -116,14 +125,19 @@ class _Reader(threading.Thread):
                 return end.value
             self.heard = time.monotonic()
             if not self.is_left:
+                self.is_waiting = True
                 self._events.put(Asked(self.key, request))
                 act, answer = self.answers.get()
                 self.heard = time.monotonic()
+                self.is_waiting = False
             if self.is_left:
                 # Ends the session with the server too.
                 reading.close()
                 raise GatewayError("The reading was given up.")
             act = reading.throw if act == "throw" else reading.send
+
+    def is_receiving(self) -> bool:
+        return not self.is_waiting and time.monotonic() - self._line.received < RECEIVING_SECONDS
 
     def leave(self) -> None:
         """Nobody waits for it any more: it ends as soon as it can, and says nothing more."""
@@ -200,8 +214,13 @@ class ParallelReading:
         self._readers[key].answers.put(("throw", error))
 
     def silence(self, key: Hashable) -> float:
-        """For how many seconds the mail server of a reading has kept us waiting."""
-        return time.monotonic() - self._readers[key].heard
+        """For how many seconds the mail server of a reading has kept us waiting; 0 while it is we who let it wait."""
+        reader = self._readers[key]
+        return 0.0 if reader.is_waiting else time.monotonic() - reader.heard
+
+    def is_receiving(self, key: Hashable) -> bool:
+        """Whether the mail server of a reading is sending something just now."""
+        return self._readers[key].is_receiving()
 
     def leave(self) -> dict[Hashable, threading.Thread]:
         """Give up all that is not done: sockets are closed, threads end by themselves. Return them by key.

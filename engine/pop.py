@@ -19,6 +19,8 @@ REFUSALS_IN_A_ROW = 3
 RECONNECTIONS = 1
 MOST_HEADERS = 1024 * 1024
 DIGEST = "sha256:"
+# RFC 1939 §7 allows 70 characters; an index takes some hundreds.
+LONGEST_UIDL = 500
 
 
 class PopReader(PopSession, MailboxReader):
@@ -80,7 +82,8 @@ class PopReader(PopSession, MailboxReader):
                 raise
         # RFC 1939 §7 lets identical messages have the same UIDL; whether they are identical is not for us to trust.
         often = Counter(uidls.values())
-        self._uidls = {number: uid for number, uid in uidls.items() if often[uid] == 1}
+        # One that RFC 1939 §7 does not allow could not be kept in the journal, and would stop the whole mailbox.
+        self._uidls = {number: uid for number, uid in uidls.items() if often[uid] == 1 and _is_name(uid)}
         self._numbers = {uid: number for number, uid in self._uidls.items()}
         self._sizes = sizes
 
@@ -140,6 +143,10 @@ class PopReader(PopSession, MailboxReader):
             if number is not None and number not in self._deleted:
                 yield Fetched(entry, self._top(number, "fetch"), is_whole=False)
 
+    def marked(self) -> list[Entry]:
+        """Nothing: the mark ends with the session (RFC 1939 §6)."""
+        return []
+
     def older(self, entries: Iterable[Entry], than: date) -> list[Entry]:
         found = []
         for entry in entries:
@@ -194,6 +201,10 @@ class PopReader(PopSession, MailboxReader):
             self.deletions_confirmed = False
         if failure:
             raise failure
+
+
+def _is_name(uid: str) -> bool:
+    return len(uid) <= LONGEST_UIDL and uid.isprintable()
 
 
 def _pair(line: bytes, kind: type):

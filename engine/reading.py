@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from .errors import ConfigurationError, GatewayError
-from .mailbox import Entry, Fetched, MailboxReader, Selection
+from .mailbox import AfterKind, Entry, Fetched, MailboxReader, Selection
 from .reading_request import Arrived, Failed, Key, Known, Listed, PassedOver, ReadingResult, Rules
 
 # Messages that are journaled in one transaction and acknowledged in one command, and their bytes.
@@ -125,6 +125,8 @@ class _Folder:
         # Where sessions died after the journal and before the server was told. Last, so that a refusal does not keep
         # new messages waiting.
         self._try(self._tell_again, repeated, known)
+        if self.rules.tells and self.rules.after.kind in (AfterKind.DELETE, AfterKind.MOVE) and not self.failure:
+            yield from self._expunge_marked()
         if self.rules.files_failed and not self.failure:
             yield from self._file_failed()
         if self.selection.keeps_floor:
@@ -133,8 +135,11 @@ class _Folder:
             self.result.met.append(self.selection.folder)
         if self.failure:
             raise self.failure
-        # Without anything new another round would only find the same.
-        self.result.more |= (is_full or self.is_late()) and (self.result.new > before or bool(passed))
+        # Without any progress another round would only find the same. Messages that the server numbered anew are
+        # nothing new, but those behind them may be.
+        is_higher = self.result.floors.get(self.selection.folder, self.selection.floor) != self.selection.floor
+        is_further = self.result.new > before or bool(passed) or is_higher
+        self.result.more |= (is_full or self.is_late()) and is_further
 
     def _try(self, act: Callable, *arguments) -> None:
         """Note a failure, so that what comes next is done all the same."""
@@ -208,6 +213,29 @@ class _Folder:
             else:
                 untold.append(entry)
         self._tell(untold)
+
+    def _expunge_marked(self) -> Generator:
+        """End what a session began that died after it had marked messages deleted, and before they were expunged.
+
+        Only what the journal has, and of which nobody has heard that the server was told: what people marked is theirs.
+        """
+        marked = self.reader.marked()
+        if not marked:
+            return
+        known = yield Listed(tuple(marked))
+        ours = [
+            entry
+            for entry in marked
+            if entry.key in known
+            and known[entry.key].size in (None, entry.size)
+            and not (known[entry.key].is_told or known[entry.key].is_held)
+        ]
+        if ours:
+            self._try(self._expunge, ours)
+
+    def _expunge(self, entries: Sequence[Entry]) -> None:
+        self.reader.expunge(entries)
+        self.result.told.extend(entry.key for entry in entries)
 
     def _file_failed(self) -> Generator:
         entries = yield Failed(self.selection.folder)

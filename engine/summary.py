@@ -25,6 +25,11 @@ _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 _LONGEST_MESSAGE_ID = 600
 # What a list or form shows of a field; the bytes have it whole.
 _LONGEST_FIELD = 2000
+# Octets: RFC 5321 §4.5.3.1 allows 64 + 1 + 255. What is longer is no address, and is more than an index takes.
+_LONGEST_ADDRESS = 320
+# Python looks for encoded words in time that grows with the square of a line: minutes for 100 kB. RFC 5322 §2.1.1
+# allows 998 characters; longer lines are taken as they are.
+_LONGEST_ENCODED_LINE = 2000
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,7 @@ def named_addresses(values: Iterable[str]) -> list[tuple[str, str]]:
 def sole_address(value: str) -> str:
     """Return the first address in a From-like field, lower-case, without the name; "" when there is none."""
     for _name, address in named_addresses([value]):
-        if "@" in address:
+        if "@" in address and len(address.encode("utf-8", "replace")) <= _LONGEST_ADDRESS:
             return address.lower()
     return ""
 
@@ -116,7 +121,8 @@ def _decode(value: object) -> str:
     """Return one line of text for a raw header value, wrong or unknown charsets included."""
     text = str(value)
     try:
-        parts = decode_header(value)
+        is_decodable = all(len(line) <= _LONGEST_ENCODED_LINE for line in text.split("\n"))
+        parts = decode_header(value) if is_decodable else [(text, None)]
     except (ValueError, LookupError, HeaderParseError):  # bad base64 in an encoded word, in one of its kinds
         parts = [(text, None)]
     decoded = "".join(_decode_part(part, charset) for part, charset in parts)

@@ -52,7 +52,7 @@ def tls_context(connection: Connection) -> ssl.SSLContext:
 def encrypt(sock: socket.socket, context: ssl.SSLContext, host: str) -> EncryptedSocket:
     """The same connection with TLS on it; on failure a GatewayError, and the connection is closed."""
     context.sslsocket_class = EncryptedSocket
-    pace = [(name, getattr(sock, name, None)) for name in ("idle", "until", "end")]
+    pace = [(name, getattr(sock, name, None)) for name in ("idle", "until", "end", "on_data")]
     try:
         encrypted = context.wrap_socket(sock, server_hostname=host.strip())
     except (OSError, ValueError) as error:

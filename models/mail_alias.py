@@ -12,12 +12,18 @@ class MailAlias(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        aliases = super().create(vals_list)
         forget(self.env, "aliases")
-        return super().create(vals_list)
+        return aliases
 
     def write(self, vals):
+        result = super().write(vals)
         forget(self.env, "aliases")
-        return super().write(vals)
+        return result
+
+    def unlink(self):
+        forget(self.env, "aliases")
+        return super().unlink()
 
     @api.model
     def _gateway_aliases_among(self, addresses):

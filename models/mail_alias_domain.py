@@ -45,6 +45,10 @@ class MailAliasDomain(models.Model):
         self._forget_answers()
         return super().write(vals)
 
+    def unlink(self):
+        self._forget_answers()
+        return super().unlink()
+
     def _forget_answers(self):
         forget(self.env, "alias domains")
         forget(self.env, "aliases")

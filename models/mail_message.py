@@ -24,3 +24,12 @@ class MailMessage(models.Model):
                 if attempt.takes_known or terms[0][2] in answers(self.env).get("new message ids", ()):
                     return self.browse()
         return super().search(domain, offset=offset, limit=limit, order=order)
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        messages = super().create(vals_list)
+        new = answers(self.env).get("new message ids")
+        if new:
+            # Another message of the batch may have the same one and be in another conversation.
+            new.difference_update(messages.mapped("message_id"))
+        return messages

@@ -7,7 +7,7 @@ from odoo.tools import email_normalize
 from ..engine.attempt import NoticeIntent
 from ..engine.charset import name_known_charsets
 from ..engine.outcome import InboundReason
-from .transaction_answers import answers
+from .transaction_answers import answers, forget
 
 # Context key of the engine.attempt.Attempt while the gateway processes a message; absent everywhere else, where
 # all of these methods do just what Odoo's do.
@@ -196,6 +196,9 @@ class MailThread(models.AbstractModel):
         limit = self.env["ir.config_parameter"].sudo().get_param("mail.gateway.loop.threshold")  # nosemgrep: a setting
         limit = int(limit) if str(limit or "").isdigit() else LOOP_THRESHOLD
         sender = email_normalize(message_dict.get("email_from")) or ""
+        if sender not in answers(self.env).get("senders", ()):
+            # Odoo reads the address otherwise than the journal did.
+            return False
         # Others of the same batch may have made records since it was counted.
         return all(created.get((sender, route[0]), 0) + LOOP_MARGIN < limit for route in routes)
 
@@ -204,9 +207,17 @@ class MailThread(models.AbstractModel):
         """Ask all records for bounces of the sender only where there are any."""
         if self.env.context.get(ATTEMPT) is not None:
             bounced = answers(self.env).get("bounced")
-            if bounced is not None and email_normalize(message_dict.get("email_from")) not in bounced:
+            sender = email_normalize(message_dict.get("email_from"))
+            if bounced is not None and sender in answers(self.env).get("senders", ()) and sender not in bounced:
                 return None
         return super()._routing_reset_bounce(email_message, message_dict)
+
+    @api.model
+    def _routing_handle_bounce(self, email_message, message_dict):
+        result = super()._routing_handle_bounce(email_message, message_dict)
+        # Others of the same batch may be from whom it bounced for.
+        forget(self.env, "bounced")
+        return result
 
     def _routing_create_bounce_email(self, email_from, body_html, message, **mail_values):
         """While the gateway processes, only note what Odoo would send here, inside the message's transaction."""

@@ -48,13 +48,16 @@ class ResPartner(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        partners = super().create(vals_list)
+        # Afterwards: another addon may ask on the way, when they are half made.
         forget(self.env, "partners")
-        return super().create(vals_list)
+        return partners
 
     def write(self, vals):
+        result = super().write(vals)
         if "email" in vals or "active" in vals:
             forget(self.env, "partners")
-        return super().write(vals)
+        return result
 
     def unlink(self):
         forget(self.env, "partners")

@@ -46,6 +46,11 @@ class SppEmailCapacity(models.AbstractModel):
         if maximum:
             (used,) = self.env.execute_query(SQL("SELECT pg_total_relation_size('spp_email_content')"))[0]
             if used + size > maximum:
+                # PostgreSQL keeps the room of what was removed, and fills it again: what is there counts. Counted only
+                # here, as it takes longer the more there is.
+                query = "SELECT COALESCE(sum(stored_size), 0)::bigint FROM spp_email_content"
+                (used,) = self.env.execute_query(SQL(query))[0]
+            if used + size > maximum:
                 return self.env._(
                     "The journal is full: its contents take %(used)s MB of the %(maximum)s MB that it may.",
                     used=used // MEGABYTE,

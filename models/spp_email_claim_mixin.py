@@ -87,7 +87,8 @@ class SppEmailClaimMixin(models.AbstractModel):
         """Write ``values`` (column: value) on a claimed row and give it free, in the current transaction.
 
         Raises:
-            FenceError: the claim ran out and another worker took the row over.
+            FenceError: the claim ran out and another worker took the row over, or it is finished already: a commit
+                whose answer was lost with the connection may have been made all the same.
         """
         self.env.flush_all()
         assignments = SQL(", ").join(SQL("%s = %s", SQL.identifier(name), value) for name, value in values.items())
@@ -95,7 +96,7 @@ class SppEmailClaimMixin(models.AbstractModel):
             SQL(
                 """
                 UPDATE %s SET claim_owner = NULL, claim_until = NULL, %s
-                 WHERE id = %s AND claim_fence = %s RETURNING id
+                 WHERE id = %s AND claim_fence = %s AND claim_until IS NOT NULL RETURNING id
                 """,
                 SQL.identifier(self._table),
                 assignments,
@@ -104,5 +105,5 @@ class SppEmailClaimMixin(models.AbstractModel):
             )
         )
         if not rows:
-            raise FenceError(f"row {claim.id} of {self._table} was taken over")
+            raise FenceError(f"row {claim.id} of {self._table} was taken over or is finished")
         self.browse(claim.id).invalidate_recordset(flush=False)

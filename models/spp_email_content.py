@@ -83,7 +83,9 @@ class SppEmailContent(models.Model):
         """Return the bytes of several journal rows by row id; those that were removed are left out."""
         rows = self.env.execute_query(
             SQL(
-                "SELECT inbound_id, is_compressed, stored_size, CASE WHEN stored_size <= %s THEN data END FROM %s"
+                # NULL: stored before there was the column, and compressed as everything was then.
+                "SELECT inbound_id, is_compressed IS NOT FALSE, stored_size,"
+                " CASE WHEN stored_size <= %s THEN data END FROM %s"
                 " WHERE inbound_id IN %s AND data IS NOT NULL",
                 LARGE,
                 SQL.identifier(self._table),

@@ -9,6 +9,7 @@ from ..engine.errors import ConfigurationError, GatewayError
 from ..engine.mailbox import Entry, Selection
 from ..engine.outcome import InboundReason, InboundState
 from ..engine.summary import summarize
+from .spp_email_journal import wait_for_the_disk
 
 
 class SppEmailInbound(models.Model):
@@ -83,6 +84,7 @@ class SppEmailInbound(models.Model):
         """Put the whole message in the place of its headers, committed, and into work."""
         summary = summarize(content)
         with self._gateway_cursor(read_committed=True) as env:
+            wait_for_the_disk(env)
             rows = env.execute_query(
                 SQL(
                     "UPDATE spp_email_inbound SET is_headers_only = FALSE, digest = %s, size = %s, state = %s,"

@@ -85,6 +85,7 @@ class SppEmailJournal(models.AbstractModel):
         self.env["spp.email.capacity"]._require_room(sum(len(entry.content) for entry in entries))
         # Under REPEATABLE READ "do nothing" would be a serialization failure when the other worker is fast just now.
         with self._gateway_cursor(read_committed=True) as env:
+            wait_for_the_disk(env)
             summaries = [summarize(entry.content) for entry in entries]
             conversations = self._conversations(env, summaries)
             rows = [
@@ -187,6 +188,7 @@ class SppEmailJournal(models.AbstractModel):
             "attempts": 0,
             "starts": 0,
             "claim_fence": 0,
+            "is_held": False,
             "create_uid": env.uid,
             "write_uid": env.uid,
             "create_date": now,
@@ -216,6 +218,18 @@ class SppEmailJournal(models.AbstractModel):
                         tuple(chunk),
                     )
                 )
+
+
+def wait_for_the_disk(env):
+    """Let the commit of this transaction be on the disk when it returns, also where the database is set not to wait.
+
+    After a power cut the message would be in neither place: the mail server has been told to forget it.
+    """
+    env.execute_query(
+        SQL(
+            "SELECT set_config('synchronous_commit', 'on', TRUE) WHERE current_setting('synchronous_commit') = 'off'",
+        )
+    )
 
 
 def _name(row):

@@ -32,6 +32,10 @@ BATCH_SECONDS = 1.0
 LANES = 4
 LANES_PARAMETER = "spp_email_gateway.lanes"
 BACKLOG = 50
+# Where the module queue_job is installed, lanes can run as its jobs, in a channel of their own.
+QUEUE_PARAMETER = "spp_email_gateway.use_queue_job"
+QUEUE_CHANNEL = "root.spp_email_gateway"
+QUEUE_SECONDS = 30
 STATEMENT_TIMEOUT_PARAMETER = "spp_email_gateway.statement_timeout_seconds"
 STATEMENT_TIMEOUT_SECONDS = 120
 
@@ -42,14 +46,18 @@ DUE = SQL(
 FREE = SQL("(claim_until IS NULL OR claim_until < now() AT TIME ZONE 'UTC')")
 # Never begun. What was begun before may have killed its process: it is claimed alone, and takes nothing with it.
 FRESH = SQL("(state = 'received' AND starts = 0 AND size <= %s)", BATCH_SIZE)
-# One conversation in order, and copies of one message one after the other, whichever worker takes them.
+# One conversation in order, and copies of one message one after the other, whichever worker takes them. A later one is
+# in work where this one was in quarantine, or was being written, when that one was claimed.
 FIRST_OF_CONVERSATION = SQL(
-    "NOT EXISTS (SELECT 1 FROM spp_email_inbound AS earlier"
-    " WHERE earlier.conversation = spp_email_inbound.conversation AND earlier.id < spp_email_inbound.id"
-    " AND earlier.state IN ('received', 'retry', 'processing'))"
+    "NOT EXISTS (SELECT 1 FROM spp_email_inbound AS other"
+    " WHERE other.conversation = spp_email_inbound.conversation AND other.id <> spp_email_inbound.id"
+    " AND other.state IN ('received', 'retry', 'processing') AND (other.id < spp_email_inbound.id"
+    " OR other.state = 'processing' AND other.claim_until >= now() AT TIME ZONE 'UTC'))"
 )
 
 SAVEPOINT = "spp_email_message"
+# How often a failure is written that collides with what another worker writes.
+NOTE_ATTEMPTS = 5
 
 
 @dataclass
@@ -82,9 +90,36 @@ class SppEmailLane(models.AbstractModel):
         left = self.env["ir.cron"]._commit_progress()
         if not self._has_ring():
             return
+        if self._uses_queue():
+            self._call(lane)
+            return
         self._process_due(left, lane=lane)
         if self._backlog(1):
-            self._job(lane)._trigger()
+            self._call(lane)
+
+    def _queue_process(self, lane):
+        """Process what is due. Called as a job of the module queue_job, which sets no limit of time."""
+        self._process_due(QUEUE_SECONDS, lane=lane)
+        if self._backlog(1):
+            self._call(lane)
+
+    def _call(self, lane):
+        """Have a lane work soon: by its scheduled action, or by a job where a setting says so."""
+        if not self._uses_queue():
+            for job in self._job(lane):
+                job._trigger()
+            return
+        # One waiting job a lane is enough, however often it is called.
+        self.with_delay(
+            channel=QUEUE_CHANNEL,
+            identity_key=f"spp_email_gateway.lane.{lane}",
+            description=self.env._("Email Gateway: process the journal, lane %s", lane),
+        )._queue_process(lane)
+
+    def _uses_queue(self):
+        """Return whether lanes run as jobs: OCA's queue_job, or OpenSPP's job_worker, is there and chosen."""
+        parameters = self.env["ir.config_parameter"].sudo()  # nosemgrep: a setting, no content
+        return hasattr(self, "with_delay") and parameters.get_param(QUEUE_PARAMETER) in ("1", "True", "true")
 
     def _process_due(self, seconds=None, server_ids=None, lane=0, inbound_ids=None, interrupted=None):
         """Process what is due, oldest first, until nothing is left or ``seconds`` are over.
@@ -107,7 +142,7 @@ class SppEmailLane(models.AbstractModel):
         if lane < self._lanes() and self._backlog(BACKLOG) >= BACKLOG:
             # One calls the next, and each only while there is more than it can do soon.
             with self._gateway_cursor() as env:
-                env["spp.email.lane"]._job(lane + 1)._trigger()
+                env["spp.email.lane"]._call(lane + 1)
         self.env["spp.email.worker"]._free_claims_of_the_dead()
         run = Run()
         more = True
@@ -131,15 +166,22 @@ class SppEmailLane(models.AbstractModel):
 
     def _job(self, lane):
         name = "ir_cron_process_inbound" if lane == 1 else f"ir_cron_process_inbound_{lane}"
-        return self.env.ref(f"spp_email_gateway.{name}").sudo()  # nosemgrep: starting work, no data
+        # Somebody may have deleted it: what it would do is done by the others.
+        job = self.env.ref(f"spp_email_gateway.{name}", raise_if_not_found=False) or self.env["ir.cron"]
+        return job.sudo()  # nosemgrep: starting work, no data
 
     def _backlog(self, limit):
-        """Return how many messages are due, counted up to ``limit``."""
+        """Return how many messages could be claimed, counted up to ``limit``.
+
+        Not those that wait for an earlier one of their conversation: who comes back for them finds nothing to do, and
+        comes back again at once.
+        """
         (count,) = self.env.execute_query(
             SQL(
-                "SELECT count(*) FROM (SELECT 1 FROM spp_email_inbound WHERE %s AND %s LIMIT %s) AS due",
+                "SELECT count(*) FROM (SELECT 1 FROM spp_email_inbound WHERE %s AND %s AND %s LIMIT %s) AS due",
                 DUE,
                 FREE,
+                FIRST_OF_CONVERSATION,
                 limit,
             )
         )[0]
@@ -210,14 +252,16 @@ class SppEmailLane(models.AbstractModel):
                         failed.append((claim, attempt, fate.error))
                     else:
                         made.append((claim, fate.outcome))
-        except psycopg2.Error:
-            # Nothing of the transaction is there. If it is the database that is ill, the next one will say so.
+        except Exception as error:  # noqa: BLE001 - a content that cannot be read, another addon's hook at the end
+            # Nothing of the transaction is there; what is all the same is not begun again, as its claim is over. If it
+            # is the database that is ill, the next one will say so.
+            _logger.warning("A batch of incoming emails failed and is done one by one: %s.", type(error).__name__)
             kept = {claim for claim, _attempt, _error in failed} | set(waiting)
             undone, made = [claim for claim in claims if claim not in kept], []
         outcomes = Counter(outcome for _claim, outcome in made)
-        outcomes.update(self._note_failure(*failure) for failure in failed)
         if waiting:
             self._give_back(waiting)
+        outcomes.update(self._note_failure(*failure) for failure in failed)
         outcomes.update(self._process_alone(claim, run, is_again=True) for claim in undone)
         return outcomes
 
@@ -269,10 +313,19 @@ class SppEmailLane(models.AbstractModel):
         if isinstance(error, FenceError):
             _logger.warning("Incoming email %s was taken over by another worker; this attempt is undone.", claim.id)
             return InboundState.PROCESSING.value, ""
-        passing = isinstance(error, psycopg2.OperationalError | ConcurrencyError)
+        # What is more than an index takes is so for ever, though PostgreSQL counts it among what passes.
+        passing = isinstance(error, psycopg2.OperationalError | ConcurrencyError) and not isinstance(
+            error, psycopg2.errors.ProgramLimitExceeded
+        )
         if not passing and not hasattr(error, "inbound_reason"):
             _logger.warning("Incoming email %s could not be processed: %s.", claim.id, type(error).__name__)
-        return self.env["spp.email.processing"]._finish_failed(claim, attempt, error, passing=passing)
+        for again in range(NOTE_ATTEMPTS):
+            try:
+                return self.env["spp.email.processing"]._finish_failed(claim, attempt, error, passing=passing)
+            except psycopg2.errors.SerializationFailure:
+                # Another lane marked the same alias as invalid just now.
+                if again == NOTE_ATTEMPTS - 1:
+                    raise
 
     def _give_back(self, claims):
         """Give claimed messages back that were not begun, as if they had not been claimed."""

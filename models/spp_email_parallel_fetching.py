@@ -2,8 +2,9 @@
 """A round through many mailboxes at once: threads speak with the servers, this one with the database."""
 
 import logging
+import time
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock, Thread
 from typing import Any
 
@@ -25,6 +26,10 @@ _logger = logging.getLogger(__name__)
 TICK_SECONDS = 0.5
 # Kept from the budget for giving up what is not done, so that its leases can be given back at once.
 CLOSING_SECONDS = 0.3
+# So much longer may a run take for messages that are being received from mailboxes that gave none in it: one that
+# takes longer than a run would never come, and all behind it neither. With the run it is less than half of the time
+# after which Odoo kills the process.
+OVERTIME_SECONDS = 40
 # A server that kept a run waiting for so long until the end of its budget has failed; one that did not was just slow.
 MOST_SILENCE_SECONDS = 5
 
@@ -50,6 +55,7 @@ class _Round:
         waiting: mailboxes that nobody reads yet, the next first.
         leases: of the mailboxes that are read, by id.
         remaining: mailboxes that are not done.
+        fruitful: those that gave messages, by id.
         may_be_due: there may be messages to be processed.
         lane: as `spp.email.lane._process_due` takes it.
     """
@@ -58,6 +64,7 @@ class _Round:
     waiting: deque
     leases: dict[int, Claim]
     remaining: int
+    fruitful: set = field(default_factory=set)
     first_error: Exception | None = None
     new: int = 0
     outcomes: Any = None
@@ -82,6 +89,7 @@ class SppEmailParallelFetching(models.AbstractModel):
                 self._start(current)
                 self._turn(current, servers, left)
                 left = seconds_left(job._commit_progress(), end)
+            self._finish_begun(current, servers)
             self._leave(current)
         if left > CLOSING_SECONDS:
             current.outcomes += self.env["spp.email.lane"]._process_due(left, servers.ids)
@@ -128,8 +136,23 @@ class SppEmailParallelFetching(models.AbstractModel):
                 self._process(current, servers, left)
                 return
             event = current.readings.next(min(TICK_SECONDS, left - CLOSING_SECONDS))
-        if event is None:
-            return
+        if event is not None:
+            self._handle(current, servers, event)
+
+    def _finish_begun(self, current, servers):
+        """Wait for what is being received from mailboxes that gave nothing yet."""
+        end = time.monotonic() + OVERTIME_SECONDS
+        while time.monotonic() < end:
+            late = current.leases.keys() - current.fruitful
+            event = current.readings.next(0)
+            if event is None:
+                if not any(current.readings.is_receiving(server_id) for server_id in late):
+                    return
+                event = current.readings.next(TICK_SECONDS)
+            if event is not None:
+                self._handle(current, servers, event)
+
+    def _handle(self, current, servers, event):
         server = servers.browse(event.key)
         if isinstance(event, Asked):
             self._answer(current, server, event.request)
@@ -166,6 +189,7 @@ class SppEmailParallelFetching(models.AbstractModel):
             return
         if isinstance(request, Arrived):
             current.new += answer
+            current.fruitful.add(server.id)
             current.may_be_due = True
         current.readings.answer(server.id, answer)
 
@@ -188,7 +212,13 @@ class SppEmailParallelFetching(models.AbstractModel):
 
     def _leave(self, current):
         """Give up what is not done. A thread that still runs keeps its mailbox until it ends."""
-        silences = {server_id: current.readings.silence(server_id) for server_id in current.leases}
+        silences = {
+            # Who gave messages and is sending more is not to blame; who sends without an end gives none the next time.
+            server_id: 0
+            if server_id in current.fruitful and current.readings.is_receiving(server_id)
+            else current.readings.silence(server_id)
+            for server_id in current.leases
+        }
         threads = current.readings.leave()
         with _left_behind_lock:
             _left_behind.extend(

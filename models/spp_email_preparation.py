@@ -29,6 +29,7 @@ class SppEmailPreparation(models.AbstractModel):
         senders = {inbound.sender for inbound in inbounds if inbound.sender}
         recipients = {address for inbound in inbounds for address in addresses(inbound.email_to or "")}
         known["new message ids"] = self._new_message_ids({inbound.message_id for inbound in inbounds})
+        known["senders"] = senders
         known["bounced"] = self._bounced(senders)
         known["created"] = self._created(senders)
         asking = self.with_context(**{ATTEMPT: True}).env

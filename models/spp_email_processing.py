@@ -41,6 +41,9 @@ class SppEmailProcessing(models.AbstractModel):
     def _process(self, claim, attempt):
         """Process in the current transaction and write the outcome; return (state, reason)."""
         inbound = self.env["spp.email.inbound"].browse(claim.id)
+        if inbound.claim_fence != claim.fence or not inbound.claim_until:
+            # Before anything is done twice: a callee could commit it before the last write looks at the fence.
+            raise FenceError(f"row {claim.id} was taken over or is finished")
         if inbound.starts > MOST_STARTS:
             attempt.trace.add("unfinished attempts", str(inbound.starts - 1), "quarantine")
             return self._finish(claim, attempt, InboundState.QUARANTINED, InboundReason.PROCESS_DIED)
@@ -153,6 +156,19 @@ class SppEmailProcessing(models.AbstractModel):
         A passing failure is retried with growing waits; any other puts the message into quarantine with its cause.
         Nothing is told to the sender: the message is safe and can be replayed.
         """
+        trace = list(attempt.trace.steps)
+        try:
+            return self._write_failure(claim, attempt, error, passing)
+        except FenceError:
+            # Outside of the transaction: what it would have told people is not told either.
+            _logger.warning("Incoming email %s was taken over by another worker.", claim.id)
+            return InboundState.PROCESSING.value, ""
+        except psycopg2.Error:
+            # It may be written again.
+            attempt.trace.steps[:] = trace
+            raise
+
+    def _write_failure(self, claim, attempt, error, passing):
         with self._gateway_cursor() as env:
             work = env(user=SUPERUSER_ID)
             inbound = work["spp.email.inbound"].browse(claim.id)
@@ -178,8 +194,4 @@ class SppEmailProcessing(models.AbstractModel):
                 else:
                     attempt.trace.add("creating or updating the record", type(error).__name__, "quarantine")
                 work["mail.alias"].browse(attempt.invalid_aliases).exists().write({"alias_status": "invalid"})
-            try:
-                return work["spp.email.processing"]._finish(claim, attempt, state, reason, **values)
-            except FenceError:
-                _logger.warning("Incoming email %s was taken over by another worker.", claim.id)
-                return InboundState.PROCESSING.value, ""
+            return work["spp.email.processing"]._finish(claim, attempt, state, reason, **values)

@@ -2,6 +2,7 @@
 """Comparing a mailbox with the journal, and taking in what was lost."""
 
 import logging
+import time
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -16,7 +17,7 @@ from ..engine.connection import dial
 from ..engine.errors import ConfigurationError, GatewayError
 from ..engine.health import HealthFinding, HealthState
 from ..engine.inventory import open_inventory
-from ..engine.reconciliation import add_up, compare, take_in
+from ..engine.reconciliation import Comparison, add_up, compare, take_in
 from ..engine.storable import storable
 
 _logger = logging.getLogger(__name__)
@@ -133,7 +134,9 @@ class SppEmailReconciliation(models.Model):
         self.line_ids.filtered(lambda line: line.state == "missing").unlink()
         try:
             with self._leased() as opening:
-                found = add_up([self._compare_folder(opening, each.folder) for each in self._selections()])
+                # Of all folders together: Odoo ends a process that is silent for two minutes.
+                end = time.monotonic() + COMPARE_SECONDS
+                found = add_up([self._compare_folder(opening, each.folder, end) for each in self._selections()])
         except (GatewayError, ConfigurationError, UserError) as error:
             self.write({"state": "failed", "error_message": storable(error), "compared_date": fields.Datetime.now()})
             return
@@ -172,13 +175,16 @@ class SppEmailReconciliation(models.Model):
     def _selections(self):
         return self.server_id._gateway_selections()
 
-    def _compare_folder(self, opening, folder):
+    def _compare_folder(self, opening, folder, end):
+        seconds = end - time.monotonic()
+        if seconds <= 0:
+            return Comparison(0, 0, 0, 0, 0, (), is_cut=True)
         with opening(folder) as reader:
             return compare(
                 reader,
                 since=self.since_date,
                 most=self.most_messages,
-                seconds=COMPARE_SECONDS,
+                seconds=seconds,
                 known_entries=self._known_entries,
                 known_message_ids=self._known_message_ids,
             )

@@ -54,7 +54,8 @@ class SppEmailRehearsal(models.AbstractModel):
         rows = env.execute_query(
             SQL(
                 "UPDATE spp_email_inbound SET state = 'processing', attempts = 1, starts = 1,"
-                " claim_fence = claim_fence + 1 WHERE id = %s RETURNING claim_fence",
+                " claim_fence = claim_fence + 1, claim_until = now() AT TIME ZONE 'UTC' + interval '1 hour'"
+                " WHERE id = %s RETURNING claim_fence",
                 row_id,
             )
         )

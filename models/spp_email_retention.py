@@ -9,6 +9,14 @@ from ..engine.outcome import INBOUND_STATE_WORDS, InboundState, selection
 FINISHED = (InboundState.DONE, InboundState.DUPLICATE, InboundState.DISCARDED)
 # Rows that one run of the autovacuum changes at most; the next one goes on.
 BATCH = 10_000
+# Only the row tells that a message which POP leaves on the server for a while was taken: it would come again. A month
+# more than that while, since the server may be out of reach; then somebody else has removed the message.
+NOT_LEFT_ON_SERVER = SQL(
+    "NOT EXISTS (SELECT 1 FROM fetchmail_server AS server WHERE server.id = spp_email_inbound.server_id"
+    " AND server.server_type = 'pop' AND spp_email_inbound.acknowledged_date IS NULL"
+    " AND spp_email_inbound.received_date > now() AT TIME ZONE 'UTC'"
+    " - (server.gateway_pop_leave_days + 30) * interval '1 day')"
+)
 
 
 class SppEmailRetention(models.Model):
@@ -79,7 +87,8 @@ class SppEmailRetention(models.Model):
             own = self.search([("state", "=", self.state), ("company_id", "!=", False)]).company_id.ids
             company = SQL("(company_id IS NULL OR company_id NOT IN %s)", tuple(own) or (0,))
         return SQL(
-            "state = %s AND NOT is_held AND %s AND received_date < now() AT TIME ZONE 'UTC' - %s * interval '1 day'",
+            "state = %s AND is_held IS NOT TRUE AND %s"
+            " AND received_date < now() AT TIME ZONE 'UTC' - %s * interval '1 day'",
             self.state,
             company,
             days,
@@ -112,10 +121,11 @@ class SppEmailRetention(models.Model):
             SQL(
                 """
                 DELETE FROM spp_email_inbound
-                 WHERE id IN (SELECT id FROM spp_email_inbound WHERE %s ORDER BY received_date LIMIT %s)
+                 WHERE id IN (SELECT id FROM spp_email_inbound WHERE %s AND %s ORDER BY received_date LIMIT %s)
                 RETURNING id
                 """,
                 self._of_rule(self.row_days),
+                NOT_LEFT_ON_SERVER,
                 BATCH,
             )
         )

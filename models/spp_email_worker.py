@@ -58,15 +58,16 @@ class SppEmailWorker(models.Model):
                     " WHERE state = 'processing' AND claim_owner IS NOT NULL"
                 )
             )
-            dead = [owner for owner, is_over in rows if is_over or is_dead(owner)]
-            if not dead:
+            dead = {owner for owner, _is_over in rows if is_dead(owner)}
+            if not dead and not any(is_over for _owner, is_over in rows):
                 return
             env.execute_query(
                 SQL(
                     """
                       WITH left_behind AS MATERIALIZED (
                             SELECT id FROM spp_email_inbound AS inbound
-                             WHERE state = 'processing' AND claim_owner IN %s
+                             WHERE state = 'processing'
+                               AND (claim_owner IN %s OR claim_until < now() AT TIME ZONE 'UTC')
                                AND id <> COALESCE((SELECT worker.inbound FROM spp_email_worker AS worker
                                                     WHERE worker.owner = inbound.claim_owner), 0)
                                AND starts = 1
@@ -77,7 +78,7 @@ class SppEmailWorker(models.Model):
                      WHERE id IN (SELECT id FROM left_behind)
                     RETURNING id
                     """,
-                    tuple(dead),
+                    tuple(dead) or (None,),
                 )
             )
 

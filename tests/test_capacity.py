@@ -1,4 +1,5 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+import os
 from collections import namedtuple
 from unittest.mock import patch
 
@@ -51,3 +52,11 @@ class TestCapacity(GatewayCase):
         capacity = self.env["spp.email.capacity"]
         self.assertEqual(capacity._shortage(), "")
         self.assertRegex(capacity._shortage(2 * MEGABYTE), r"The journal is full: its contents take 0 MB of the 1 MB")
+
+    def test_room_that_retention_made_is_room(self):
+        rows = [self.journal(eml(body=os.urandom(2 * MEGABYTE))) for _number in range(2)]
+        self.env["ir.config_parameter"].set_param(MAXIMUM_PARAMETER, "3")
+        capacity = self.env["spp.email.capacity"]
+        self.assertRegex(capacity._shortage(), "The journal is full")
+        self.sql("DELETE FROM spp_email_content WHERE inbound_id IN %s RETURNING id", tuple(row.id for row in rows))
+        self.assertEqual(capacity._shortage(), "")

@@ -76,12 +76,20 @@ class TestClaim(GatewayCase):
         (second,) = self.claim()
         with self.assertRaises(FenceError) as caught:
             self.finish(first)
-        self.assertEqual(str(caught.exception), f"row {first.id} of spp_email_inbound was taken over")
+        self.assertEqual(str(caught.exception), f"row {first.id} of spp_email_inbound was taken over or is finished")
         row = self.rows[0]
         self.assertEqual((row.state, row.claim_fence), ("received", second.fence))
         self.assertTrue(row.claim_owner)
         self.finish(second)
         self.assertEqual(row.state, "done")
+
+    def test_what_is_finished_is_not_finished_again(self):
+        # Its commit was made, but the answer was lost with the connection: the worker takes it for failed.
+        (claim,) = self.claim()
+        self.finish(claim, state="done")
+        with self.assertRaises(FenceError):
+            self.finish(claim, state="quarantined")
+        self.assertEqual(self.rows[0].state, "done")
 
     def test_a_worker_that_was_late_but_not_replaced_may_finish(self):
         (claim,) = self.claim()

@@ -1,5 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+import base64
 import os
+import random
 from dataclasses import replace
 
 import psycopg2
@@ -166,3 +168,27 @@ class TestJournal(GatewayCase):
                 body = bytes(range(256)) * (size // 256)
                 inbound = self.journal(eml(body=body), key="large")
                 self.assertTrue(self.env["spp.email.content"]._load(inbound.id).endswith(body))
+
+    def test_a_sender_that_is_longer_than_an_index_takes_stops_no_mailbox(self):
+        name = "".join(chr(random.Random(number).randrange(0x4E00, 0x9FFF)) for number in range(1400))
+        encoded = base64.b64encode(f"<{name}@example.com>".encode()).decode()
+        words = "\r\n ".join(f"=?utf-8?b?{encoded[start:start + 60]}?=" for start in range(0, len(encoded), 60))
+        row = self.journal(eml(From=words))
+        self.assertFalse(row.sender)
+        self.assertIn(name, row.email_from)
+
+    def test_bytes_that_were_stored_before_it_was_said_how_come_back(self):
+        content = eml()
+        row = self.journal(content)
+        self.sql("UPDATE spp_email_content SET is_compressed = NULL WHERE inbound_id = %s RETURNING id", row.id)
+        self.assertEqual(self.env["spp.email.content"]._load(row.id), content)
+
+    def test_who_lets_the_database_commit_unsaved_still_has_what_the_server_is_told(self):
+        self.env.cr.execute("SET LOCAL synchronous_commit TO OFF")
+        self.write(self.entry(eml()))
+        self.env.cr.execute("SHOW synchronous_commit")
+        self.assertEqual(self.env.cr.fetchone()[0], "on")
+        self.env.cr.execute("SET LOCAL synchronous_commit TO remote_apply")
+        self.write(self.entry(eml()))
+        self.env.cr.execute("SHOW synchronous_commit")
+        self.assertEqual(self.env.cr.fetchone()[0], "remote_apply")

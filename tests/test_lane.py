@@ -1,6 +1,10 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+import random
+from contextlib import contextmanager
 from dataclasses import replace
 from unittest.mock import patch
+
+import psycopg2
 
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -46,6 +50,21 @@ def roll_back(model):
 def roll_back_and_fail(model):
     model.env.cr.rollback()
     raise ZeroDivisionError("no")
+
+
+def lose_the_answer(lane, error):
+    """Return a ``_working_transaction`` that fails after its first commit."""
+    working, calls = lane._working_transaction, []
+
+    @contextmanager
+    def losing(model):
+        with working(model) as env:
+            yield env
+        calls.append(1)
+        if len(calls) == 1:
+            raise error
+
+    return losing
 
 
 @tagged("post_install", "-at_install")
@@ -110,8 +129,10 @@ class TestLane(GatewayCase):
 
     def test_what_a_batch_has_no_time_for_is_given_back_untouched(self):
         rows = self.waiting("quick", "late 1", "late 2")
+        # Asked before each batch: the first is worked on, and its time is over after one message.
+        asked = iter((False, True))
         with patch.object(spp_email_lane, "BATCH_SECONDS", -1), self.own_cursors():
-            self.env["spp.email.lane"]._process_due(0.001)
+            self.env["spp.email.lane"]._process_due(interrupted=lambda: next(asked))
             self.env.invalidate_all()
         self.assertEqual(rows[0].state, "done")
         for row in rows[1:]:
@@ -204,6 +225,11 @@ class TestLane(GatewayCase):
                 row.id,
             )
 
+    def run_out(self, row):
+        self.sql(
+            "UPDATE spp_email_inbound SET claim_until = now() - interval '1 hour' WHERE id = %s RETURNING id", row.id
+        )
+
     def test_what_a_dead_worker_had_not_begun_is_taken_at_once(self):
         begun, other = self.waiting("begun", "not begun")
         dead = str(replace(this_worker(), began="1"))
@@ -220,3 +246,97 @@ class TestLane(GatewayCase):
         self.claimed_by(elsewhere, *rows)
         self.process()
         self.assertEqual([row.state for row in rows], ["processing"] * 2)
+
+    @mute_logger(LOGGER)
+    def test_a_claim_that_ran_out_gives_back_nothing_else_of_its_worker(self):
+        over, in_hand = self.waiting("over", "in hand")
+        elsewhere = str(replace(this_worker(), machine="another"))
+        self.claimed_by(elsewhere, over, in_hand)
+        self.run_out(over)
+        self.process()
+        self.assertEqual((over.state, in_hand.state), ("done", "processing"))
+
+    # ------------------------------------------------------------------
+    # Once
+    # ------------------------------------------------------------------
+
+    @mute_logger(LOGGER)
+    def test_what_fails_after_the_commit_is_not_done_again(self):
+        # Such as a connection that is lost before PostgreSQL's answer to COMMIT.
+        for count in (1, 3):
+            for error in (psycopg2.OperationalError("gone"), ZeroDivisionError("a hook of another addon")):
+                with self.subTest(count=count, error=type(error).__name__):
+                    name = f"once {count} {type(error).__name__}"
+                    rows = [
+                        self.journal(eml(Subject=name, Message_ID=None, body=b"%d" % number), self.box)
+                        for number in range(count)
+                    ]
+                    lane = type(self.env["spp.email.lane"])
+                    with patch.object(lane, "_working_transaction", lose_the_answer(lane, error)):
+                        self.process()
+                    self.assertEqual([row.state for row in rows], ["done"] * count, [row.detail for row in rows])
+                    self.assertEqual(len(self.partners(rows[0].subject)), count)
+                    for row in rows:
+                        partner = self.env["res.partner"].browse(row.res_id)
+                        posted = partner.message_ids.filtered(lambda message: message.message_type == "email")
+                        self.assertEqual(len(posted), 1)
+
+    def test_one_message_id_in_two_conversations_of_a_batch_makes_one_record(self):
+        content = eml(Subject="Same name", Message_ID="<same-name@example.com>")
+        other = eml(Subject="Same name", Message_ID="<same-name@example.com>", References="<elsewhere@example.com>")
+        rows = [self.journal(content, self.box), self.journal(other, self.mailbox(user="third@gateway.test"))]
+        self.assertNotEqual(rows[0].conversation, rows[1].conversation)
+        self.process()
+        self.assertEqual([row.state for row in rows], ["done", "duplicate"])
+        self.assertEqual(len(self.partners("Same name")), 1)
+
+    def test_an_earlier_one_put_back_waits_for_the_later_one_in_work(self):
+        rows = [self.journal(eml(Message_ID="<both@example.com>"), self.box, uid=uid) for uid in ("b1", "b2")]
+        elsewhere = str(replace(this_worker(), machine="another"))
+        self.claimed_by(elsewhere, rows[1])
+        self.process()
+        self.assertEqual([row.state for row in rows], ["received", "processing"])
+        # Its worker died: no two of them wait for each other.
+        self.run_out(rows[1])
+        self.process()
+        self.process()
+        self.assertEqual([row.state for row in rows], ["done", "duplicate"])
+
+    @mute_logger(LOGGER)
+    def test_a_content_that_cannot_be_read_stops_nobody(self):
+        rows = self.waiting("readable 1", "broken", "readable 2")
+        self.sql("UPDATE spp_email_content SET data = 'nonsense' WHERE inbound_id = %s RETURNING id", rows[1].id)
+        self.process()
+        self.assertEqual([row.state for row in rows], ["done", "quarantined", "done"])
+        self.assertIn("Error -3", rows[1].detail)
+
+    def test_a_job_that_was_deleted_stops_nobody(self):
+        self.env.ref("spp_email_gateway.ir_cron_process_inbound_2").unlink()
+        rows = self.waiting("one", "two")
+        with patch.object(spp_email_lane, "BACKLOG", 1), self.own_cursors():
+            self.env["spp.email.lane"]._process_due(lane=1)
+        self.assertEqual([row.state for row in rows], ["done", "done"])
+
+    def test_who_waits_for_an_earlier_message_does_not_call_the_job_back(self):
+        first = self.journal(eml(Message_ID="<long-wait@example.com>"), self.box)
+        self.journal(eml(References="<long-wait@example.com>"), self.box)
+        self.sql(
+            "UPDATE spp_email_inbound SET state = 'retry', next_attempt_date = now() + interval '1 hour'"
+            " WHERE id = %s RETURNING id",
+            first.id,
+        )
+        with self.own_cursors():
+            self.assertEqual(self.env["spp.email.lane"]._backlog(1), 0)
+
+    @mute_logger(LOGGER, "odoo.sql_db")
+    def test_what_is_more_than_an_index_takes_is_not_tried_for_hours(self):
+        # No address: Odoo keeps it all the same, in an index.
+        name = "".join(chr(random.Random(number).randrange(0x4E00, 0x9FFF)) for number in range(1400))
+        long, other = self.waiting("too long", "as ever")
+
+        def raise_it(model):
+            model.env.cr.execute("UPDATE res_partner SET email_normalized = %s WHERE id = %s", (name, model.id))
+
+        with during("too long", raise_it):
+            self.process()
+        self.assertEqual((long.state, other.state), ("quarantined", "done"))

@@ -258,6 +258,16 @@ class TestProcessing(GatewayCase):
         self.assertEqual([one.reason for one in inbounds], ["record_created", "record_created", "loop"])
         self.assertOutcome(inbounds[2], "quarantined", "loop")
 
+    @mute_logger("odoo.addons.mail.models.mail_thread")
+    def test_a_loop_is_found_whose_sender_odoo_writes_otherwise(self):
+        # Odoo lets capitals beyond ASCII stand.
+        self.env["ir.config_parameter"].set_param("mail.gateway.loop.threshold", "13")
+        self.alias("flooded")
+        rows = [
+            self.receive(eml(To="flooded@gateway.test", From="Éva@example.com"), self.box) for _count in range(14)
+        ]
+        self.assertEqual([row.reason for row in rows[12:]], ["record_created", "loop"])
+
     def test_a_delivery_report_is_taken_in(self):
         partner = self.env["res.partner"].create({"name": "Gone", "email": "gone@example.com"})
         sent = partner.message_post(body="hello", message_type="comment", subtype_xmlid="mail.mt_comment")

@@ -54,6 +54,28 @@ class TestRetention(GatewayCase):
         for row in rows:
             self.assertTrue(self.has_content(row), row.state)
 
+    def test_rows_as_the_journal_writes_them_are_removed(self):
+        self.rules.create({"state": "done", "content_days": 1, "row_days": 2})
+        rows = [self.journal(eml()), self.journal(eml())]
+        self.sql("UPDATE spp_email_inbound SET state = 'done', received_date = now() - interval '3 days'"
+                 " WHERE id IN %s RETURNING id", tuple(row.id for row in rows))
+        # From before there was the column.
+        self.sql("UPDATE spp_email_inbound SET is_held = NULL WHERE id = %s RETURNING id", rows[0].id)
+        self.clean()
+        self.assertFalse((rows[0] | rows[1]).exists())
+
+    def test_a_row_stays_while_its_message_is_left_on_the_server(self):
+        self.rules.create({"state": "done", "content_days": 1, "row_days": 1})
+        box = self.mailbox(server_type="pop", gateway_pop_leave_days=30)
+        rows = [self.journal(eml(), box) for _number in range(3)]
+        self.sql("UPDATE spp_email_inbound SET state = 'done', received_date = now() - interval '10 days'"
+                 " WHERE server_id = %s RETURNING id", box.id)
+        self.sql("UPDATE spp_email_inbound SET acknowledged_date = now() WHERE id = %s RETURNING id", rows[1].id)
+        self.sql("UPDATE spp_email_inbound SET received_date = now() - interval '61 days' WHERE id = %s RETURNING id",
+                 rows[2].id)
+        self.clean()
+        self.assertEqual([bool(row.exists()) for row in rows], [True, False, False])
+
     def test_legal_hold(self):
         self.rules.create({"state": "done", "content_days": 1, "row_days": 1})
         held, free = self.old(), self.old()

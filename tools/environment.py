@@ -86,9 +86,26 @@ def ensure_stand_ins(steps=None):
     return str(interpreter)
 
 
-def _install(uv, interpreter, requirements):
+QUEUE_JOB_LOCK = checkout.ROOT / "tools" / "queue_job.lock"
+QUEUE_JOB = checkout.DEV / "queue_job"
+
+
+def ensure_queue_job():
+    """Return a directory for PYTHONPATH in which Odoo finds OCA's queue_job; install it if need be."""
+    stamp = QUEUE_JOB / "lock"
+    wanted = checkout.digest(QUEUE_JOB_LOCK)
+    interpreter = python()
+    with checkout.alone("queue_job"):
+        if not stamp.exists() or stamp.read_text() != wanted:
+            shutil.rmtree(QUEUE_JOB, ignore_errors=True)
+            _install(_uv(Quiet()), interpreter, QUEUE_JOB_LOCK, "--no-deps", "--target", QUEUE_JOB)
+            stamp.write_text(wanted)
+    return str(QUEUE_JOB)
+
+
+def _install(uv, interpreter, requirements, *options):
     process.run(
-        [uv, "pip", "install", "-q", "--python", interpreter, "--require-hashes", "-r", requirements],
+        [uv, "pip", "install", "-q", "--python", interpreter, *options, "--require-hashes", "-r", requirements],
         f"install the packages of {requirements.name}",
         timeout=1200,
         # The machine's own authorities count, as for every other program on it; newer and older name of the option.

@@ -28,6 +28,7 @@ class Proxy:
             pipeline. Making a connection costs a round trip as well.
         cut_after: cut a connection after that many bytes from the client, without forwarding the part that reaches it.
         cut_reply_after: the same for bytes from the server.
+        pace: bytes a second that the server's answers may have.
         tls: a `tools.certificate.Authority`: decrypt what comes, and encrypt it again towards the target.
 
     Attributes:
@@ -36,10 +37,11 @@ class Proxy:
         connections, sent: how many connections were made, and how many bytes clients sent.
     """
 
-    def __init__(self, target_port, delay_ms=0, cut_after=None, cut_reply_after=None, tls=None):
+    def __init__(self, target_port, delay_ms=0, cut_after=None, cut_reply_after=None, pace=None, tls=None):
         self.target_port = target_port
         self.delay = delay_ms / 1000
         self.cut_after = cut_after
+        self.pace = pace
         self.cut_reply_after = cut_reply_after
         self._ours = self._theirs = None
         if tls:
@@ -133,7 +135,7 @@ class Proxy:
 
     async def _pump(self, reader, writer, pair, limit, *, from_client):
         queue = asyncio.Queue()
-        sender = asyncio.ensure_future(self._send(queue, writer))
+        sender = asyncio.ensure_future(self._send(queue, writer, None if from_client else self.pace))
         seen = 0
         try:
             while data := await reader.read(65536):
@@ -169,7 +171,7 @@ class Proxy:
             await asyncio.sleep(0.01)
         return data[match.start() :]
 
-    async def _send(self, queue, writer):
+    async def _send(self, queue, writer, pace):
         while True:
             due, data = await queue.get()
             rest = due - self._loop.time()
@@ -182,6 +184,8 @@ class Proxy:
                     else:  # TLS knows no half-closed connection
                         writer.close()
                 return
+            if pace:
+                await asyncio.sleep(len(data) / pace)
             writer.write(data)
             with contextlib.suppress(ConnectionError):
                 await writer.drain()

@@ -75,6 +75,15 @@ class TestParallelReading(ParallelCase):
         for number in range(MOST_THREADS):
             self.assertEqual(ended[number].result.told, [(number, request) for request in range(5)])
 
+    def test_a_server_is_not_blamed_for_what_we_are_slow_with(self):
+        with ParallelReading() as readings:
+            readings.start("a", scripted("one"))
+            event = readings.next(5)
+            time.sleep(0.05)
+            self.assertEqual(readings.silence("a"), 0)
+            readings.answer("a", event.request)
+            self.drive(readings)
+
     def test_a_failure_comes_to_the_owner(self):
         for error in (GatewayError("no"), ZeroDivisionError("bug")):
             with self.subTest(error=error), ParallelReading() as readings:
@@ -130,6 +139,24 @@ class TestParallelReading(ParallelCase):
         hung.set()
         left["hung"].join(2)
         self.assertFalse(left["hung"].is_alive())
+
+    def test_who_sends_is_told_from_who_hangs(self):
+        def read(server):
+            def make(dial):
+                sock = dial(Connection("127.0.0.1", server.port, Security.NONE))
+                while len(sock.recv(100)):
+                    pass
+                yield "never"
+
+            return make
+
+        with ScriptedServer([Drip(b"x", 0.05)]) as drips, ScriptedServer([Hang()]) as hangs:
+            with ParallelReading() as readings:
+                readings.start("drips", read(drips))
+                readings.start("hangs", read(hangs))
+                self.assertIsNone(readings.next(0.3))
+                self.assertTrue(readings.is_receiving("drips"))
+                self.assertFalse(readings.is_receiving("hangs"))
 
     def test_a_request_that_nobody_answers_any_more_closes_the_generator(self):
         closed = threading.Event()

@@ -235,6 +235,15 @@ class TestReading(PopCase):
         self.assertEqual(len(set(uids)), 3)
         self.assertNotIn("same", uids)
 
+    def test_a_uidl_that_no_table_could_keep_stops_nobody(self):
+        for name in (b"\xff\xfe", b"x" * 3000, b"a\x00b", b"\x7f"):
+            with self.subTest(name=name):
+                uidl = Expect("UIDL", b"+OK\r\n1 " + name + b"\r\n2 bb\r\n3 cc\r\n.\r\n")
+                with self.served([*OPEN, LIST, uidl, retr(1, b"one\r\n"), QUIT]) as server:
+                    with self.reader(server) as reader:
+                        uids = [e.uid for e in reader.waiting()]
+                self.assertEqual(uids, ["sha256:" + hashlib.sha256(b"one\r\n").hexdigest(), "bb", "cc"])
+
     def test_broken_connections(self):
         for name, actions in (
             ("closes in a message", [Expect("RETR", b"+OK\r\nhalf"), Close()]),

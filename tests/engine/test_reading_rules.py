@@ -3,7 +3,7 @@ from datetime import date, datetime, timedelta
 
 from ...engine.errors import GatewayError
 from ...engine.mailbox import Entry, Fetched, Selection
-from ...engine.reading import Failed, Known, Listed, PassedOver, Rules, read_mailbox
+from ...engine.reading import Arrived, Failed, Known, Listed, PassedOver, Rules, read_mailbox
 from .test_reading import Mailbox, ReadingCase
 
 NOW = datetime(2026, 5, 4, 12)
@@ -141,6 +141,20 @@ class TestRules(ReadingCase):
                 box = self.box(b"a", b"b", b"c", b"d", failing=failing)
                 result = self.run_rules(box, selection=LEDGER, limit=limit)
                 self.assertEqual(result.floors, {"INBOX": ("1", floor)} if floor else {})
+
+    def test_messages_under_new_numbers_do_not_keep_those_behind_them_waiting(self):
+        # UIDVALIDITY changed: what is fetched turns out to be known, and nothing is new.
+        self.known = {("", "", ""): Known(1)}
+        journal = self.answer
+        self.answer = lambda request: 0 if isinstance(request, Arrived) else journal(request)
+        for floor in (None, ("0", 4)):
+            with self.subTest(floor=floor):
+                box = self.box(b"a", b"b", b"c")
+                result = self.run_rules(box, Rules(tells=False), Selection(keeps_floor=True, floor=floor), limit=2)
+                self.assertEqual((result.new, result.more, result.floors), (0, True, {"INBOX": ("1", 2)}))
+        # No progress, no more.
+        result = self.run_rules(self.box(b"a", b"b", b"c"), Rules(tells=False), Selection(), limit=2)
+        self.assertFalse(result.more)
 
     # What failed
 

@@ -1,6 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 import hashlib
 import random
+import time
 
 from ...engine.letter import Letter
 from ...engine.summary import addresses, sole_address, summarize
@@ -41,6 +42,19 @@ class TestSummary(EngineCase):
                     self.assertTrue(found)
                 else:
                     self.assertEqual(found, expected)
+
+    def test_no_header_takes_minutes(self):
+        for separator in (b" ", b"\x0c", b"\r"):
+            with self.subTest(separator=separator):
+                began = time.process_time()
+                summarize(headed(b"Subject: " + (b"=?a?q?" + separator) * 140_000, b"From: Ann <ann@example.com>"))
+                # It was an hour.
+                self.assertLess(time.process_time() - began, 20)
+
+    def test_what_is_too_long_for_an_address_is_no_sender(self):
+        self.assertEqual(sole_address(f"{'a' * 300}@example.com"), f"{'a' * 300}@example.com")
+        self.assertEqual(sole_address(f"{'a' * 400}@example.com, ann@example.com"), "ann@example.com")
+        self.assertEqual(sole_address(f"{'漢' * 110}@example.com"), "")
 
     def test_the_first_of_several_fields_counts(self):
         self.assertEqual(summarize(headed(b"Subject: one", b"Subject: two")).subject, "one")

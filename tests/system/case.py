@@ -16,7 +16,7 @@ from .console import Console
 
 PASSWORD = "pw"
 # Adding users makes Dovecot wait for a second, so all that the tests need are there from the start.
-BOXES = 120
+BOXES = 300
 # Long enough for a worker that lives, short enough to wait for one that was killed.
 LEASE_SECONDS = 1
 

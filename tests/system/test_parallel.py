@@ -140,6 +140,22 @@ class TestParallel(SystemCase):
             self.until_taken("hung", 5)
             self.assertEqual(self.value("SELECT gateway_failures FROM fetchmail_server WHERE id = %s", hung), 0)
 
+    def test_a_message_that_takes_longer_than_a_run_is_read(self):
+        others = self.boxes(1, name="quick")
+        address = box()
+        self.dovecot.fill(address, [letter("large", "x" * 70 + ("\r\n" + "x" * 70) * 30_000), letter("behind it")])
+        with Proxy(self.dovecot.imap, pace=250_000) as proxy:
+            slow = self.connected(address, port=proxy.port)
+            self.rows("UPDATE ir_cron SET active = TRUE WHERE id = ANY(%s)", [self.job_id()])
+            # Nine seconds, of two.
+            took = self.fetch_all([(address, slow, []), *others], "env['spp.email.fetching']._fetch(servers, 2)")
+            self.assertGreater(took, 5)
+            # Safe; the lanes process it.
+            self.assertEqual(self.value("SELECT count(*) FROM spp_email_inbound WHERE subject = 'large'"), 1)
+            self.assertFalse(self.value("SELECT gateway_failures FROM fetchmail_server WHERE id = %s", slow))
+            self.fetch_all([(address, slow, []), *others])
+        self.assert_all_taken_once([(address, slow, ["large", "behind it"]), *others])
+
     def test_killed_while_threads_read(self):
         steps = (
             (rb"UID SEARCH", False),
