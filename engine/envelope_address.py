@@ -12,6 +12,8 @@ from .errors import EnvelopeError
 _LONGEST = 320
 # RFC 5321 §4.5.3.1.8: at least this many recipients a message; more are sent with a further one.
 MOST_RECIPIENTS = 100
+# Not even between quotation marks (RFC 5321 §4.1.2), and no text of a database: NUL, and octets that were no UTF-8.
+_NOWHERE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f<>,;]")
 # A comma inside a quoted local part does not end the address.
 _ITEM = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,"])+')
@@ -54,6 +56,7 @@ def _address(text: str) -> str:
     # Without a domain it is a local name, as in /etc/aliases.
     local, domain = (local, domain) if at else (domain, "")
     plain = "" if len(local) > 1 and local[0] == local[-1] == '"' else local
-    if not local or (at and not domain) or len(address) > _LONGEST or _FORBIDDEN.search(plain + domain):
+    is_wrong = _NOWHERE.search(address) or _FORBIDDEN.search(plain + domain)
+    if not local or (at and not domain) or len(address) > _LONGEST or is_wrong:
         raise EnvelopeError("malformed address")
     return address

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timezone
-from email.utils import getaddresses, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 
 from .pattern import LONGEST_TEXT
 from .plain_text import plain_text
 from .preview import Preview, preview
-from .summary import Summary, sole_address
+from .summary import Summary, named_addresses, sole_address
 
 # Fields of one name that are looked at: a message of 10,000 Received fields is an attack.
 MOST_FIELDS = 100
@@ -44,7 +44,7 @@ class Letter:
     @property
     def sender_name(self) -> str:
         """The name in From, "" when there is none."""
-        return next((name for name, address in getaddresses([self.summary.email_from]) if name and address), "")
+        return next((name for name, address in named_addresses([self.summary.email_from]) if name and address), "")
 
     @property
     def domain(self) -> str:
@@ -55,7 +55,7 @@ class Letter:
     def recipients(self) -> tuple[str, ...]:
         """The addresses in To and Cc, lower-case."""
         values = [value for name in ("to", "cc") for value in self.fields(name)]
-        return tuple(address.lower() for _name, address in getaddresses(values) if "@" in address)[:MOST_FIELDS]
+        return tuple(address.lower() for _name, address in named_addresses(values) if "@" in address)[:MOST_FIELDS]
 
     @property
     def date(self) -> datetime | None:

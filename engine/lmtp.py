@@ -16,10 +16,12 @@ from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import syntax
 
 from .envelope_address import MOST_RECIPIENTS
+from .storable import storable
 
 # Mail programs write longer lines than RFC 5321 §4.5.3.1.6 allows; a message is not refused for that.
 _LONGEST_LINE = 1_048_576
 TRY_LATER = "451 4.3.0 Try again later"
+_MALFORMED = "553 5.1.3 Malformed address"
 _TOO_MANY = "452 4.5.3 Too many recipients"
 
 
@@ -98,6 +100,9 @@ class LmtpServer:
         # RFC 5321 §4.5.3.1.10: the client sends the rest with another message.
         if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
             return _TOO_MANY
+        # aiosmtpd gives octets that are no UTF-8 as lone surrogates, which no database keeps.
+        if storable(address) != address:
+            return _MALFORMED
         refusal = await self.ask(self.desk.judge, address)
         if refusal:
             return refusal
@@ -105,7 +110,8 @@ class LmtpServer:
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, server, session, envelope):
-        sender = "" if envelope.mail_from in (None, "<>") else envelope.mail_from
+        # A strange return path is no reason to refuse: it is shown, and nobody is answered there.
+        sender = "" if envelope.mail_from in (None, "<>") else storable(envelope.mail_from)
         answers = await self.ask(self.desk.keep, envelope.original_content, sender, list(envelope.rcpt_tos))
         return "\r\n".join(answers)
 

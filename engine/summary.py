@@ -6,6 +6,7 @@ from __future__ import annotations
 import email.policy
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.header import decode_header
@@ -84,9 +85,18 @@ def body_digest(content: bytes) -> str:
     return hashlib.sha256(content[end.end() :].rstrip() if end else b"").hexdigest()
 
 
+def named_addresses(values: Iterable[str]) -> list[tuple[str, str]]:
+    """Return (name, address) of all addresses in From- or To-like fields; [] when they are nested without end."""
+    try:
+        return getaddresses(values)
+    except RecursionError:
+        # The standard library's parser calls itself for each group in a group, of which a sender writes thousands.
+        return []
+
+
 def sole_address(value: str) -> str:
     """Return the first address in a From-like field, lower-case, without the name; "" when there is none."""
-    for _name, address in getaddresses([value]):
+    for _name, address in named_addresses([value]):
         if "@" in address and len(address.encode("utf-8", "replace")) <= _LONGEST_ADDRESS:
             return address.lower()
     return ""
@@ -94,7 +104,7 @@ def sole_address(value: str) -> str:
 
 def addresses(value: str, limit: int = 50) -> list[str]:
     """Return up to ``limit`` addresses of a To-like field, lower-case, without names."""
-    return [address.lower() for _name, address in getaddresses([value]) if "@" in address][:limit]
+    return [address.lower() for _name, address in named_addresses([value]) if "@" in address][:limit]
 
 
 def _headers(content: bytes):

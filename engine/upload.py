@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 # The line between messages (RFC 4155 Appendix A): an address and a date with a time. A line of a text that merely
 # begins with "From " has none, and does not cut a message in two where the writer forgot to quote it.
-_SEPARATOR = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\r\n]*\d\d:\d\d[^\r\n]*\r?\n")
+# Bounded: without it the time grows with the square of a line full of such times.
+_SEPARATOR = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\r\n]{0,500}?\d\d:\d\d[^\r\n]{0,100}\r?\n")
 _FIRST_LINE = re.compile(rb"\AFrom [^\r\n]*\r?\n")
 # RFC 5322 §2.2: a field name is printable US-ASCII without a colon.
 _FIELD = re.compile(rb"\A[!-9;-~]+[ \t]*:")
@@ -38,11 +39,17 @@ def pieces(content: bytes) -> Iterator[Piece]:
         yield _piece(1, content)
         return
     # The first line separates whatever it says: some writers leave out the date.
-    starts = [(0, first.end())] + [match.span() for match in _SEPARATOR.finditer(content) if match.start()]
-    ends = [start for start, _end in starts[1:]] + [len(content)]
-    for number, ((_start, begin), end) in enumerate(zip(starts, ends, strict=True), 1):
-        # The empty line before the next separator belongs to the format, not to the message.
-        yield _piece(number, _EMPTY_LINE.sub(b"", content[begin:end], count=1))
+    number, begin = 1, first.end()
+    # One at a time: a list of all would be larger than a file of nothing but separators.
+    for match in _SEPARATOR.finditer(content, 1):
+        yield _cut(number, content, begin, match.start())
+        number, begin = number + 1, match.end()
+    yield _cut(number, content, begin, len(content))
+
+
+def _cut(number: int, content: bytes, begin: int, end: int) -> Piece:
+    # The empty line before the next separator belongs to the format, not to the message.
+    return _piece(number, _EMPTY_LINE.sub(b"", content[begin:end], count=1))
 
 
 def _piece(number: int, content: bytes) -> Piece:

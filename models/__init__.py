@@ -53,6 +53,7 @@ from . import (
     mail_message,
     mail_message_original,
     mail_thread,
+    mail_thread_rehearsal,
     mail_thread_update,
     mail_thread_blacklist,
     res_partner,

@@ -55,7 +55,8 @@ class FetchmailServer(models.Model):
             # sudo: the name of a model. The values themselves are checked with the rights of who writes them.
             model = server.sudo().object_id.model  # nosemgrep
             if model in self.env:
-                self.env["spp.email.target.model"]._check_values(model, values)
+                # Odoo checks constraints as the system.
+                self.env["spp.email.target.model"].sudo(False)._check_values(model, values)
 
     def _gateway_default_values(self, attempt=None):
         """Return the default values of the records that this mailbox makes; {} for none.

@@ -5,7 +5,7 @@ import os
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import SQL
+from odoo.tools import SQL, escape_psql
 
 from ..engine.bearer import bearer_prefix, is_bearer, new_bearer
 from ..engine.outcome import selection
@@ -225,6 +225,7 @@ class SppEmailIntake(models.Model):
         company = self.company_id or self.server_id.company_id
         if company:
             return company
-        domain = self.env["mail.alias.domain"].search([("name", "=ilike", recipient.rpartition("@")[2])], limit=1)
+        name = escape_psql(recipient.rpartition("@")[2])
+        domain = self.env["mail.alias.domain"].search([("name", "=ilike", name)], limit=1)
         # A domain of several companies says nothing.
         return domain.company_ids if len(domain.company_ids) == 1 else domain.company_ids.browse()

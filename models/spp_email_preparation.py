@@ -51,6 +51,8 @@ class SppEmailPreparation(models.AbstractModel):
                 """
                 SELECT here.id FROM spp_email_inbound AS here
                  WHERE here.id IN %s
+                   -- An intake, a person or a program says by the entry's name which deliveries are the same.
+                   AND COALESCE(here.source, '') NOT IN ('http', 'lmtp', 'upload', 'rpc')
                    AND EXISTS(SELECT 1 FROM spp_email_inbound AS other
                                WHERE other.digest = here.digest AND other.server_key = here.server_key
                                  AND other.id <> here.id AND other.state IN ('done', 'duplicate')

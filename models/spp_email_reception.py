@@ -5,6 +5,7 @@ import hashlib
 import json
 
 from odoo import SUPERUSER_ID, http, models
+from odoo.exceptions import UserError
 from odoo.service.server import thread_local
 from odoo.tools import SQL, json_default
 
@@ -113,9 +114,16 @@ class SppEmailReception(models.AbstractModel):
         Returns:
             False when there is no record: the message is a duplicate, waits for another attempt, or is in quarantine.
             None of these is the caller's fault, and it must not send a bounce: the message is safe.
+
+        Raises:
+            UserError: it is none of these.
         """
         # Odoo's own forms of it. JSON has no bytes.
-        content = bytes(getattr(message, "data", message) if not isinstance(message, str) else message.encode())
+        content = message.encode() if isinstance(message, str) else getattr(message, "data", message)
+        if not isinstance(content, (bytes, bytearray)):
+            # bytes(3_000_000_000) would be three gigabytes of nothing.
+            raise UserError(self.env._("The message must be text or bytes."))
+        content = bytes(content)
         words = json.dumps(fallback, sort_keys=True, default=json_default)
         inbound_id, _is_new = self._keep(
             JournalEntry(

@@ -139,6 +139,9 @@ class SppEmailRule(models.Model):
 
     def write(self, vals):
         result = super().write(vals)
+        if "company_id" in vals:
+            # Odoo looks at who may write before it writes only: a manager would hand the rule to all companies.
+            self.check_access("write")
         if set(vals) - {"timeout_date"}:
             self._on_change()
         return result
@@ -154,7 +157,7 @@ class SppEmailRule(models.Model):
         if slow:
             slow.timeout_date = False
 
-    @api.constrains("target", "model_id", "record", "condition_ids", "value_ids")
+    @api.constrains("target", "not_found", "model_id", "record", "condition_ids", "value_ids")
     def _check_rule(self):
         """
         Raises:
@@ -201,7 +204,8 @@ class SppEmailRule(models.Model):
             raise ValidationError(self.env._("Rules do not make or change records of this kind."))
         # Odoo checks constraints as the system.
         mine = model.sudo(False)
-        if self.target == "create" or "new" in self.value_ids.mapped("use"):
+        makes = self.target == "create" or (self.target == "find" and self.not_found == "create")
+        if makes or "new" in self.value_ids.mapped("use"):
             mine.check_access("create")
         if self.target in ("attach", "find") or {"both", "existing"} & set(self.value_ids.mapped("use")):
             mine.check_access("write")

@@ -41,6 +41,9 @@ class SppEmailRuleCondition(models.Model):
     def write(self, vals):
         rules = self.rule_id
         result = super().write(vals)
+        if "rule_id" in vals:
+            # As for a rule that changes its company.
+            self.check_access("write")
         (rules | self.rule_id)._on_change()
         return result
 
@@ -50,7 +53,7 @@ class SppEmailRuleCondition(models.Model):
         rules._on_change()
         return result
 
-    @api.constrains("place", "header", "operator", "value", "case_sensitive")
+    @api.constrains("rule_id", "place", "header", "operator", "value", "case_sensitive")
     def _check_condition(self):
         for condition in self:
             number = list(condition.rule_id.condition_ids).index(condition) + 1

@@ -70,6 +70,9 @@ class SppEmailRuleValue(models.Model):
     def write(self, vals):
         rules = self.rule_id
         result = super().write(vals)
+        if "rule_id" in vals:
+            # As for a rule that changes its company.
+            self.check_access("write")
         (rules | self.rule_id)._on_change()
         return result
 
@@ -79,7 +82,7 @@ class SppEmailRuleValue(models.Model):
         rules._on_change()
         return result
 
-    @api.constrains("field_id", "use", "origin", "value")
+    @api.constrains("rule_id", "field_id", "use", "origin", "value")
     def _check_field(self):
         """
         Raises:

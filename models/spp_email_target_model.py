@@ -1,13 +1,15 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """The models that can take a mail: what they are called, what they lack, which values fit them."""
 
-from odoo import models
+from odoo import Command, models
 from odoo.exceptions import ValidationError
 
 # What Odoo writes by itself.
 OWN_COLUMNS = ("id", "create_uid", "create_date", "write_uid", "write_date", "display_name")
 # Numbers and yes/no are never empty in the database.
 NEVER_EMPTY = ("boolean", "integer", "float", "monetary")
+# Links to these decide who may do what.
+NEVER_LINKED = ("res.groups", "res.users", "res.company")
 
 
 class SppEmailTargetModel(models.AbstractModel):
@@ -118,8 +120,13 @@ class SppEmailTargetModel(models.AbstractModel):
     def _fits(self, model, field, value):
         if field.type == "boolean":
             return isinstance(value, bool)
-        if field.type in ("one2many", "many2many"):
-            return isinstance(value, (list, tuple))
+        if field.type == "one2many":
+            # The system writes the value: it would make or take over records of another model, logins for example.
+            return False
+        if field.type == "many2many":
+            # sudo: as below.
+            records = self.env[field.comodel_name].sudo()  # nosemgrep
+            return field.comodel_name not in NEVER_LINKED and _only_links(value, records)
         if value is None or value is False:
             return not field.required
         if field.type == "many2one":
@@ -165,14 +172,32 @@ class SppEmailTargetModel(models.AbstractModel):
             # As the user: nobody names what the person may not see.
             records = self.env[info["relation"]]
             if word.isdigit():
-                return records.search([("id", "=", int(word))], limit=1).id or int(word)
-            named = records.name_search(word, operator="=", limit=2)
-            if len(named) != 1:
+                found = records.search([("id", "=", int(word))], limit=1).ids
+            else:
+                found = [record_id for record_id, _name in records.name_search(word, operator="=", limit=2)]
+            if len(found) != 1:
                 raise misfit
-            return named[0][0]
+            return found[0]
         if info["type"] in ("integer", "float", "monetary"):
             try:
                 return int(word) if info["type"] == "integer" else float(word)
             except ValueError as error:
                 raise misfit from error
         return word
+
+
+def _only_links(value, records):
+    """Return whether ``value`` of a many2many field links records that are there, and makes or changes none."""
+    if not isinstance(value, (list, tuple)):
+        return False
+    ids = []
+    for item in value:
+        if type(item) is int:
+            ids.append(item)
+        elif isinstance(item, (list, tuple)) and len(item) >= 2 and item[0] == Command.LINK:
+            ids.append(item[1])
+        elif isinstance(item, (list, tuple)) and len(item) == 3 and item[0] == Command.SET:
+            ids.extend(item[2] if isinstance(item[2], (list, tuple)) else [None])
+        else:
+            return False
+    return all(type(record_id) is int for record_id in ids) and len(records.browse(ids).exists()) == len(set(ids))

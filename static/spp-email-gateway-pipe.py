@@ -62,7 +62,7 @@ REFUSALS = {
 }
 # Less than Postfix's command_time_limit of 1,000 seconds, after which it would bounce.
 LONGEST = 600
-# While flushing: so many in a row that cannot be sent mean that the gateway is down.
+# While flushing: so many in a row without an answer mean that the gateway is down.
 PATIENCE = 3
 
 
@@ -94,8 +94,8 @@ def main(arguments):
         if content is not None and options.spool:
             try:
                 spool(options.spool, options.sender, options.recipients, content)
-            except OSError as second:
-                return say(LATER, f"{words(problem)}; and the spool directory cannot be used: {second}")
+            except Exception as second:  # the disk is full, or the time is over
+                return say(LATER, f"{words(problem)}; and the spool directory cannot be used: {words(second)}")
             return STORED
         return say(LATER, words(problem))
 
@@ -114,6 +114,11 @@ def read_options(arguments):
     parser.add_argument("--flush", action="store_true", help="send what is in the spool directory, then end")
     parser.add_argument("-f", "--from", dest="sender", help="return path; default: $SENDER")
     parser.add_argument("recipients", nargs="*", metavar="recipient", help="default: $ORIGINAL_RECIPIENT or $RECIPIENT")
+    arguments = list(arguments)
+    if "-f" in arguments[:-1]:
+        # The sender chooses his address: one that begins with a dash is no option.
+        place = arguments.index("-f")
+        arguments[place : place + 2] = ["--from=" + arguments[place + 1]]
     options = parser.parse_args(arguments)
     if options.flush and not options.spool:
         parser.error("--flush needs --spool")
@@ -213,9 +218,14 @@ def spool(directory, sender, recipients, content):
     name = f"{time.time():.6f}.{os.getpid()}.{random.SystemRandom().getrandbits(32):08x}"
     draft = os.path.join(directory, "tmp", name)
     with open(draft, "xb") as file:
-        file.write(json.dumps({"sender": sender, "recipients": recipients}).encode("ascii") + b"\n" + content)
-        file.flush()
-        os.fsync(file.fileno())
+        try:
+            file.write(json.dumps({"sender": sender, "recipients": recipients}).encode("ascii") + b"\n" + content)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            # The mail server tries again and again: the halves would fill what is left of the disk.
+            os.unlink(draft)
+            raise
     move(draft, os.path.join(directory, "new", name))
 
 
@@ -237,7 +247,9 @@ def flush(options):
                     envelope, content = json.loads(file.readline().decode("ascii")), file.read()
                 result = deliver(options, envelope["sender"], envelope["recipients"], content)
             except Exception as problem:  # the file stays, and the next one has its turn
-                status, failures = say(LATER, f"{name}: {words(problem)}"), failures + 1
+                status = say(LATER, f"{name}: {words(problem)}")
+                # Only who does not answer is asked no more: mail that is never taken must not hold up the rest.
+                failures = failures + 1 if isinstance(problem, (OSError, http.client.HTTPException)) else 0
                 if failures >= PATIENCE:
                     break
                 continue
@@ -275,7 +287,10 @@ def words(problem):
 
 def say(status, text):
     """Tell people why, where mail servers log it."""
-    sys.stderr.write(f"spp-email-gateway-pipe: {text}\n")
+    try:
+        sys.stderr.write(f"spp-email-gateway-pipe: {text}\n")
+    except (AttributeError, OSError, ValueError):
+        pass  # closed: the exit status is what counts
     return status
 
 

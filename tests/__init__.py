@@ -39,6 +39,7 @@ from . import (
     test_unroutable,
     test_upload,
     test_views,
+    test_wizard_rights,
 )
 from .engine import (
     test_arrival,
@@ -72,6 +73,7 @@ from .engine import (
     test_own_mark,
     test_parallel,
     test_pattern,
+    test_pipe_client,
     test_pipeline,
     test_plain_text,
     test_pop,

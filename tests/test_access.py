@@ -70,6 +70,12 @@ class TestAccess(GatewayCase):
             set(rules),
             {
                 "spp.email.dry.run",
+                "spp.email.inbound.alias",
+                "spp.email.inbound.answer",
+                "spp.email.inbound.attach",
+                "spp.email.inbound.discard",
+                "spp.email.inbound.route",
+                "spp.email.inbound.route.value",
                 "spp.email.rule",
                 "spp.email.rule.condition",
                 "spp.email.rule.value",

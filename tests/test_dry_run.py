@@ -8,6 +8,7 @@ from odoo.sql_db import db_connect
 from odoo.tests import Form, tagged
 from odoo.tools import SQL, mute_logger
 
+from odoo.addons.mail.models import mail_thread
 from odoo.addons.mail.models.mail_thread import MailThread
 
 from ..wizards import spp_email_dry_run
@@ -389,3 +390,19 @@ class TestDryRun(RuleCase):
         run.action_again()
         self.assertFalse(run.is_tried)
         self.assertIn("Subject: Pasted", run.message_text)
+
+    def test_nobodys_browser_is_told(self):
+        with patch.object(mail_thread, "push_to_end_point") as push, self.own_cursors():
+            partner = self.env["res.partner"].create({"name": "Follower"})
+            self.env["ir.config_parameter"].set_param("mail.web_push_vapid_private_key", "x")
+            self.env["ir.config_parameter"].set_param("mail.web_push_vapid_public_key", "x")
+            device = self.env["mail.push.device"].create(
+                {"partner_id": partner.id, "endpoint": "https://push.test/x", "keys": "{}"}
+            )
+            with self.env["spp.email.rehearsal"]._rehearse() as env:
+                env["mail.thread"]._web_push_send_notification(
+                    env["mail.push.device"].browse(device.id), "x", "x", payload={}
+                )
+            push.assert_not_called()
+            self.env["mail.thread"]._web_push_send_notification(device, "x", "x", payload={})
+            push.assert_called_once()

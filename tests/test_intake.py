@@ -245,3 +245,10 @@ class TestIntake(GatewayCase):
     def test_only_local_servers_have_one(self):
         with self.assertRaisesRegex(UserError, "Only a mailbox of the type Local Server"):
             self.mailbox().action_gateway_make_token()
+
+    def test_no_wildcard_chooses_a_company(self):
+        self.other_company.alias_domain_id = self.env["mail.alias.domain"].create({"name": "a-b.test"})
+        door, _token = self.intake()
+        self.assertEqual(door._company_for("x@A-B.test"), self.other_company)
+        for address in ("x@a_b.test", "x@%", "x@a%"):
+            self.assertFalse(door._company_for(address), address)

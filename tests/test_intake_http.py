@@ -189,3 +189,20 @@ class TestIntakeHttp(GatewayCase, HttpCase):
         self.assertEqual(answer.headers["Cache-Control"], "no-store")
         self.assertNotIn("session_id", answer.cookies)
         json.loads(answer.text)
+
+    def test_control_characters_in_what_a_caller_says_are_no_error_of_ours(self):
+        for name in ("from", "to"):
+            for address in ("%22a%00b%22%40gateway.test", "%22a%0d%0ab%22%40gateway.test", "%22a%7f%22%40gateway.test"):
+                with self.subTest(name=name, address=address):
+                    self.assertRefused(self.post(query=f"?{name}={address}"), 400, "malformed_envelope")
+        self.assertRefused(self.post(Authorization="Bearer abcdefabcde\x00.x"), 401, "unauthorized")
+
+    def test_the_same_bytes_under_two_keys_are_two_messages(self):
+        door = self.door
+        door.target_model = "res.partner"
+        content = eml(Message_ID=None, Date=None, Subject="Disk is full")
+        for key in ("one", "two"):
+            self.assertEqual(self.post(content, Idempotency_Key=key).json()["status"], "stored")
+        self.process()
+        self.assertEqual(self.rows().mapped("state"), ["done", "done"])
+        self.assertEqual(len(self.partners("Disk is full")), 2)

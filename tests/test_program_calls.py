@@ -119,3 +119,12 @@ class TestProgramCalls(GatewayCase, HttpCase):
         with self.assertRaises(ValueError):
             self.env["mail.thread"].message_process(None, eml(To="nobody@foreign.test"))
         self.assertFalse(self.rows())
+
+    def test_what_is_no_message_is_refused(self):
+        from odoo.exceptions import UserError
+
+        threads = self.env["mail.thread"].with_user(self.caller)
+        for message in (3, [1, 2], None, {"a": 1}, True):
+            with self.subTest(repr(message)), self.assertRaisesRegex(UserError, "The message must be text or bytes"):
+                threads.env["spp.email.reception"]._receive_call(message, {})
+        self.assertFalse(self.rows())

@@ -413,3 +413,49 @@ class TestRules(RuleCase):
         rule = form.record
         self.assertEqual((rule.condition_ids.place, rule.company_id), ("subject", self.manager.company_id))
         self.assertEqual(rule.copy().condition_ids.value, "^urgent")
+
+    def test_a_manager_does_not_move_a_rule_to_where_he_may_not_write(self):
+        rule = self.rule(("subject", "contains", "x"), user=self.manager, company_id=self.company.id)
+        for company in (False, self.other_company.id):
+            with self.subTest(company=company), self.assertRaises(AccessError), self.env.cr.savepoint():
+                rule.company_id = company
+
+    def test_a_manager_does_not_move_lines_to_a_rule_that_he_may_not_write(self):
+        self.manager.group_ids += self.env.ref("base.group_partner_manager")
+        foreign = self.rule(("subject", "contains", "x"), company_id=False, model_id=self.partner_model.id)
+        mine = self.rule(
+            ("subject", "contains", "y"),
+            values=[("function", "Mine")],
+            user=self.manager,
+            company_id=self.company.id,
+        )
+        for line in (mine.condition_ids, mine.value_ids):
+            with self.subTest(line._name), self.assertRaises(AccessError), self.env.cr.savepoint():
+                line.rule_id = foreign.id
+                self.env.flush_all()
+
+    def test_a_line_that_moves_is_checked_against_its_new_rule(self):
+        mine = self.rule(("subject", "contains", "y"), values=[("function", "Mine")])
+        other = self.rule(("subject", "contains", "x"))
+        with self.assertRaisesRegex(ValidationError, "is no field of the chosen kind of record"):
+            mine.value_ids.rule_id = other.id
+
+    def test_who_may_not_make_records_makes_none_by_a_rule_that_finds_none(self):
+        # Contacts: employees read them, this one also writes them and makes none.
+        group = self.env["res.groups"].create({"name": "Writes contacts"})
+        self.env["ir.model.access"].create(
+            {
+                "name": "Writes contacts",
+                "model_id": self.partner_model.id,
+                "group_id": group.id,
+                "perm_read": True,
+                "perm_write": True,
+            }
+        )
+        self.manager.group_ids += group
+        key = {"field_id": "ref", "use": "key", "origin": "subject"}
+        with self.assertRaises(AccessError):
+            self.rule(values=[key], target="find", not_found="create", user=self.manager)
+        rule = self.rule(values=[key], target="find", not_found="route", user=self.manager)
+        with self.assertRaises(AccessError):
+            rule.not_found = "create"

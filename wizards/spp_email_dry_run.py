@@ -85,6 +85,7 @@ class SppEmailDryRun(models.TransientModel):
             self.inbound_id.check_access("read")
             if self.inbound_id.state == "processing":
                 raise UserError(self.env._("This message is in work just now. Try again in a moment."))
+        known = {(stamp.res_model, stamp.res_id) for stamp in self.inbound_id.record_ids}
         rehearsal = self.env["spp.email.rehearsal"]
         with rehearsal._rehearse() as env:
             last_mail = env.execute_query(SQL("SELECT COALESCE(max(id), 0) FROM mail_mail"))[0][0]
@@ -93,7 +94,7 @@ class SppEmailDryRun(models.TransientModel):
             except GatewayError as error:
                 raise UserError(str(error)) from error
             inbound, attempt = rehearsal._run(env, row_id)
-            result = self._result(inbound, attempt, last_mail)
+            result = self._result(inbound, attempt, last_mail, known)
         self.write({"is_tried": True, **result})
         return True
 
@@ -134,7 +135,7 @@ class SppEmailDryRun(models.TransientModel):
     # What is shown
     # ------------------------------------------------------------------
 
-    def _result(self, inbound, attempt, last_mail):
+    def _result(self, inbound, attempt, last_mail, known):
         """Return the values of the result's fields, read inside the rehearsal."""
         shown = dict(inbound._fields["reason"]._description_selection(self.env))
         states = dict(inbound._fields["state"]._description_selection(self.env))
@@ -143,7 +144,7 @@ class SppEmailDryRun(models.TransientModel):
             "outcome": states.get(inbound.state),
             "reason": shown.get(inbound.reason),
             "detail": inbound.detail,
-            "record_html": self._records(inbound, attempt),
+            "record_html": self._records(inbound, attempt, known),
             "value_html": self._values(inbound.env, attempt),
             "notice_html": self._mails(inbound, last_mail),
             "trace_html": inbound.trace_text,
@@ -154,14 +155,15 @@ class SppEmailDryRun(models.TransientModel):
             "rules": ", ".join(f"{rule.name} ({rule.id})" for rule in inbound.rule_ids),
         }
 
-    def _records(self, inbound, attempt):
+    def _records(self, inbound, attempt, known):
         """The records with the fields that the message sets; of what was there before, nothing else is shown."""
         target = attempt.target or Target()
         shown = Markup()
         for stamp in inbound.record_ids.sorted("number"):
             record = inbound.env[stamp.res_model].browse(stamp.res_id)
             kind = inbound.env["ir.model"]._get(stamp.res_model).name
-            if stamp.is_created:
+            # One that an attempt before this made was changed by people since.
+            if stamp.is_created and (stamp.res_model, stamp.res_id) not in known:
                 names = dict.fromkeys([record._rec_name, record._mail_get_primary_email_field()])
                 names.update(dict.fromkeys(target.values_for_new(record._name)))
                 title = self.env._("New: %(kind)s “%(name)s”", kind=kind, name=record.display_name)

@@ -3,6 +3,7 @@
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.tools import escape_psql
 
 from ..engine.default_values import parse_default_values
 from ..engine.envelope import header_order, recipients
@@ -87,7 +88,8 @@ class SppEmailInboundAlias(models.TransientModel):
     def _compute_other_ids(self):
         for wizard in self:
             address = f"{wizard.alias_name or ''}@{wizard.alias_domain_id.name or ''}".lower()
-            wizard.other_ids = wizard._waiting_for(address) if wizard.alias_name and wizard.alias_domain_id else False
+            mine = wizard._as_its_user()
+            wizard.other_ids = mine._waiting_for(address) if wizard.alias_name and wizard.alias_domain_id else False
 
     def _waiting_for(self, address):
         found = self.env["spp.email.inbound"].search(
@@ -141,7 +143,7 @@ class SppEmailInboundAlias(models.TransientModel):
         address = f"{values['alias_name']}@{self.alias_domain_id.name}".lower()
         # sudo: an address that is taken is taken, whoever may see its alias.
         aliases = self.env["mail.alias"].sudo()  # nosemgrep
-        if aliases.search_count([("alias_full_name", "=ilike", address)], limit=1):
+        if aliases.search_count([("alias_full_name", "=ilike", escape_psql(address))], limit=1):
             raise UserError(self.env._("There is an alias for this address already. Retry the message instead."))
         what = self.env._("Create an alias for %s and replay", self.target_model)
 

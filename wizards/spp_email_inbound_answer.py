@@ -39,26 +39,36 @@ class SppEmailInboundAnswer(models.TransientModel):
     @api.depends("template_id", "inbound_ids")
     def _compute_subject(self):
         for wizard in self:
-            chosen = wizard._chosen()
-            wizard.subject = wizard._text(chosen)[0] if len(chosen) == 1 else False
+            mine = wizard._as_its_user()
+            chosen = mine._chosen()
+            wizard.subject = mine._text(chosen)[0] if len(chosen) == 1 else False
 
     @api.depends("template_id", "inbound_ids")
     def _compute_body(self):
         for wizard in self:
-            chosen = wizard._chosen()
+            mine = wizard._as_its_user()
+            chosen = mine._chosen()
             if len(chosen) != 1:
                 wizard.body = False
             elif wizard.template_id or not wizard.body:
-                wizard.body = wizard._text(chosen)[1]
+                wizard.body = mine._text(chosen)[1]
 
     def _text(self, inbound):
         """Return (subject, body) for a message, from the template or as a start for what a person types."""
         if not self.template_id:
             return f"Re: {inbound.subject or ''}".strip(), False
+        # sudo: which model a template is for. It would render the record with the message's number of any other.
+        if self.template_id.sudo().model != inbound._name:  # nosemgrep
+            raise UserError(self.env._("This template is not for incoming emails."))
         return tuple(self.template_id._render_field(name, inbound.ids)[inbound.id] for name in ("subject", "body_html"))
 
     def _judge(self, inbound):
-        """Return (address, why it may not be answered or "", References of an answer)."""
+        """Return (address, why it may not be answered or "", References of an answer).
+
+        Raises:
+            AccessError: the user may not see the message; what follows reads it as the system.
+        """
+        inbound.check_access("read")
         # sudo: notices hold who is never answered; what is learned is about this message alone.
         notices = self.env["spp.email.notice"].sudo()  # nosemgrep
         summary, facts = notices._facts(inbound)

@@ -21,3 +21,12 @@ class SppEmailInboundWizard(models.AbstractModel):
         self.ensure_one()
         # In a dialog that is not saved yet they are copies without a number.
         return self.inbound_ids._origin
+
+    def _as_its_user(self):
+        """Return the dialog with the rights of who opened it.
+
+        Odoo computes stored fields as the system, or as whoever writes the cache to the database. What comes of that is
+        shown to the user.
+        """
+        self.ensure_one()
+        return self.with_user(self.create_uid or self.env.user)

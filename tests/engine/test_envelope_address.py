@@ -21,7 +21,9 @@ class TestEnvelope(EngineCase):
                 self.assertEqual(read_recipients(values), found)
 
     def test_malformed_recipients(self):
-        for value in ("a b@c.org", "a@", "@c.org", "a@b\r\nX: y", "<a@b.org", "a@b.org;c", "x" * 321, "a\x00@b.org"):
+        quoted = ('"a\x00"@c.org', '"a\r\nX: y"@c.org', '"\x7f"@c.org', "a\udcfc@c.org")
+        bare = ("a b@c.org", "a@", "@c.org", "a@b\r\nX: y", "<a@b.org", "a@b.org;c", "x" * 321, "a\x00@b.org")
+        for value in (*quoted, *bare):
             with self.subTest(value), self.assertRaisesRegex(EnvelopeError, "^malformed address$"):
                 read_recipients([value])
 

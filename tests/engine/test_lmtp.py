@@ -136,6 +136,17 @@ class TestLmtp(EngineCase):
 
         self.assertEqual(self.serve(scenario, size=2_000_000)[0].kept, [(line + b"\r\n", "", ["a@x.org"])])
 
+    def test_addresses_that_no_database_can_keep(self):
+        async def scenario(server, desk, connect):
+            client = await connect()
+            await client.say(b"MAIL FROM:<m\xfcller@x.org>")
+            self.assertEqual(await client.say(b"RCPT TO:<h\xfclp@x.org>"), ["553 5.1.3 Malformed address"])
+            self.assertEqual(await client.say(b"RCPT TO:<a@x.org>"), ["250 2.1.5 OK"])
+            await client.say(b"DATA")
+            self.assertEqual(await client.say(b"Text\r\n."), ["250 2.0.0 Stored"])
+
+        self.assertEqual(self.serve(scenario)[0].kept, [(b"Text\r\n", "m?ller@x.org", ["a@x.org"])])
+
     def test_what_rfc_2033_asks_for(self):
         async def scenario(server, desk, connect):
             reader, writer = await asyncio.open_connection(*server._listener.sockets[0].getsockname())

@@ -3,7 +3,8 @@ import hashlib
 import random
 import time
 
-from ...engine.summary import sole_address, summarize
+from ...engine.letter import Letter
+from ...engine.summary import addresses, sole_address, summarize
 from .case import EngineCase
 
 
@@ -106,3 +107,11 @@ class TestSummary(EngineCase):
         ):
             with self.subTest(value=value):
                 self.assertEqual(sole_address(value), expected)
+
+    def test_addresses_nested_without_end_are_none(self):
+        for value in ("a:" * 5000, "(" * 5000 + "a@b.org", "<" * 5000, '"' * 5001, "[" * 5000):
+            with self.subTest(value[:2]):
+                self.assertEqual(sole_address(value + ","), "")
+                self.assertEqual(addresses(value + ","), [])
+                letter = Letter(summarize(f"From: {value}\nTo: {value}\n\n".encode()), b"")
+                self.assertEqual((letter.sender, letter.sender_name, letter.recipients), ("", "", ()))

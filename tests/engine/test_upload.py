@@ -1,6 +1,8 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 import mailbox
 import tempfile
+import time
+import tracemalloc
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -64,3 +66,20 @@ class TestUpload(EngineCase):
     def test_a_large_mailbox_is_read_in_one_pass(self):
         content = (LINE + b"Subject: a\n\n" + b"From nothing.\n\n" * 50 + b"\n") * 3000
         self.assertEqual(sum(1 for _piece in pieces(content)), 3000)
+
+    def test_the_time_does_not_grow_with_the_square_of_a_hostile_line(self):
+        line = b"From " + b"00:00 " * 300_000
+        for end in (b"", b"\rX"):
+            began = time.monotonic()
+            self.assertEqual(len(self.found(LINE + b"Subject: a\n\n" + line + end)), 1)
+            self.assertLess(time.monotonic() - began, 2)
+
+    def test_a_file_of_separators_is_not_counted_first(self):
+        content = (LINE + b"\n") * 200_000
+        tracemalloc.start()
+        try:
+            first = next(pieces(content))
+            self.assertLess(tracemalloc.get_traced_memory()[1], 1_000_000)
+        finally:
+            tracemalloc.stop()
+        self.assertEqual((first.number, first.problem), (1, "empty"))
