@@ -4,6 +4,7 @@
 from odoo import fields, models
 from odoo.tools import SQL
 
+from ..engine.worker import is_dead
 from .spp_email_claim_mixin import Claim
 
 
@@ -30,8 +31,32 @@ class SppEmailLease(models.Model):
                     key,
                 )
             )
-        claims = self._claim(SQL("key = %s", key))
+        wanted = SQL("key = %s", key)
+        claims = self._claim(wanted)
+        if not claims and self._expire_of_the_dead(key):
+            claims = self._claim(wanted)
         return claims[0] if claims else None
+
+    def _expire_of_the_dead(self, key):
+        """End the lease on ``key`` if the process that has it has ended on this machine; return whether it has."""
+        with self._gateway_cursor(read_committed=True) as env:
+            rows = env.execute_query(
+                SQL("SELECT id, claim_owner, claim_fence FROM %s WHERE key = %s", SQL.identifier(self._table), key)
+            )
+            if not rows or not is_dead(rows[0][1] or ""):
+                return False
+            row_id, _owner, fence = rows[0]
+            return bool(
+                env.execute_query(
+                    SQL(
+                        "UPDATE %s SET claim_until = NULL, claim_owner = NULL WHERE id = %s AND claim_fence = %s"
+                        " RETURNING id",
+                        SQL.identifier(self._table),
+                        row_id,
+                        fence,
+                    )
+                )
+            )
 
     def _release(self, claim: Claim):
         """Give the lease back, unless it ran out and is another's by now."""

@@ -104,6 +104,10 @@ class SppEmailParallelFetching(models.AbstractModel):
             if not current.readings.has_room():
                 return
             server = current.waiting.popleft()
+            if not server.exists():
+                # Deleted since the round began.
+                self._done(current)
+                continue
             key = server._gateway_server_key()
             if any(server.browse(server_id)._gateway_server_key() == key for server_id in current.leases):
                 # Two records lead to one mailbox: this one has its turn when the other is done.

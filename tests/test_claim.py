@@ -1,8 +1,11 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+from dataclasses import replace
+
 from odoo.tests import tagged
 from odoo.tools import SQL
 
 from ..engine.errors import FenceError
+from ..engine.worker import this_worker
 from ..models.spp_email_claim_mixin import LEASE_PARAMETER, LEASE_SECONDS, owner_name
 from .common import GatewayCase, eml
 
@@ -144,3 +147,12 @@ class TestLease(GatewayCase):
         for _count in range(3):
             self.release(self.acquire())
         self.assertEqual(self.env["spp.email.lease"].search_count([("key", "=", "mailbox:1")]), 1)
+
+    def test_the_lease_of_a_dead_process_is_taken_over_at_once(self):
+        leases = self.env["spp.email.lease"]
+        with self.own_cursors():
+            held = leases._acquire("mailbox:dead")
+            self.assertIsNone(leases._acquire("mailbox:dead"))
+            dead = str(replace(this_worker(), began="1"))
+            self.sql("UPDATE spp_email_lease SET claim_owner = %s WHERE id = %s RETURNING id", dead, held.id)
+            self.assertGreater(leases._acquire("mailbox:dead").fence, held.fence)
