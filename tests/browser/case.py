@@ -169,7 +169,7 @@ class BrowserCase(unittest.TestCase):
         self.page.wait_for_selector(".o_form_view .o_form_sheet, .o_list_view, .o_kanban_view, .o_setting_container")
 
     def open_app(self, app, *entries):
-        """Choose an app in the menu at the top left, then entries of its menu bar."""
+        """Choose an app in the menu at the top left, then entries of its menu bar or of one of its drop-down menus."""
         if self.page.url == "about:blank":
             self.page.goto(f"{self.url}/odoo")
         self.page.click(".o_navbar_apps_menu button")
@@ -177,8 +177,11 @@ class BrowserCase(unittest.TestCase):
         self.page.locator(".o_menu_brand", has_text=app).wait_for()
         self.wait_for_view()
         for entry in entries:
-            self.page.locator(".o_menu_sections").get_by_text(entry, exact=True).click()
-            self.title_is(entry)
+            found = self.page.locator(".o_menu_sections, .o-dropdown--menu").get_by_text(entry, exact=True).last
+            opens = found.evaluate("element => !!element.closest('.o_menu_sections button')")
+            found.click()
+            if not opens:
+                self.title_is(entry)
 
     def title_is(self, title):
         """Wait until the page is called like this, in the bread crumbs."""

@@ -11,7 +11,7 @@ ACTION = "Action to Perform on Incoming Mails"
 
 class TestIncoming(BrowserCase):
     def begin(self):
-        self.open_app("Email Gateway", "Incoming Email Servers")
+        self.open_app("Email Gateway", "Incoming", "Incoming Email Servers")
         self.press("New")
         self.page.wait_for_selector(".o_form_sheet")
 
