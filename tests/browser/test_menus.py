@@ -109,6 +109,9 @@ class TestViewer(RoleCase):
         self.open(f"email-journal/{entry}")
         self.assertIn("In quarantine", self.alerts()[0])
         self.assertNotIn("Route it to a model", self.alerts()[0])
+        # Nothing leads to the mailbox, which only managers may see.
+        self.page.locator("[name=server_id]", has_text="Quarantine Mailbox").wait_for()
+        self.assertEqual(self.page.locator("[name=server_id] a").count(), 0)
         self.assertTrue(self.page.get_by_role("button", name="Download .eml").is_visible())
         for label in ("Retry", "Discard"):
             self.assertEqual(self.page.get_by_role("button", name=label).count(), 0)

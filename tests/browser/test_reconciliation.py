@@ -28,6 +28,7 @@ class TestReconciliation(BrowserCase):
         self.addCleanup(self.ask, "env.ref('mail.ir_cron_mail_gateway_action').nextcall = '2090-01-01 00:00:00'")
         self.open(f"incoming-email-servers/{server}")
         self.assertTrue(self.page.locator(".o_field_widget[name=gateway_next_check]").inner_text())
+        self.tab("Reading")
         self.fill("Check Every (Minutes)", 30)
         self.save()
         self.screenshot("incoming-server-interval")
