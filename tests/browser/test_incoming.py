@@ -84,7 +84,8 @@ class TestIncoming(BrowserCase):
         self.press("Test & Confirm")
         told = self.notification()
         self.assertIn("Connected to folder INBOX: 2 messages, 2 of them unread.", told)
-        self.assertIn("The first to be taken is of ", told)
+        # In the reader's own time and words.
+        self.assertRegex(told, r"The first to be taken is of \w{3} \d{1,2}, [^+]+\.")
         self.state_is("Confirmed")
         self.dismiss_notifications()
         self.screenshot("incoming-server")
