@@ -82,6 +82,14 @@ env["res.users"].search([]).write({"tour_enabled": False})
 """
 
 
+NEXT_CHECK = """
+from datetime import timedelta
+from odoo import fields
+job = env.ref("mail.ir_cron_mail_gateway_action")
+job.write({"active": True, "nextcall": fields.Datetime.now() + timedelta(minutes=minutes)})
+"""
+
+
 class BrowserCase(unittest.TestCase):
     """A test in which a person works with the web client.
 
@@ -157,6 +165,11 @@ class BrowserCase(unittest.TestCase):
             "answer = env['spp.email.inbound'].search([('server_id', '=', server)], order='id').ids",
             server=server,
         )
+
+    def check_in(self, minutes):
+        """Let mailboxes be checked next in so many minutes, as far as the screen says; until the end of the test."""
+        self.ask(NEXT_CHECK, minutes=minutes)
+        self.addCleanup(self.ask, "env.ref('mail.ir_cron_mail_gateway_action').nextcall = '2090-01-01 00:00:00'")
 
     # What a person does
 

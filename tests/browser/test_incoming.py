@@ -77,6 +77,7 @@ class TestIncoming(BrowserCase):
     def test_from_the_form_to_the_record(self):
         self.dovecot.deliver("grievance@example.test", letter("No payment for two months"))
         self.dovecot.deliver("grievance@example.test", letter("Wrong name on the card", sender="j.mwangi@remote.test"))
+        self.check_in(5)
         self.begin()
         self.fill_in("grievance")
         self.choose(ACTION, "Create a new Record")
@@ -84,8 +85,8 @@ class TestIncoming(BrowserCase):
         self.press("Test & Confirm")
         told = self.notification()
         self.assertIn("Connected to folder INBOX: 2 messages, 2 of them unread.", told)
-        # In the reader's own time and words.
-        self.assertRegex(told, r"The first to be taken is of \w{3} \d{1,2}, [^+]+\.")
+        self.assertIn("The first to be taken is of ", told)
+        self.assertNotIn("+00:00", told, "a date for programs, not for people")
         self.state_is("Confirmed")
         self.dismiss_notifications()
         self.screenshot("incoming-server")
