@@ -224,7 +224,7 @@ class TestJournal(BrowserCase):
         _uid, _flags, held = self.dovecot.messages("maria@example.test")[-1]
         self.open(f"email-journal/{entry}")
         with self.page.expect_download() as download:
-            self.press("Download .eml")
+            self.page.locator(".oe_stat_button", has_text="Download .eml").click()
         self.assertEqual(download.value.suggested_filename, f"message-{entry}.eml")
         with open(download.value.path(), "rb") as file:
             content = file.read()

@@ -153,7 +153,7 @@ class TestDryRun(BrowserCase):
         self.state_is("Quarantined")
         self.ask(RULE)
         before = self.ask(COUNTS)
-        self.press("What Would Happen")
+        self.page.locator(".oe_stat_button", has_text="What Would Happen").click()
         self.page.locator(".alert-success", has_text="A record was created").wait_for()
         after = self.ask(COUNTS)
         self.assertEqual({name for name in after if after[name] != before[name]}, set())
