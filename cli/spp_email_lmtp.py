@@ -113,7 +113,7 @@ def _find_intake(database, wanted, parser):
         else:
             found = intakes
         if len(found) != 1:
-            parser.error(f"{len(found)} intakes are meant; name one with --intake (Email Gateway → Intakes)")
+            parser.error(f"{len(found)} intakes are meant; name one with --intake (Email Gateway → Incoming → Intakes)")
         return found.id, found._size_limit_bytes()
 
 

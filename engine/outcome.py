@@ -106,7 +106,7 @@ INBOUND_REASON_WORDS = {
     InboundReason.KNOWN_ENTRY: "The same message was taken from another mailbox entry before",
     InboundReason.KNOWN_MESSAGE_ID: "A message with this Message-ID is known already",
     InboundReason.REUSED_MESSAGE_ID: "Another message with this Message-ID came before, with other content",
-    InboundReason.NO_ROUTE: "No alias, reply or mailbox setting says where it belongs",
+    InboundReason.NO_ROUTE: "No alias, reply or mailbox setting fits",
     InboundReason.ROUTE_REFUSED: "The address does not accept mail from this sender",
     InboundReason.LOOP: "It looks like a mail loop",
     InboundReason.EMPTY: "The message is empty",

@@ -2,10 +2,11 @@
 """Incoming servers: Odoo's model, form and job, with the gateway's reading and processing under them."""
 
 import hashlib
+from datetime import timezone
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import email_normalize
+from odoo.tools import email_normalize, format_datetime
 
 from ..engine.connection import Connection, Password, Security, XOAuth2, default_port
 from ..engine.errors import ConfigurationError
@@ -327,7 +328,8 @@ class FetchmailServer(models.Model):
             else self.env._("Connected: %s messages in the mailbox.", status.messages)
         ]
         if diagnosis.first_date:
-            words.append(self.env._("The first to be taken is of %s.", diagnosis.first_date))
+            first = diagnosis.first_date.astimezone(timezone.utc).replace(tzinfo=None)
+            words.append(self.env._("The first to be taken is of %s.", format_datetime(self.env, first)))
         elif not status.unread:
             words.append(self.env._("Nothing is waiting to be taken."))
         return " ".join(words)

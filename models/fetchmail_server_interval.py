@@ -27,7 +27,7 @@ class FetchmailServer(models.Model):
 
     gateway_interval_minutes = fields.Integer(
         "Check Every (Minutes)",
-        help="Blank: at every run of the scheduled action “Mail: Fetchmail Service”. A mailbox can be checked less "
+        help="0: at every run of the scheduled action “Mail: Fetchmail Service”. A mailbox can be checked less "
         "often than that, not more often.",
     )
     gateway_next_check = fields.Char("Next Check", compute="_compute_gateway_next_check")

@@ -26,6 +26,18 @@ class FetchmailServer(models.Model):
     )
     gateway_start_date = fields.Date("Start Date", readonly=True, copy=False)
     gateway_waiting_count = fields.Integer("Waiting for a Start", readonly=True, copy=False)
+    gateway_problem = fields.Char("Problem", compute="_compute_gateway_problem")
+
+    @api.depends("state", "error_message", "gateway_waiting_count")
+    def _compute_gateway_problem(self):
+        """Why a confirmed mailbox takes nothing, in one line for the list."""
+        for server in self:
+            problem = False
+            if server.state == "done" and server.error_message:
+                problem = server.error_message.split("\n")[0]
+            elif server.state == "done" and server.gateway_waiting_count:
+                problem = self.env._("%s messages wait: say where to start.", server.gateway_waiting_count)
+            server.gateway_problem = problem
 
     def write(self, vals):
         before = {}

@@ -278,8 +278,8 @@ class SppEmailRule(models.Model):
                     ", ".join(slow.mapped("name")),
                 ),
                 self.env._(
-                    "Open Email Gateway → Incoming Rules and write the expression without nested repetitions such as "
-                    "(a+)+. The note goes when the rule is saved."
+                    "Open Email Gateway → Incoming → Incoming Rules and write the expression without nested "
+                    "repetitions such as (a+)+. The note goes when the rule is saved."
                 ),
             )
         ]

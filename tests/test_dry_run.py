@@ -249,7 +249,7 @@ class TestDryRun(RuleCase):
         self.alias("hidden", alias_defaults="{'function': 'By alias'}")
         nowhere = self.mailbox(user="nowhere@gateway.test", object_id=False)
         run = self.dry_run(eml(Subject="Bcc"), nowhere)
-        self.assertEqual(run.reason, "No alias, reply or mailbox setting says where it belongs")
+        self.assertEqual(run.reason, "No alias, reply or mailbox setting fits")
         run = self.dry_run(eml(Subject="Bcc"), nowhere, envelope_recipient="Hidden@gateway.test ")
         self.assertEqual(run.reason, "A record was created")
 

@@ -228,6 +228,7 @@ class TestStart(ReadingCase):
         error, new, _outcomes = self.fetch(mailbox)
         self.assertEqual((error, new, mailbox.told), (None, 0, []))
         self.assertEqual(self.box.gateway_waiting_count, 201)
+        self.assertEqual(self.box.gateway_problem, "201 messages wait: say where to start.")
         self.assertEqual(self.box.gateway_failures, 0)
         findings = {finding.code for finding in self.env["fetchmail.server"]._gateway_health()}
         self.assertIn(f"mailbox_{self.box.id}_start", findings)

@@ -1,4 +1,6 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+from lxml import etree
+
 from odoo.tests import Form, tagged
 
 from .common import GatewayCase, eml
@@ -20,6 +22,11 @@ MENUS = {
     "menu_email_gateway_health": "manager",
     "menu_email_gateway_rule": "manager",
     "menu_email_gateway_dry_run": "officer",
+    "menu_email_gateway_incoming_section": "officer",
+    "menu_email_gateway_intakes": "manager",
+    "menu_email_gateway_upload": "manager",
+    "menu_email_gateway_reconciliation": "manager",
+    "menu_email_gateway_tag": "manager",
 }
 
 
@@ -76,6 +83,22 @@ class TestViews(GatewayCase):
                 expected = levels.index(name) >= levels.index(role)
                 with self.subTest(user=name, menu=menu):
                     self.assertEqual(self.env.ref(f"spp_email_gateway.{menu}").id in visible, expected)
+
+    def test_the_first_page_of_a_mailbox_asks_no_more_than_the_guide(self):
+        arch = etree.fromstring(self.env["fetchmail.server"].with_user(self.manager).get_view(view_type="form")["arch"])
+        shown = [field.get("name") for field in arch.iterfind(".//page[@name='server_login_details']//field")]
+        own = {name for name in shown if name.startswith("gateway_")}
+        targets = {"gateway_record", "gateway_target_hint", "gateway_target_warning"}
+        local = {"gateway_intake_id", "gateway_pipe_url", "gateway_pipe_line"}
+        self.assertEqual(own, {"gateway_use_starttls", "gateway_action"} | targets | local)
+        self.assertEqual(len(arch.findall(".//div[@name='gateway_warnings']")), 1)
+
+    def test_only_who_may_open_a_mailbox_gets_a_link_to_it(self):
+        for user, links in ((self.viewer, False), (self.officer, False), (self.manager, True)):
+            arch = self.env["spp.email.inbound"].with_user(user).get_view(view_type="form")["arch"]
+            (field,) = etree.fromstring(arch).findall(".//group[@name='origin']/field[@name='server_id']")
+            with self.subTest(user=user.login):
+                self.assertEqual("no_open" not in field.get("options", ""), links)
 
     def test_odoos_own_menus_are_left_as_they_are(self):
         for name in ("base.menu_mail_servers", "mail.menu_action_fetchmail_server_tree"):

@@ -82,6 +82,14 @@ env["res.users"].search([]).write({"tour_enabled": False})
 """
 
 
+NEXT_CHECK = """
+from datetime import timedelta
+from odoo import fields
+job = env.ref("mail.ir_cron_mail_gateway_action")
+job.write({"active": True, "nextcall": fields.Datetime.now() + timedelta(minutes=minutes)})
+"""
+
+
 class BrowserCase(unittest.TestCase):
     """A test in which a person works with the web client.
 
@@ -158,6 +166,11 @@ class BrowserCase(unittest.TestCase):
             server=server,
         )
 
+    def check_in(self, minutes):
+        """Let mailboxes be checked next in so many minutes, as far as the screen says; until the end of the test."""
+        self.ask(NEXT_CHECK, minutes=minutes)
+        self.addCleanup(self.ask, "env.ref('mail.ir_cron_mail_gateway_action').nextcall = '2090-01-01 00:00:00'")
+
     # What a person does
 
     def open(self, path):
@@ -169,7 +182,7 @@ class BrowserCase(unittest.TestCase):
         self.page.wait_for_selector(".o_form_view .o_form_sheet, .o_list_view, .o_kanban_view, .o_setting_container")
 
     def open_app(self, app, *entries):
-        """Choose an app in the menu at the top left, then entries of its menu bar."""
+        """Choose an app in the menu at the top left, then entries of its menu bar or of one of its drop-down menus."""
         if self.page.url == "about:blank":
             self.page.goto(f"{self.url}/odoo")
         self.page.click(".o_navbar_apps_menu button")
@@ -177,8 +190,11 @@ class BrowserCase(unittest.TestCase):
         self.page.locator(".o_menu_brand", has_text=app).wait_for()
         self.wait_for_view()
         for entry in entries:
-            self.page.locator(".o_menu_sections").get_by_text(entry, exact=True).click()
-            self.title_is(entry)
+            found = self.page.locator(".o_menu_sections, .o-dropdown--menu").get_by_text(entry, exact=True).last
+            opens = found.evaluate("element => !!element.closest('.o_menu_sections button')")
+            found.click()
+            if not opens:
+                self.title_is(entry)
 
     def title_is(self, title):
         """Wait until the page is called like this, in the bread crumbs."""

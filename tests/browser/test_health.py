@@ -22,7 +22,7 @@ class TestHealth(BrowserCase):
         self.press("Check Now")
         self.page.locator(".o_data_row", has_text="Incoming messages wait in quarantine").wait_for()
         self.screenshot("health")
-        row.locator("[name=title]").click()
+        row.locator("td[name=title]").click()
         self.page.wait_for_selector(".o_form_sheet")
         self.assertIn("SPP_EMAIL_GATEWAY_KEY", self.page.locator(".o_form_sheet [name=cure]").inner_text())
         # A manager is told without looking here.

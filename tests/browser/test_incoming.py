@@ -11,7 +11,7 @@ ACTION = "Action to Perform on Incoming Mails"
 
 class TestIncoming(BrowserCase):
     def begin(self):
-        self.open_app("Email Gateway", "Incoming Email Servers")
+        self.open_app("Email Gateway", "Incoming", "Incoming Email Servers")
         self.press("New")
         self.page.wait_for_selector(".o_form_sheet")
 
@@ -77,6 +77,7 @@ class TestIncoming(BrowserCase):
     def test_from_the_form_to_the_record(self):
         self.dovecot.deliver("grievance@example.test", letter("No payment for two months"))
         self.dovecot.deliver("grievance@example.test", letter("Wrong name on the card", sender="j.mwangi@remote.test"))
+        self.check_in(5)
         self.begin()
         self.fill_in("grievance")
         self.choose(ACTION, "Create a new Record")
@@ -85,6 +86,7 @@ class TestIncoming(BrowserCase):
         told = self.notification()
         self.assertIn("Connected to folder INBOX: 2 messages, 2 of them unread.", told)
         self.assertIn("The first to be taken is of ", told)
+        self.assertNotIn("+00:00", told, "a date for programs, not for people")
         self.state_is("Confirmed")
         self.dismiss_notifications()
         self.screenshot("incoming-server")

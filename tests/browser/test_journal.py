@@ -97,7 +97,7 @@ class TestJournal(BrowserCase):
         badge = row.locator("[name=state] .badge")
         self.assertEqual(badge.inner_text(), "Quarantined")
         self.assertIn("text-bg-danger", badge.get_attribute("class"))
-        self.assertIn("No alias, reply or mailbox setting says", row.locator("[name=reason]").inner_text())
+        self.assertIn("No alias, reply or mailbox setting fits", row.locator("[name=reason]").inner_text())
         done = self.page.locator(".o_data_row", has_text="Wrong name on the card").locator("[name=state] .badge")
         self.assertEqual(done.inner_text(), "Done")
         self.assertIn("text-bg-success", done.get_attribute("class"))
@@ -187,7 +187,7 @@ class TestJournal(BrowserCase):
         (entry,) = self.fetched("support", letter("The card does not work", "It is refused in every shop."))
         self.open(f"email-journal/{entry}")
         self.state_is("Quarantined")
-        self.assertIn("In quarantine: No alias, reply or mailbox setting says where it belongs", self.alerts()[0])
+        self.assertIn("In quarantine: No alias, reply or mailbox setting fits", self.alerts()[0])
         self.screenshot("journal-quarantine")
         # The mailbox is one click away.
         self.page.locator("[name=server_id] a").click()
@@ -224,7 +224,7 @@ class TestJournal(BrowserCase):
         _uid, _flags, held = self.dovecot.messages("maria@example.test")[-1]
         self.open(f"email-journal/{entry}")
         with self.page.expect_download() as download:
-            self.press("Download .eml")
+            self.page.locator(".oe_stat_button", has_text="Download .eml").click()
         self.assertEqual(download.value.suggested_filename, f"message-{entry}.eml")
         with open(download.value.path(), "rb") as file:
             content = file.read()

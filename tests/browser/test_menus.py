@@ -18,6 +18,16 @@ class RoleCase(BrowserCase):
     def sections(self):
         return [text.strip() for text in self.page.locator(".o_menu_sections > *").all_inner_texts()]
 
+    def entries(self, section):
+        """The entries of a drop-down menu of the menu bar, from the top."""
+        self.page.locator(".o_menu_sections").get_by_text(section, exact=True).click()
+        menu = self.page.locator(".o-dropdown--menu").last
+        menu.locator(".dropdown-item").first.wait_for()
+        found = [text.strip() for text in menu.locator(".dropdown-item").all_inner_texts()]
+        self.page.keyboard.press("Escape")
+        menu.wait_for(state="detached")
+        return found
+
 
 class TestGuide(RoleCase):
     def technical(self, entry):
@@ -70,9 +80,20 @@ class TestGuide(RoleCase):
 
     def test_without_developer_mode(self):
         self.open_app("Email Gateway")
-        self.assertEqual(self.sections()[:2], ["Quarantine", "Journal"])
-        for entry in ("Incoming Email Servers", "Outgoing Email Servers", "Health"):
-            self.assertIn(entry, self.sections())
+        self.assertEqual(
+            self.sections(),
+            ["Quarantine", "Journal", "Incoming", "Outgoing Email Servers", "Health", "Configuration"],
+        )
+        incoming = self.entries("Incoming")
+        self.assertEqual(
+            incoming,
+            ["Incoming Email Servers", "Intakes", "Incoming Rules", "Try a Message", "Upload Emails", "Comparisons"],
+        )
+        self.assertEqual(self.entries("Configuration"), ["Retention", "Tags"])
+        for entry in (entry for entry in incoming if entry != "Upload Emails"):
+            with self.subTest(entry=entry):
+                self.open_app("Email Gateway", "Incoming", entry)
+        self.open_app("Email Gateway", "Configuration", "Tags")
 
 
 class TestViewer(RoleCase):
@@ -88,6 +109,9 @@ class TestViewer(RoleCase):
         self.open(f"email-journal/{entry}")
         self.assertIn("In quarantine", self.alerts()[0])
         self.assertNotIn("Route it to a model", self.alerts()[0])
+        # Nothing leads to the mailbox, which only managers may see.
+        self.page.locator("[name=server_id]", has_text="Quarantine Mailbox").wait_for()
+        self.assertEqual(self.page.locator("[name=server_id] a").count(), 0)
         self.assertTrue(self.page.get_by_role("button", name="Download .eml").is_visible())
         for label in ("Retry", "Discard"):
             self.assertEqual(self.page.get_by_role("button", name=label).count(), 0)

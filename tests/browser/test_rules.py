@@ -51,7 +51,7 @@ class TestRules(BrowserCase):
         self.addCleanup(self.ask, "env['spp.email.rule'].search([]).unlink()")
 
     def test_a_manager_writes_a_rule(self):
-        self.open_app("Email Gateway", "Incoming Rules")
+        self.open_app("Email Gateway", "Incoming", "Incoming Rules")
         self.page.locator(".o_list_button_add").first.click()
         self.page.wait_for_selector(".o_form_sheet")
         self.page.locator("[name=name] input, [name=name] textarea").first.fill("Complaints about payments")
@@ -117,9 +117,8 @@ class TestDryRun(BrowserCase):
     def test_an_officer_tries_a_message(self):
         self.ask(RULE)
         self.mailbox("support", name="Support Mailbox", gateway_takes_values=True)
-        self.open_app("Email Gateway")
         before = self.ask(COUNTS)
-        self.page.locator(".o_menu_sections").get_by_text("Try a Message", exact=True).click()
+        self.open_app("Email Gateway", "Incoming", "Try a Message")
         self.page.locator("[name=message_text] textarea").wait_for()
         source = letter("No payment for two months", FORM).decode().replace("\r\n", "\n")
         self.page.locator("[name=message_text] textarea").fill(source)
@@ -154,7 +153,7 @@ class TestDryRun(BrowserCase):
         self.state_is("Quarantined")
         self.ask(RULE)
         before = self.ask(COUNTS)
-        self.press("What Would Happen")
+        self.page.locator(".oe_stat_button", has_text="What Would Happen").click()
         self.page.locator(".alert-success", has_text="A record was created").wait_for()
         after = self.ask(COUNTS)
         self.assertEqual({name for name in after if after[name] != before[name]}, set())
