@@ -18,7 +18,7 @@ class Large(Inbound):
     )
     limit = "Decoding and storing the attachment, on both sides."
     count = 3
-    rounds = 3
+    rounds = 2
 
     def start(self):
         self._dovecot = Sandbox.shared().dovecot

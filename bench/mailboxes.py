@@ -26,7 +26,7 @@ class Mailboxes(Workload):
         "(about 15 round trips), and Odoo's `message_process`."
     )
     count = 160
-    rounds = 3
+    rounds = 2
     boxes = 8
     delay_ms = 25
     seconds = None
@@ -93,7 +93,7 @@ class MailboxHangs(Mailboxes):
     )
     limit = "Stock: its timeout. The gateway: Odoo's `message_process` of 45 messages."
     count = 45
-    rounds = 2
+    rounds = 1
     boxes = 9
     delay_ms = 0
     seconds = JOB_SECONDS

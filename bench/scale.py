@@ -7,7 +7,7 @@ class FewRecords(Inbound):
     name = "records-10k"
     records = 10_000
     count = 100
-    rounds = 3
+    rounds = 2
     description = (
         "As inbound, to an alias, in a database with 10,000 contacts, leads and messages, and journal rows where there "
         "is a journal."
@@ -25,6 +25,7 @@ class ManyRecords(FewRecords):
     name = "records-1m"
     records = 1_000_000
     count = 50
+    rounds = 1
     description = "As records-10k, with 1,000,000 of each."
     limit = "Compare with records-10k. Stock Odoo looks for the sender in the middle of addresses, through all leads."
 

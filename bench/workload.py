@@ -22,7 +22,7 @@ class Workload:
 
     name = description = limit = ""
     count = 200
-    rounds = 5
+    rounds = 3
     durable = False
 
     def start(self):
