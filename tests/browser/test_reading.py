@@ -9,6 +9,10 @@ from .case import BrowserCase, letter
 
 
 class TestReading(BrowserCase):
+    def setUp(self):
+        super().setUp()
+        self.check_in(5)
+
     def open_mailbox(self, box, **values):
         server = self.mailbox(box, **values)
         self.open(f"incoming-email-servers/{server}")
