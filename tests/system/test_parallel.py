@@ -119,13 +119,13 @@ class TestParallel(SystemCase):
             self.assertLess(held, min(max(free, 1.0) * MOST_LONGER, 10))
             # The run ends with its budget, and says so on the mailbox that is at fault, and on no other.
             wait_for(
-                lambda: self.value("SELECT count(*) FROM fetchmail_server WHERE gateway_failures > 0"),
+                lambda: self.value("SELECT count(*) FROM fetchmail_server WHERE gateway_failures > 0 AND active"),
                 "it is noted",
                 20,
             )
             text = self.rows(
                 "SELECT id, error_message, gateway_next_fetch_date IS NOT NULL FROM fetchmail_server"
-                " WHERE error_message IS NOT NULL"
+                " WHERE error_message IS NOT NULL AND active"
             )
             self.assertEqual([(row[0], row[2]) for row in text], [(hung, True)])
             self.assertIn("The server did not answer for", text[0][1])
