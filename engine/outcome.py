@@ -81,9 +81,18 @@ class OutboundReason(str, Enum):
     TRY_LATER = "try_later"
     NO_CONNECTION = "no_connection"
     NO_LOGIN = "no_login"
+    CONNECTION_LOST = "connection_lost"
     LOST_AFTER_DATA = "lost_after_data"
+    PROCESS_DIED = "process_died"
+    EXPIRED = "expired"
+    TOO_LARGE = "too_large"
     NO_RECIPIENT = "no_recipient"
     NO_SENDER = "no_sender"
+    NOT_BUILT = "not_built"
+    QUOTA = "quota"
+    PAUSED = "paused"
+    NOT_ALLOWED = "not_allowed"
+    SUPPRESSED = "suppressed"
     BY_HAND = "by_hand"
 
 
@@ -149,9 +158,18 @@ OUTBOUND_REASON_WORDS = {
     OutboundReason.TRY_LATER: "The server asked to try again later",
     OutboundReason.NO_CONNECTION: "The server could not be reached",
     OutboundReason.NO_LOGIN: "The server refused the login",
+    OutboundReason.CONNECTION_LOST: "The connection broke before the message was handed over",
     OutboundReason.LOST_AFTER_DATA: "The connection broke before the server answered",
+    OutboundReason.PROCESS_DIED: "The server process died while sending it",
+    OutboundReason.EXPIRED: "It could not be delivered in the time allowed",
+    OutboundReason.TOO_LARGE: "It is larger than the server takes",
     OutboundReason.NO_RECIPIENT: "There is no usable recipient address",
     OutboundReason.NO_SENDER: "There is no usable sender address",
+    OutboundReason.NOT_BUILT: "The message could not be composed",
+    OutboundReason.QUOTA: "A limit of the server is reached",
+    OutboundReason.PAUSED: "The server is paused after failures",
+    OutboundReason.NOT_ALLOWED: "This database may not write to this address",
+    OutboundReason.SUPPRESSED: "The address is on the suppression list",
     OutboundReason.BY_HAND: "Decided by a person",
 }
 

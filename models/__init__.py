@@ -46,6 +46,9 @@ from . import (
     spp_email_notice,
     spp_email_unroutable,
     spp_email_health,
+    spp_email_delivery,
+    spp_email_gate,
+    ir_config_parameter,
     ir_cron,
     mail_alias,
     mail_alias_domain,
@@ -65,5 +68,8 @@ from . import (
     fetchmail_server_start,
     fetchmail_server_reading,
     ir_mail_server,
+    ir_mail_server_choice,
+    ir_mail_server_session,
+    ir_mail_server_test,
     ir_mail_server_rehearsal,
 )

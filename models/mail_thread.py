@@ -193,8 +193,7 @@ class MailThread(models.AbstractModel):
         created = answers(self.env).get("created")
         if created is None or any(route[1] for route in routes):
             return False
-        limit = self.env["ir.config_parameter"].sudo().get_param("mail.gateway.loop.threshold")  # nosemgrep: a setting
-        limit = int(limit) if str(limit or "").isdigit() else LOOP_THRESHOLD
+        limit = self.env["ir.config_parameter"]._gateway_number("mail.gateway.loop.threshold", LOOP_THRESHOLD)
         sender = email_normalize(message_dict.get("email_from")) or ""
         if sender not in answers(self.env).get("senders", ()):
             # Odoo reads the address otherwise than the journal did.

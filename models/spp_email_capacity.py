@@ -33,7 +33,8 @@ class SppEmailCapacity(models.AbstractModel):
 
     def _shortage(self, size=0):
         """Return what there is too little of, in words; "" when there is room."""
-        reserve = self._megabytes(RESERVE_PARAMETER, RESERVE_MEGABYTES) * MEGABYTE
+        parameters = self.env["ir.config_parameter"]
+        reserve = parameters._gateway_number(RESERVE_PARAMETER, RESERVE_MEGABYTES) * MEGABYTE
         # The one disk that can be seen from here. PostgreSQL refuses by itself when its own is full.
         free = shutil.disk_usage(config["data_dir"]).free
         if free - size < reserve:
@@ -42,7 +43,7 @@ class SppEmailCapacity(models.AbstractModel):
                 free=free // MEGABYTE,
                 reserve=reserve // MEGABYTE,
             )
-        maximum = self._megabytes(MAXIMUM_PARAMETER, 0) * MEGABYTE
+        maximum = parameters._gateway_number(MAXIMUM_PARAMETER, 0) * MEGABYTE
         if maximum:
             (used,) = self.env.execute_query(SQL("SELECT pg_total_relation_size('spp_email_content')"))[0]
             if used + size > maximum:
@@ -57,10 +58,6 @@ class SppEmailCapacity(models.AbstractModel):
                     maximum=maximum // MEGABYTE,
                 )
         return ""
-
-    def _megabytes(self, parameter, default):
-        value = self.env["ir.config_parameter"].sudo().get_param(parameter)  # nosemgrep: a setting, no content
-        return int(value) if value and value.isdigit() else default
 
     def _gateway_health(self):
         shortage = self._shortage()

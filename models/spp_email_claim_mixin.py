@@ -37,8 +37,7 @@ class SppEmailClaimMixin(models.AbstractModel):
     claim_fence = fields.Integer(readonly=True, copy=False, default=0, help="Counts the claims of the row.")
 
     def _lease_seconds(self):
-        value = self.env["ir.config_parameter"].sudo().get_param(LEASE_PARAMETER)  # nosemgrep: a setting, no content
-        return int(value) if value and value.isdigit() else LEASE_SECONDS
+        return self.env["ir.config_parameter"]._gateway_number(LEASE_PARAMETER, LEASE_SECONDS)
 
     def _claim(self, where, *, order=None, limit=1, also=None, seconds=None):
         """Claim up to ``limit`` free rows in a short transaction of its own and return their Claims.

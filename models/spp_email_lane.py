@@ -161,8 +161,7 @@ class SppEmailLane(models.AbstractModel):
 
     def _lanes(self):
         """Return how many lanes may work at once; more never do than there are cron workers."""
-        value = self.env["ir.config_parameter"].sudo().get_param(LANES_PARAMETER)  # nosemgrep: a setting, no content
-        return min(int(value), LANES) if value and value.isdigit() else LANES
+        return min(self.env["ir.config_parameter"]._gateway_number(LANES_PARAMETER, LANES), LANES)
 
     def _job(self, lane):
         name = "ir_cron_process_inbound" if lane == 1 else f"ir_cron_process_inbound_{lane}"
@@ -215,8 +214,8 @@ class SppEmailLane(models.AbstractModel):
         """Yield the system user's Environment in a new transaction, committed when the block ends well."""
         with self._gateway_cursor() as env:
             work = env(user=SUPERUSER_ID)
-            value = work["ir.config_parameter"].get_param(STATEMENT_TIMEOUT_PARAMETER)
-            seconds = int(value) if value and value.isdigit() else STATEMENT_TIMEOUT_SECONDS
+            parameters = work["ir.config_parameter"]
+            seconds = parameters._gateway_number(STATEMENT_TIMEOUT_PARAMETER, STATEMENT_TIMEOUT_SECONDS)
             work.cr.execute("SET LOCAL statement_timeout = %s", (seconds * 1000,))
             yield work
 

@@ -96,8 +96,7 @@ class SppEmailPreparation(models.AbstractModel):
         """Return how many records each of ``senders`` made by mail lately, by (sender, model)."""
         if not senders:
             return {}
-        minutes = self.env["ir.config_parameter"].sudo().get_param("mail.gateway.loop.minutes")  # nosemgrep: a setting
-        minutes = int(minutes) if str(minutes or "").isdigit() else LOOP_MINUTES
+        minutes = self.env["ir.config_parameter"]._gateway_number("mail.gateway.loop.minutes", LOOP_MINUTES)
         rows = self.env.execute_query(
             SQL(
                 """

@@ -135,7 +135,7 @@ class TestIrMailServer(OutgoingCase):
             form.smtp_pass = "s3cret"
         server = form.record
         self.assertEqual(server._credential().secret, "s3cret")
-        with patch(f"{MODULE}.diagnose_smtp", return_value=Diagnosis((Step("Login", True, "ok"),))):
+        with patch(f"{MODULE}_test.diagnose_smtp", return_value=Diagnosis((Step("Login", True, "ok"),))):
             server.test_smtp_connection()
 
 
@@ -151,7 +151,7 @@ class TestIrMailServerConnect(OutgoingCase, MockSmtplibCase):
         model = type(self.env["ir.mail_server"])
         with (
             patch.object(model, "_disable_send", lambda _model: False),
-            patch(f"{MODULE}.open_session", return_value=session) as open_session,
+            patch(f"{MODULE}_session.open_session", return_value=session) as open_session,
         ):
             found = self.env["ir.mail_server"]._connect__(
                 mail_server_id=server.id if server else None, smtp_from=smtp_from, **options
@@ -210,7 +210,7 @@ class TestIrMailServerConnect(OutgoingCase, MockSmtplibCase):
         self.opened(server, allow_archived=True)
 
     def test_nothing_is_connected_where_sending_is_disabled(self):
-        with patch(f"{MODULE}.open_session", side_effect=AssertionError):
+        with patch(f"{MODULE}_session.open_session", side_effect=AssertionError):
             self.assertIsNone(self.env["ir.mail_server"]._connect__(mail_server_id=self.server().id))
 
     def test_what_odoo_connects(self):
@@ -228,7 +228,7 @@ class TestIrMailServerConnect(OutgoingCase, MockSmtplibCase):
             with (
                 self.subTest(name=name),
                 patch.object(model, "_disable_send", lambda _model: False),
-                patch(f"{MODULE}.open_session", side_effect=AssertionError("not the gateway's")),
+                patch(f"{MODULE}_session.open_session", side_effect=AssertionError("not the gateway's")),
                 patch(
                     "odoo.addons.base.models.ir_mail_server.IrMail_Server._connect__", return_value="odoo"
                 ) as connect,
@@ -238,7 +238,7 @@ class TestIrMailServerConnect(OutgoingCase, MockSmtplibCase):
 
     def test_while_smtplib_is_replaced_odoo_connects(self):
         server = self.server()
-        with self.mock_smtplib_connection(), patch(f"{MODULE}.open_session", side_effect=AssertionError):
+        with self.mock_smtplib_connection(), patch(f"{MODULE}_session.open_session", side_effect=AssertionError):
             session = self.env["ir.mail_server"]._connect__(mail_server_id=server.id, smtp_from="ann@gateway.test")
             self.assertIs(session, self.testing_smtp_session)
 
@@ -248,7 +248,7 @@ class TestIrMailServerConnect(OutgoingCase, MockSmtplibCase):
             with (
                 self.subTest(error=type(error).__name__),
                 patch.object(type(server), "_disable_send", lambda _model: False),
-                patch(f"{MODULE}.open_session", side_effect=error),
+                patch(f"{MODULE}_session.open_session", side_effect=error),
                 self.assertRaises(type(error)),
             ):
                 server._connect__(mail_server_id=server.id)
@@ -257,7 +257,7 @@ class TestIrMailServerConnect(OutgoingCase, MockSmtplibCase):
 @tagged("post_install", "-at_install")
 class TestIrMailServerTest(OutgoingCase):
     def diagnosed(self, *diagnoses):
-        return patch(f"{MODULE}.diagnose_smtp", side_effect=diagnoses)
+        return patch(f"{MODULE}_test.diagnose_smtp", side_effect=diagnoses)
 
     def test_success_tells_each_step(self):
         server = self.server()

@@ -1,0 +1,57 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""Which outgoing server sends a mail: Odoo's question, answered by the engine."""
+
+from odoo import api, models
+from odoo.tools import email_domain_normalize, email_normalize
+
+from ..engine.server_choice import Server, choose_server
+
+
+class IrMailServer(models.Model):
+    _inherit = "ir.mail_server"
+
+    def _find_mail_server(self, email_from, mail_servers=None):
+        choice = self._gateway_choice(email_from, mail_servers)
+        server = self.env["ir.mail_server"].sudo().browse(choice.server_id) if choice.server_id else None  # nosemgrep
+        return server, choice.email_from or email_from
+
+    def _gateway_choice(self, email_from, mail_servers=None):
+        """Return the engine's Choice for a From, with its steps.
+
+        Args:
+            mail_servers: the servers to choose from; default all that may be used by anybody.
+        """
+        if mail_servers is None:
+            # sudo: whoever writes a mail sends it through the system's servers without seeing their settings.
+            mail_servers = self.sudo().search(self._find_mail_server_allowed_domain())  # nosemgrep
+        mail_servers = mail_servers.filtered("active")
+        shared = self._filter_mail_servers_fallback(mail_servers)
+        default_from = self.env.context.get("domain_notifications_email") or email_normalize(
+            self._get_default_from_address()
+        )
+        return choose_server(
+            email_from or "",
+            [
+                Server(
+                    server.id,
+                    server.sequence,
+                    server.name or "",
+                    self._gateway_filter(server.from_filter),
+                    personal=server not in shared,
+                )
+                for server in mail_servers
+            ],
+            normalize=lambda address: email_normalize(address) or "",
+            notification_address=default_from or "",
+            configuration_filter=self._gateway_filter(self.env["ir.mail_server"]._get_default_from_filter()),
+        )
+
+    @api.model
+    def _gateway_filter(self, from_filter):
+        """Return a FROM filter as the engine takes it: normalized addresses and domains."""
+        # What is no address or domain stays as it is and matches nothing: dropped, it would leave a server without
+        # filter, which may send as anybody.
+        return tuple(
+            (email_normalize(part) if "@" in part else email_domain_normalize(part)) or part.lower()
+            for part in self._parse_from_filter(from_filter)
+        )

@@ -1,0 +1,114 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""The session with an outgoing server: connected, encrypted and logged in as the record says."""
+
+import idna
+
+from odoo import fields, models
+
+from ..engine.connection import Connection, Password
+from ..engine.errors import ConfigurationError
+from ..engine.own_mark import own_mark
+from ..engine.smtp_session import NOTICE_HEADER, open_session
+from .ir_mail_server import ENCRYPTIONS, OAUTH, smtplib_is_replaced
+from .sealed_char import revealing
+
+
+class IrMailServer(models.Model):
+    _inherit = "ir.mail_server"
+
+    def _connect__(
+        self,
+        host=None,
+        port=None,
+        user=None,
+        password=None,
+        encryption=None,
+        smtp_from=None,
+        ssl_certificate=None,
+        ssl_private_key=None,
+        smtp_debug=False,
+        mail_server_id=None,
+        allow_archived=False,
+    ):
+        """Return an open session, verified and logged in.
+
+        Odoo's method makes context, timeout and class in its body, so super() cannot be extended: a server record
+        with a password or OAuth is connected here. super() keeps explicit parameters, the configuration file's
+        server, client certificates, and everything while smtplib itself is replaced.
+
+        Raises:
+            GatewayError, ConfigurationError, smtplib.SMTPException: no session could be had.
+        """
+        if self._disable_send():
+            return None
+        server = self.env["ir.mail_server"]
+        found_from = smtp_from
+        if not smtplib_is_replaced():
+            if mail_server_id:
+                server = self.sudo().browse(mail_server_id)  # nosemgrep: as in Odoo, sending uses any server
+            elif not host:
+                found, found_from = self.sudo()._find_mail_server(smtp_from)  # nosemgrep: as above
+                server = found or server
+        if not server or server.smtp_authentication in ("cli", "certificate"):
+            # Odoo's method reads the password from the record itself.
+            return super(IrMailServer, revealing(self))._connect__(
+                host,
+                port,
+                user,
+                password,
+                encryption,
+                smtp_from=smtp_from,
+                ssl_certificate=ssl_certificate,
+                ssl_private_key=ssl_private_key,
+                smtp_debug=smtp_debug,
+                mail_server_id=mail_server_id,
+                allow_archived=allow_archived,
+            )
+        if mail_server_id:
+            self._check_forced_mail_server(server, allow_archived, smtp_from)
+        session = open_session(server._gateway_connection())
+        server._gateway_login(session)
+        # After the login: the log is no place for a password.
+        session.set_debuglevel(smtp_debug or server.smtp_debug)
+        # Some methods of smtplib need a greeting that nobody sent yet.
+        session.ehlo_or_helo_if_needed()
+        session.from_filter = server.from_filter
+        session.smtp_from = found_from
+        session.own_mark = own_mark(self.env["spp.email.token.key"]._ring(), fields.Datetime.now())
+        return session
+
+    def _prepare_email_message__(self, message, smtp_session):
+        smtp_from, smtp_to_list, message = super()._prepare_email_message__(message, smtp_session)
+        if NOTICE_HEADER in message:
+            del message[NOTICE_HEADER]
+            smtp_from = ""
+        return smtp_from, smtp_to_list, message
+
+    def _gateway_connection(self):
+        """Return the engine's Connection, from the values in force now (mail_environment computes some)."""
+        self.ensure_one()
+        security, verified = ENCRYPTIONS[self.smtp_encryption or "none"]
+        if not self.smtp_host:
+            raise ConfigurationError(self.env._("The outgoing server has no name."), field="host")
+        return Connection(
+            self.smtp_host,
+            self.smtp_port,
+            security,
+            # Odoo insists on "encryption only" for Google and Microsoft, whose certificates are public.
+            verify=verified or self.smtp_authentication in OAUTH,
+            ca_certificate=self.gateway_ca_certificate or "",
+        )
+
+    def _credential(self):
+        """Return the engine's credential; its user is "" where no login is wanted. The only reader of the password."""
+        self.ensure_one()
+        return Password(self.smtp_user or "", self._fields["smtp_pass"].reveal(self) or "")
+
+    def _gateway_login(self, session):
+        """Log in through the registry, so that OAuth addons do it their way."""
+        credential = self._credential()
+        if not credential.user:
+            return
+        local, at, domain = credential.user.rpartition("@")
+        user = local + at + idna.encode(domain).decode("ascii") if at else credential.user
+        self._smtp_login__(session, user, credential.secret)
