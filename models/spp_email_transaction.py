@@ -3,6 +3,8 @@
 
 from contextlib import contextmanager
 
+from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
+
 from odoo import models, modules
 
 from .rehearsal_cursor import RehearsalCursor
@@ -35,3 +37,16 @@ class SppEmailTransaction(models.AbstractModel):
             env = self.env(cr=cr)
             yield env
             env.flush_all()
+
+    @contextmanager
+    def _autonomous_cursor(self):
+        """Yield an Environment on a new READ COMMITTED cursor, for whoever commits on it many times.
+
+        What is not committed when the block ends is rolled back.
+        """
+        with self.env.registry.cursor() as cr:
+            if not modules.module.current_test:
+                # Of all its transactions; the pool sets Odoo's level again for whoever gets the connection next.
+                cr.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)
+            yield self.env(cr=cr)
+            cr.rollback()

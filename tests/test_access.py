@@ -10,6 +10,7 @@ RIGHTS = {
     "spp.email.inbound": {"viewer": "r", "officer": "r", "manager": "r", "system": "ru"},
     "spp.email.inbound.record": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
     "spp.email.content": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
+    "spp.email.queue": {"system": "r"},
     "spp.email.delivery": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
     "spp.email.intake": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.intake.use": {"manager": "r", "system": "r"},
