@@ -69,8 +69,9 @@ class MailFate:
 def failure_type(recipient: Recipient) -> str:
     """Return Odoo's kind of failure of one recipient."""
     if recipient.reason is OutboundReason.REFUSED:
-        # RFC 3463 §3.2: x.1.x is about addresses. Without a status, a refused RCPT is about the address most often.
-        if recipient.enhanced.startswith("5.1.") or (not recipient.enhanced and recipient.code in (550, 551, 553)):
+        # RFC 3463 §3.2: x.1.x is about addresses. Where the status says nothing, such a code mostly is.
+        says_nothing = recipient.enhanced in ("", "5.0.0")
+        if recipient.enhanced.startswith("5.1.") or (says_nothing and recipient.code in (550, 551, 553)):
             return "mail_email_invalid"
         return "unknown"
     return FAILURE_TYPES.get(recipient.reason, "unknown")

@@ -4,10 +4,18 @@
 from odoo import api, fields, models
 from odoo.tools import str2bool
 
-from ..engine.errors import ConfigurationError, GatewayError
+from odoo.addons.base.models.ir_mail_server import MailDeliveryException
+
+from ..engine.errors import GatewayError
+from ..engine.outcome import OutboundState
 
 # Odoo's own way: whoever presses Send waits until the server has answered.
 IN_REQUEST_PARAMETER = "spp_email_gateway.send_in_request"
+# Context keys while a request sends: {Message-ID: {address: RecipientResult}}, and that somebody waits.
+RESULTS = "gateway_results"
+IN_A_HURRY = "gateway_in_a_hurry"
+# And while the queue writes what became of mails.
+FOLLOWING = "gateway_following"
 
 
 class MailMail(models.Model):
@@ -15,6 +23,45 @@ class MailMail(models.Model):
 
     # What the queue looks at; the table holds years of what was sent.
     _gateway_outgoing_index = models.Index("(scheduled_date) WHERE state = 'outgoing'")
+
+    # ------------------------------------------------------------------
+    # Into the queue and out of it
+    # ------------------------------------------------------------------
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        mails = super().create(vals_list)
+        if self.env["spp.email.sending"]._is_active():
+            mails._gateway_wake()
+        return mails
+
+    def write(self, vals):
+        result = super().write(vals)
+        if vals.get("state") == "cancel":
+            self._gateway_withdraw()
+        elif vals.get("state") == "outgoing":
+            # Odoo's Retry, and other addons: whoever has it already is left out.
+            self._gateway_deliveries()._requeue()
+        # The queue itself asks once for all that it puts off.
+        if (vals.get("state") == "outgoing" or "scheduled_date" in vals) and FOLLOWING not in self.env.context:
+            if self.env["spp.email.sending"]._is_active():
+                self._gateway_wake()
+        return result
+
+    def _gateway_deliveries(self):
+        # sudo: whoever may write on a mail decides about its recipients, without seeing the ledger.
+        return self.env["spp.email.delivery"].sudo().search([("mail_id", "in", self.ids)])  # nosemgrep
+
+    def _gateway_wake(self):
+        """Have the queue look when these mails are due, once the transaction is committed."""
+        now = fields.Datetime.now()
+        waiting = self.filtered(lambda mail: mail.state == "outgoing")
+        later = {mail.scheduled_date for mail in waiting if mail.scheduled_date and mail.scheduled_date > now}
+        sending = self.env["spp.email.sending"]
+        if any(not mail.scheduled_date or mail.scheduled_date <= now for mail in waiting):
+            sending._call_once()
+        for due in later:
+            sending._call_once(due)
 
     # ------------------------------------------------------------------
     # Ways to send
@@ -53,7 +100,7 @@ class MailMail(models.Model):
         if not self.env["spp.email.sending"]._is_active():
             return super().send(auto_commit, raise_exception, post_send_callback)
         if raise_exception or not self._gateway_sends_in_background():
-            return self._gateway_send_now(auto_commit, raise_exception, post_send_callback)
+            return self._gateway_send_in_request(auto_commit, raise_exception, post_send_callback)
         self._gateway_enqueue()
         if post_send_callback:
             post_send_callback(self.ids)
@@ -67,25 +114,34 @@ class MailMail(models.Model):
         return not str2bool(self.env["ir.config_parameter"].sudo().get_param(IN_REQUEST_PARAMETER), False)  # nosemgrep
 
     def _gateway_enqueue(self):
-        """Put these mails in front, due at once, and wake the queue when the transaction is committed."""
-        waiting = self.filtered(lambda mail: mail.state == "outgoing" and not mail._gateway_is_mass())
-        later = waiting.filtered(lambda mail: mail.scheduled_date and mail.scheduled_date > fields.Datetime.now())
-        if later:
-            # Odoo's send() looks at no date.
-            later.scheduled_date = False
-        self.env["spp.email.sending"]._call(1)
+        """Have these mails sent as soon as the transaction is committed, whatever date they were to wait for."""
+        waiting = self.filtered(lambda mail: mail.state == "outgoing")
+        # Odoo's send() looks at no date.
+        waiting.filtered("scheduled_date").scheduled_date = False
+        self.env["spp.email.sending"]._call_once()
 
-    def _gateway_send_now(self, auto_commit, raise_exception, post_send_callback):
-        """Send within the request by Odoo's code; what may pass is queued instead of failing."""
+    def _gateway_send_in_request(self, auto_commit, raise_exception, post_send_callback):
+        """Send within the request by Odoo's code; what may pass is queued instead of failing.
+
+        The request has a short time. What the servers say goes to the ledger in the request's own transaction.
+        """
+        results = {}
+        mails = self.with_context(**{RESULTS: results, IN_A_HURRY: True})
         try:
-            return super().send(auto_commit, raise_exception, post_send_callback)
-        except ConfigurationError:
-            raise
-        except GatewayError as error:
-            if error.permanent:
+            done = super(MailMail, mails).send(auto_commit, raise_exception, post_send_callback)
+        except MailDeliveryException as error:
+            cause = error.args[1] if len(error.args) > 1 else None
+            unreached = isinstance(cause, GatewayError) and not cause.permanent
+            if not unreached and not self._gateway_may_pass(results):
                 raise
-        self._gateway_enqueue()
-        return True
+            done = True
+        self.env["spp.email.delivery"]._note_in_request(self.exists(), results)
+        return done
+
+    def _gateway_may_pass(self, results):
+        """Return whether all that servers said about these mails in this request may pass."""
+        said = [result for answers in results.values() for result in answers.values()]
+        return bool(said) and all(result.state is OutboundState.DEFERRED for result in said)
 
     # ------------------------------------------------------------------
     # What kind of mail it is

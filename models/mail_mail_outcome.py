@@ -8,6 +8,7 @@ from odoo.tools import SQL, email_normalize
 
 from ..engine.mail_fate import Recipient, failure_type, in_words, mail_fate
 from ..engine.outcome import OutboundReason, OutboundState
+from .mail_mail import FOLLOWING
 
 NO_RECIPIENT = Recipient("", None, OutboundState.FAILED, OutboundReason.NO_RECIPIENT)
 # Notifications that nothing more happens to.
@@ -28,10 +29,10 @@ class MailMail(models.Model):
         rows = defaultdict(list)
         for _row_id, mail_id, recipient in self.env["spp.email.delivery"]._recipients(self.env, self.ids):
             rows[mail_id].append(recipient)
-        mails = self.exists()
+        mails = self.with_context(**{FOLLOWING: True}).exists()
         fates = {mail: mail_fate(rows[mail.id] or [NO_RECIPIENT]) for mail in mails}
         undecided = mails.filtered(lambda mail: mail.state == "outgoing")
-        self._gateway_free(claims, {mail for mail in undecided if fates[mail].state == "outgoing"})
+        self._gateway_free(claims, undecided.filtered(lambda mail: fates[mail].state == "outgoing"))
         sent = undecided.filtered(lambda mail: fates[mail].state == "sent")
         others = undecided - sent
         for mail in others:
@@ -128,15 +129,19 @@ class MailMail(models.Model):
 
     def _gateway_free(self, claims, waiting):
         """Delete the queue's rows of decided mails, and free those of mails that wait, where the claims still hold."""
-        for mail_id, claim in (claims or {}).items():
-            if self.browse(mail_id) in waiting:
-                query = (
-                    "UPDATE spp_email_queue SET claim_owner = NULL, claim_until = NULL, starts = 0"
-                    " WHERE id = %s AND claim_fence = %s RETURNING id"
+        free = SQL("UPDATE spp_email_queue AS queue SET claim_owner = NULL, claim_until = NULL, starts = 0 FROM")
+        for query, wanted in ((free, True), (SQL("DELETE FROM spp_email_queue AS queue USING"), False)):
+            mine = [claim for mail_id, claim in (claims or {}).items() if (self.browse(mail_id) in waiting) is wanted]
+            if mine:
+                rows = SQL(", ").join(SQL("(%s, %s)", claim.id, claim.fence) for claim in mine)
+                self.env.execute_query(
+                    SQL(
+                        "%s (VALUES %s) AS mine (id, fence)"
+                        " WHERE queue.id = mine.id AND queue.claim_fence = mine.fence RETURNING queue.id",
+                        query,
+                        rows,
+                    )
                 )
-            else:
-                query = "DELETE FROM spp_email_queue WHERE id = %s AND claim_fence = %s RETURNING id"
-            self.env.execute_query(SQL(query, claim.id, claim.fence))
 
     def _gateway_follow_plainly(self, claims):
         """Write the bare state of mails whose outcome other addons' code cannot be told: nothing is sent again."""
@@ -155,5 +160,5 @@ class MailMail(models.Model):
                     mail_id,
                 )
             )
-            self._gateway_free({mail_id: claims[mail_id]}, self.browse(mail_id) if fate.state == "outgoing" else ())
+            self._gateway_free({mail_id: claims[mail_id]}, self.browse([mail_id] if fate.state == "outgoing" else []))
         self.invalidate_recordset()

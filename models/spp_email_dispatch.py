@@ -95,7 +95,7 @@ class SppEmailDispatch(models.AbstractModel):
         for _row_id, row in known:
             if row.state in FINAL_STATES or (row.next_attempt and row.next_attempt > now):
                 settled.setdefault(row.partner_id, set()).add(row.address.lower())
-        posting = self._posting(mail, group)
+        posting = self._posting(mail, group.server)
         try:
             emails = mail._prepare_outgoing_list(
                 mail_server=group.server or mail.mail_server_id, doc_to_followers=followers
@@ -114,7 +114,7 @@ class SppEmailDispatch(models.AbstractModel):
             )
             self._send_part(part, group, ledger, sessions)
 
-    def _posting(self, mail, group):
+    def _posting(self, mail, server=None):
         return Posting(
             mail_id=mail.id,
             mail_message_id=mail.mail_message_id.id or None,
@@ -124,7 +124,7 @@ class SppEmailDispatch(models.AbstractModel):
             subject=mail.subject or "",
             message_id=mail.message_id or "",
             mail_class=mail._gateway_class(),
-            server_id=group.server.id or None,
+            server_id=server.id if server else None,
             email_from=mail.email_from or "",
         )
 
@@ -166,7 +166,7 @@ class SppEmailDispatch(models.AbstractModel):
         )
         gate = self.env["spp.email.gate"]
         permit = gate._ask(departure)
-        posting = part.posting = replace(posting, trace=[*group.steps, *permit.steps])
+        posting = part.posting = replace(posting, trace=(*group.steps, *permit.steps))
         if permit.refused:
             ledger.note(
                 posting,
@@ -188,7 +188,7 @@ class SppEmailDispatch(models.AbstractModel):
 
     def _hold(self, ledger, posting, addresses, hold):
         result = RecipientResult(OutboundState.QUEUED, hold.reason, text=hold.text)
-        ledger.hold(posting, dict.fromkeys(addresses, result), hold.until)
+        ledger.note(posting, dict.fromkeys(addresses, result), hold.until)
 
     def _transmit(self, part, group, due, ledger, sessions):
         """Hand one message to its server; return {address: RecipientResult}, None if it was withdrawn."""

@@ -9,6 +9,8 @@ from odoo import models, modules
 
 from .rehearsal_cursor import RehearsalCursor
 
+LOCK_SECONDS = 5
+
 
 class SppEmailTransaction(models.AbstractModel):
     _name = "spp.email.transaction"
@@ -48,5 +50,12 @@ class SppEmailTransaction(models.AbstractModel):
             if not modules.module.current_test:
                 # Of all its transactions; the pool sets Odoo's level again for whoever gets the connection next.
                 cr.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)
-            yield self.env(cr=cr)
-            cr.rollback()
+            # A second cursor of one thread must not wait for ever for a row that the first one's transaction holds.
+            cr.execute("SET lock_timeout = %s", (LOCK_SECONDS * 1000,))
+            cr.commit()
+            try:
+                yield self.env(cr=cr)
+            finally:
+                cr.rollback()
+                cr.execute("RESET lock_timeout")
+                cr.commit()

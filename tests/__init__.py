@@ -67,6 +67,7 @@ from .engine import (
     test_inventory,
     test_letter,
     test_lmtp,
+    test_mail_fate,
     test_mailbox_diagnosis,
     test_notice,
     test_outcome,
