@@ -69,8 +69,8 @@ class MailFate:
 def failure_type(recipient: Recipient) -> str:
     """Return Odoo's kind of failure of one recipient."""
     if recipient.reason is OutboundReason.REFUSED:
-        # RFC 3463 §3.2: x.1.x is about addresses. Where the status says nothing, such a code mostly is.
-        says_nothing = recipient.enhanced in ("", "5.0.0")
+        # RFC 3463 §3: x.1.x is about addresses, x.0.x and x.5.x say nothing; such a code mostly is about them then.
+        says_nothing = recipient.enhanced[:3] in ("", "5.0", "5.5")
         if recipient.enhanced.startswith("5.1.") or (says_nothing and recipient.code in (550, 551, 553)):
             return "mail_email_invalid"
         return "unknown"

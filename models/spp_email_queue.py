@@ -75,32 +75,30 @@ class SppEmailQueue(models.Model):
                 )
             )
 
-    def _claim_due(self, limit, mail_ids=None):
-        """Claim up to ``limit`` due mails that were never begun, or else one that was; return {mail id: Claim}.
+    def _claim_due(self, limit, mail_ids=None, is_suspect=False):
+        """Claim up to ``limit`` due mails and return {mail id: Claim}, in the queue's order.
 
         Args:
             mail_ids: only these; None for all.
+            is_suspect: mails that a worker began and never ended; claimed alone, they take nothing with them.
         """
-        where = DUE if mail_ids is None else SQL("%s AND mail_id IN %s", DUE, tuple(mail_ids) or (0,))
-        for kind, number in ((SQL("starts = 0"), limit), (SQL("starts > 0"), 1)):
-            claims = self._claim(
-                SQL("%s AND %s", kind, where), order=ORDER, also=SQL("starts = starts + 1"), limit=number
-            )
-            if claims:
-                break
+        where = SQL("starts > 0") if is_suspect else SQL("starts = 0")
+        where = SQL("%s AND %s", where, DUE)
+        if mail_ids is not None:
+            where = SQL("%s AND mail_id IN %s", where, tuple(mail_ids) or (0,))
+        claims = self._claim(where, order=ORDER, also=SQL("starts = starts + 1"), limit=limit)
         if not claims:
             return {}
         with self._gateway_cursor() as env:
-            rows = dict(
-                env.execute_query(
-                    SQL(
-                        "SELECT id, mail_id FROM spp_email_queue WHERE id IN %s",
-                        tuple(claim.id for claim in claims),
-                    )
+            rows = env.execute_query(
+                SQL(
+                    "SELECT id, mail_id FROM spp_email_queue WHERE id IN %s ORDER BY %s",
+                    tuple(claim.id for claim in claims),
+                    ORDER,
                 )
             )
-        found = {rows[claim.id]: claim for claim in claims if claim.id in rows}
-        return dict(sorted(found.items()))
+        by_id = {claim.id: claim for claim in claims}
+        return {mail_id: by_id[row_id] for row_id, mail_id in rows}
 
     def _give_back(self, claims, is_begun=False):
         """Let others have claimed mails, in a transaction of its own.

@@ -72,7 +72,9 @@ class SppEmailSending(models.AbstractModel):
             with self._gateway_cursor() as env:
                 env["spp.email.sending"]._call(lane + 1)
         if waiting:
-            self._send_in_threads(min(self._threads(), -(-waiting // MAILS_A_THREAD)), end, mail_ids)
+            count = min(self._threads(), -(-waiting // MAILS_A_THREAD))
+            # Few mails are shared, so that all threads have their part.
+            self._send_in_threads(count, end, mail_ids, min(BATCH_MAILS, -(-waiting // count)))
         with self._gateway_cursor() as env:
             env["spp.email.sending"]._call_for_the_rest(lane)
 
@@ -111,16 +113,19 @@ class SppEmailSending(models.AbstractModel):
     # Threads
     # ------------------------------------------------------------------
 
-    def _send_in_threads(self, count, end, mail_ids):
+    def _send_in_threads(self, count, end, mail_ids, batch):
         """Have ``count`` threads empty the queue, and come back by ``end`` and a little."""
         if modules.module.current_test:
             # A test's cursors share one transaction, which a second thread would wait for.
-            self._send_until(end, mail_ids)
+            self._send_until(end, mail_ids, batch)
             return
         registry, context = self.env.registry, dict(self.env.context)
         threads = [
             threading.Thread(
-                target=_run, args=(registry, context, end, mail_ids), name=f"spp.email.sending-{number}", daemon=True
+                target=_run,
+                args=(registry, context, end, mail_ids, batch),
+                name=f"spp.email.sending-{number}",
+                daemon=True,
             )
             for number in range(count)
         ]
@@ -129,16 +134,24 @@ class SppEmailSending(models.AbstractModel):
         for thread in threads:
             thread.join(max(0.0, end + GRACE_SECONDS - time.monotonic()))
 
-    def _send_until(self, end, mail_ids=None):
-        """Claim and send until nothing is due or it is ``end``. One thread's whole work."""
+    def _send_until(self, end, mail_ids=None, batch=BATCH_MAILS):
+        """Claim and send until nothing is due or it is ``end``. One thread's whole work.
+
+        Args:
+            batch: how many mails a claim takes at most.
+        """
         queue = self.env["spp.email.queue"]
         with self._autonomous_cursor() as env:
             ledger = DeliveryLedger(env)
-            while time.monotonic() < end:
-                claims = queue._claim_due(BATCH_MAILS, mail_ids)
-                if not claims:
-                    break
-                self._send_claims(claims, ledger, end)
+            more = True
+            while more and time.monotonic() < end:
+                more = False
+                # In turn, so that neither kind keeps the other waiting.
+                for is_suspect, limit in ((False, batch), (True, 1)):
+                    claims = queue._claim_due(limit, mail_ids, is_suspect)
+                    more = more or bool(claims)
+                    if claims:
+                        self._send_claims(claims, ledger, end)
 
     def _send_claims(self, claims, ledger, end):
         """Send claimed mails, write what became of them, and give back what was not begun."""
@@ -186,13 +199,13 @@ class SppEmailSending(models.AbstractModel):
                 env(user=SUPERUSER_ID)["mail.mail"].browse(mine)._gateway_follow_plainly(mine)
 
 
-def _run(registry, context, end, mail_ids):
+def _run(registry, context, end, mail_ids, batch):
     """Send in a thread of its own: no cursor or record of the caller comes along."""
     threading.current_thread().dbname = registry.db_name
     try:
         with registry.cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, context)
-            env["spp.email.sending"]._send_until(end, mail_ids)
+            env["spp.email.sending"]._send_until(end, mail_ids, batch)
     except Exception:
         # Nobody waits for what a thread raises; the claims run out, and others go on.
         _logger.exception("A thread that sends ended early.")
