@@ -76,6 +76,7 @@ from . import (
     ir_mail_server,
     ir_mail_server_choice,
     ir_mail_server_session,
+    ir_mail_server_pool,
     ir_mail_server_test,
     ir_mail_server_sending,
     ir_mail_server_rehearsal,
