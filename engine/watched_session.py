@@ -4,25 +4,26 @@
 from __future__ import annotations
 
 import smtplib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from email.message import EmailMessage
 from typing import Any
 
 from .delivery import RecipientResult
-from .smtp_refusal import results_of_error, results_of_refusals
+from .outcome import OutboundReason, OutboundState
+from .smtp_answer import judge, lost_after_data
 
 Begin = Callable[[str, Sequence[str], EmailMessage], None]
 
 
 class WatchedSession:
-    """Odoo's own sessions, for the configuration file's server and client certificates, and those of other addons.
-
-    Everything but ``send_message`` goes to the session itself.
+    """A session of another addon. Everything but ``send_message`` goes to the session itself.
 
     Attributes:
         on_begin: called with envelope sender, recipients and message before the server is told anything.
         results: {address: RecipientResult} of the last message.
     """
+
+    remote_message_id = ""
 
     def __init__(self, session: Any):
         self._session = session
@@ -46,20 +47,35 @@ class WatchedSession:
         except Exception as error:
             self.results = results_of_error(error, to_addrs)
             raise
-        self.results = results_of_refusals(to_addrs, refused or {})
+        self.results = {
+            address: judge(*refused[address], "recipient")
+            if refused and address in refused
+            else RecipientResult(OutboundState.SENT, OutboundReason.ACCEPTED, "message", 250)
+            for address in to_addrs
+        }
         return refused
 
-    def end(self) -> None:
-        """Say good-bye; a server that does not answer is left."""
-        try:
-            self._session.quit()
-        except (smtplib.SMTPException, OSError):
-            self.close()
 
-    def close(self) -> None:
-        close = getattr(self._session, "close", None)
-        if close:
-            close()
+def results_of_error(error: BaseException, recipients: Iterable[str]) -> dict[str, RecipientResult]:
+    """Return the results of a transaction that ended with ``error``, on a session that says nothing more.
+
+    A connection that breaks may have broken after the message was handed over: the outcome is unknown.
+    """
+    recipients = list(recipients)
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        refused = error.recipients
+        return {address: judge(*refused.get(address, (550, b"")), "recipient") for address in recipients}
+    if isinstance(error, smtplib.SMTPSenderRefused):
+        result = judge(error.smtp_code, error.smtp_error, "sender")
+    elif isinstance(error, smtplib.SMTPDataError):
+        result = judge(error.smtp_code, error.smtp_error, "message")
+    elif isinstance(error, smtplib.SMTPResponseException):
+        result = judge(error.smtp_code, error.smtp_error, "data")
+    elif isinstance(error, smtplib.SMTPNotSupportedError):
+        result = RecipientResult(OutboundState.FAILED, OutboundReason.REFUSED, "sender", text=str(error))
+    else:
+        result = lost_after_data(f"{type(error).__name__}: {error}")
+    return dict.fromkeys(recipients, result)
 
 
 def watched(session: Any) -> Any:

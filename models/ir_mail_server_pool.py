@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from odoo import fields, models, modules
 from odoo.tools import config
 
-from ..engine.session_pool import LIMIT, MESSAGES, SessionPool
+from ..engine.session_pool import LIMIT, MESSAGES, PATIENCE, SessionPool
 from ..engine.smtp_sending import SendingSession
 from .ir_mail_server import smtplib_is_replaced
 
@@ -58,7 +58,7 @@ class IrMailServer(models.Model):
     )
 
     @contextmanager
-    def _gateway_session(self, mail_server, smtp_from):
+    def _gateway_session(self, mail_server, smtp_from, patience=PATIENCE):
         """Context: a session, connected and logged in, for one message after the other.
 
         Kept ones are used where that is safe; in tests, while smtplib is replaced and where another addon connects, it
@@ -66,6 +66,7 @@ class IrMailServer(models.Model):
 
         Args:
             mail_server: the outgoing server; empty to choose one by ``smtp_from``.
+            patience: seconds to wait while all sessions that the server may have are busy.
 
         Raises:
             GatewayError, ConfigurationError, UserError, smtplib.SMTPException: as ``_connect__``; GatewayError with
@@ -96,6 +97,7 @@ class IrMailServer(models.Model):
             connect,
             limit=server.gateway_session_limit if server else LIMIT,
             messages=server.gateway_session_messages if server else MESSAGES,
+            patience=patience,
         )
         is_ours = isinstance(session, SendingSession)
         if is_ours:

@@ -3,7 +3,7 @@
 
 import logging
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 import psycopg2
@@ -15,14 +15,20 @@ from ..engine.delivery import RecipientResult
 from ..engine.errors import WithdrawnError
 from ..engine.gate import Departure
 from ..engine.outcome import OutboundReason, OutboundState
-from ..engine.smtp_refusal import result_of_connection
+from ..engine.smtp_answer import no_session
 from ..engine.watched_session import watched
 from .spp_email_delivery import FINAL
 from .spp_email_delivery_ledger import Posting
 
 _logger = logging.getLogger(__name__)
 
+# Seconds to wait for a session while others have all that the server may have.
+PATIENCE = 1.0
 FINAL_STATES = frozenset(OutboundState(state) for state in FINAL)
+
+
+class BusyError(Exception):
+    """All sessions that a server may have are in use; nothing of the message was begun."""
 
 
 @dataclass
@@ -75,8 +81,12 @@ class SppEmailDispatch(models.AbstractModel):
                 for mail in group.mails:
                     if time.monotonic() >= end and begun:
                         break
+                    try:
+                        self._send_mail(mail, group, followers, known[mail.id], ledger, sessions)
+                    except BusyError:
+                        # Other threads have all the sessions that the server may have: they come back for it.
+                        break
                     begun.append(mail.id)
-                    self._send_mail(mail, group, followers, known[mail.id], ledger, sessions)
         return begun
 
     def _groups(self, mails):
@@ -192,14 +202,17 @@ class SppEmailDispatch(models.AbstractModel):
 
     def _transmit(self, part, group, due, ledger, sessions):
         """Hand one message to its server; return {address: RecipientResult}, None if it was withdrawn."""
-        try:
-            session = None if group.unreachable else sessions.get(group)
-        except psycopg2.Error:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever opens sessions in other addons; the row says it
-            _logger.warning("Outgoing server %s: no session: %s.", group.server.id or "", type(error).__name__)
-            group.unreachable = result_of_connection(error)
-        if group.unreachable:
+        if group.unreachable is None:
+            try:
+                session = sessions.get(group)
+            except psycopg2.Error:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever opens sessions in other addons; the row says it
+                if getattr(error, "phase", "") == "pool":
+                    raise BusyError from error
+                _logger.warning("Outgoing server %s: no session: %s.", group.server.id or "", type(error).__name__)
+                group.unreachable = no_session(error)
+        if group.unreachable is not None:
             return dict.fromkeys(due, group.unreachable)
         transaction = Transaction(ledger, part.posting)
         session.on_begin = transaction.begin
@@ -318,25 +331,35 @@ class Transaction:
 
 
 class Sessions:
-    """The sessions that one batch uses, one at a time for each server and From."""
+    """The sessions that one batch uses, one for each server and From; given back to the pool at its end."""
 
     def __init__(self, env):
         self.env, self.held = env, {}
 
     def get(self, group):
+        """Return the session of a Group.
+
+        Raises:
+            Exception: whatever opening one raises.
+        """
         key = (group.server.id, group.smtp_from)
         if key not in self.held:
-            self.held[key] = watched(
-                self.env["ir.mail_server"]._connect__(mail_server_id=group.server.id, smtp_from=group.smtp_from)
-            )
-        return self.held[key]
+            with ExitStack() as stack:
+                servers = self.env["ir.mail_server"]
+                session = watched(
+                    stack.enter_context(servers._gateway_session(group.server, group.smtp_from, patience=PATIENCE))
+                )
+                self.held[key] = session, stack.pop_all()
+        return self.held[key][0]
 
     def discard(self, group):
-        session = self.held.pop((group.server.id, group.smtp_from), None)
-        if session:
-            session.close()
+        """Forget a session that is broken; the next message gets another."""
+        held = self.held.pop((group.server.id, group.smtp_from), None)
+        if held:
+            held[0].close()
+            held[1].close()
 
     def give_back(self):
-        for session in self.held.values():
-            session.end()
+        for _session, stack in self.held.values():
+            stack.close()
         self.held = {}
