@@ -10,6 +10,8 @@ from bench.lanes import TwoLanes
 from bench.large import Large
 from bench.mailboxes import Mailboxes, MailboxesFree, MailboxHangs
 from bench.outbound import Outbound, OutboundSlow
+from bench.outbound_lanes import OutboundTwoLanes, OutboundTwoLanesSlow
+from bench.pressing_send import PressingSend, PressingSendWithoutMail
 from bench.scale import FewRecords, ManyRecords
 
 WORKLOADS = (
@@ -24,6 +26,10 @@ WORKLOADS = (
     ManyRecords,
     Outbound,
     OutboundSlow,
+    OutboundTwoLanes,
+    OutboundTwoLanesSlow,
+    PressingSend,
+    PressingSendWithoutMail,
 )
 
 

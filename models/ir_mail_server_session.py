@@ -13,7 +13,11 @@ from ..engine.own_mark import own_mark
 from ..engine.smtp_login import smtp_login_refusal
 from ..engine.smtp_session import NOTICE_HEADER, adopt_session, open_session
 from .ir_mail_server import ENCRYPTIONS, OAUTH, smtplib_is_replaced
+from .mail_mail import IN_A_HURRY
 from .sealed_char import revealing
+
+# Seconds while a person waits for the answer; the queue goes on with what takes longer.
+HURRY = {"connect_timeout": 5.0, "read_timeout": 10.0}
 
 
 class IrMailServer(models.Model):
@@ -112,6 +116,7 @@ class IrMailServer(models.Model):
             # Odoo insists on "encryption only" for Google and Microsoft, whose certificates are public.
             verify=verified or self.smtp_authentication in OAUTH,
             ca_certificate=self.gateway_ca_certificate or "",
+            **(HURRY if self.env.context.get(IN_A_HURRY) else {}),
         )
 
     def _credential(self):

@@ -8,6 +8,7 @@ from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
 from ..engine.errors import GatewayError
 from ..engine.outcome import OutboundState
+from .spp_email_queue import BULK, MASS, NOW
 
 # Odoo's own way: whoever presses Send waits until the server has answered.
 IN_REQUEST_PARAMETER = "spp_email_gateway.send_in_request"
@@ -32,6 +33,8 @@ class MailMail(models.Model):
     def create(self, vals_list):
         mails = super().create(vals_list)
         if self.env["spp.email.sending"]._is_active():
+            if len(mails) >= BULK:
+                self.env["spp.email.queue"]._place(mails.filtered(lambda mail: mail.state == "outgoing").ids, MASS)
             mails._gateway_wake()
         return mails
 
@@ -118,6 +121,8 @@ class MailMail(models.Model):
         waiting = self.filtered(lambda mail: mail.state == "outgoing")
         # Odoo's send() looks at no date.
         waiting.filtered("scheduled_date").scheduled_date = False
+        if len(waiting) < BULK and not any(mail._gateway_is_mass() for mail in waiting):
+            self.env["spp.email.queue"]._place(waiting.ids, NOW)
         self.env["spp.email.sending"]._call_once()
 
     def _gateway_send_in_request(self, auto_commit, raise_exception, post_send_callback):

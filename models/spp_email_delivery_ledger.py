@@ -58,7 +58,17 @@ POSTED = tuple(one.name for one in dataclass_fields(Posting))
 
 # What every attempt writes anew.
 RENEWED = ("server_id", "email_from", "envelope_sender", "message_id", "trace")
-ANSWERED = ("state", "reason", "phase", "smtp_code", "enhanced_status", "smtp_text", "remote_id", "next_attempt_date")
+ANSWERED = (
+    "state",
+    "reason",
+    "phase",
+    "smtp_code",
+    "enhanced_status",
+    "smtp_text",
+    "remote_id",
+    "remote_message_id",
+    "next_attempt_date",
+)
 
 BEGIN = f"""
     INSERT INTO spp_email_delivery AS row (recipient, state, attempts, created_date, attempt_date, {", ".join(POSTED)})
@@ -211,6 +221,7 @@ class DeliveryLedger:
             "enhanced_status": result.enhanced or None,
             "smtp_text": storable(result.text) or None,
             "remote_id": storable(result.remote_id) or None,
+            "remote_message_id": storable(result.remote_message_id) or None,
             "next_attempt_date": due,
             "final_date": None if state in (OutboundState.DEFERRED, OutboundState.QUEUED) else now,
         }

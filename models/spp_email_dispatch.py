@@ -239,7 +239,13 @@ class SppEmailDispatch(models.AbstractModel):
         if failure is not None and not session.is_open:
             sessions.discard(group)
         if results:
-            return {address.lower(): result for address, result in results.items()}
+            renamed = session.remote_message_id
+            return {
+                address.lower(): replace(result, remote_message_id=renamed)
+                if renamed and result.state is OutboundState.SENT
+                else result
+                for address, result in results.items()
+            }
         if failure is None:
             # An addon sent it by another way, and says that it is sent.
             return dict.fromkeys(due, RecipientResult(OutboundState.SENT, OutboundReason.ACCEPTED))

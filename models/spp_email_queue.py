@@ -8,6 +8,8 @@ from ..engine.worker import is_dead
 
 # Lower goes first. A person's mail never waits for a mass mailing.
 NOW, PERSON, MASS = 0, 10, 20
+# Mails made together in such a number are a mass mailing, also without that module.
+BULK = 20
 # Mails that one look takes over from Odoo's table at most; the next one goes on.
 ADOPTED = 5_000
 # A mail whose sending began so often and never ended is suspected of killing its process.
@@ -154,16 +156,15 @@ class SppEmailQueue(models.Model):
         )[0]
         return due
 
-    def _hurry(self, mail_ids):
-        """Put mails that a person waits for before all others, in the current transaction."""
-        if not mail_ids:
-            return
+    def _place(self, mail_ids, priority):
+        """Give mails a place in the queue, in the current transaction."""
+        self.env.flush_all()
         self.env.execute_query(
             SQL(
                 "INSERT INTO spp_email_queue (mail_id, priority, campaign, starts, claim_fence)"
                 " SELECT id, %s, 0, 0, 0 FROM mail_mail WHERE id IN %s"
                 " ON CONFLICT (mail_id) DO UPDATE SET priority = EXCLUDED.priority RETURNING id",
-                NOW,
-                tuple(mail_ids),
+                priority,
+                tuple(mail_ids) or (0,),
             )
         )
