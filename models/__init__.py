@@ -48,6 +48,8 @@ from . import (
     spp_email_health,
     spp_email_delivery,
     spp_email_gate,
+    spp_email_breaker,
+    spp_email_gate_breaker,
     ir_config_parameter,
     ir_cron,
     mail_alias,
@@ -71,6 +73,7 @@ from . import (
     ir_mail_server_choice,
     ir_mail_server_session,
     ir_mail_server_pool,
+    ir_mail_server_breaker,
     ir_mail_server_test,
     ir_mail_server_rehearsal,
 )
