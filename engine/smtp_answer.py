@@ -19,7 +19,8 @@ _UNIT = r"(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)\b"
 # postgrey: "Greylisted, see …" with "in 300 seconds"; milter-greylist: "please come back in 00:04:59".
 _CLOCK = re.compile(r"\b(?:in|after|for|wait)\s+(\d{1,2}):(\d{2}):(\d{2})\b", re.IGNORECASE)
 _WAIT = re.compile(
-    rf"\b(?:in|after|for|wait|within)\s+(?:at least\s+|about\s+)?(\d{{1,6}})\s*{_UNIT}(?:\s*(?:and|,)?\s*(\d{{1,6}})\s*{_UNIT})?",
+    rf"\b(?:in|after|for|wait|within)\s+(?:at least\s+|about\s+)?(\d{{1,6}})\s*{_UNIT}"
+    rf"(?:\s*(?:and|,)?\s*(\d{{1,6}})\s*{_UNIT})?",
     re.IGNORECASE,
 )
 _RETRY_WORDS = re.compile(r"again|retry|later|back|wait|gr[ea]y.?list|defer|temporar", re.IGNORECASE)

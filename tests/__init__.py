@@ -1,6 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 from . import (
     test_access,
+    test_breaker,
     test_capacity,
     test_claim,
     test_decision_alias,
@@ -23,6 +24,7 @@ from . import (
     test_lane,
     test_ledger,
     test_mail_server_choice,
+    test_mail_server_session,
     test_notices,
     test_original_email,
     test_preview_harmless,
@@ -52,6 +54,7 @@ from .engine import (
     test_connection,
     test_conversation,
     test_default_values,
+    test_delivery_retry,
     test_envelope,
     test_envelope_address,
     test_extraction,
@@ -99,4 +102,5 @@ from .engine import (
     test_trace,
     test_worker,
 )
+from .engine import test_breaker as test_engine_breaker
 from .engine import test_upload as test_engine_upload
