@@ -52,6 +52,7 @@ from . import (
     ir_cron,
     mail_alias,
     mail_alias_domain,
+    mail_alias_domain_from,
     ir_model,
     mail_message,
     mail_message_original,
@@ -70,6 +71,7 @@ from . import (
     ir_mail_server,
     ir_mail_server_choice,
     ir_mail_server_session,
+    ir_mail_server_from,
     ir_mail_server_test,
     ir_mail_server_rehearsal,
 )
