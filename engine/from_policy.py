@@ -166,7 +166,8 @@ def is_address(value: str) -> bool:
         local
         and domain.strip(".") == domain != ""
         and ".." not in value
-        and all(character.isprintable() and character not in ' "(),:;<>@[\\]' for character in local + domain)
+        and all(character.isprintable() and character not in ' "(),:;<>@[\\]' for character in local)
+        and all(character.isalnum() or character in "-._" for character in domain)
     )
 
 

@@ -48,6 +48,9 @@ from . import (
     spp_email_health,
     spp_email_delivery,
     spp_email_gate,
+    spp_email_binding,
+    spp_email_recipient_entry,
+    spp_email_gate_recipient,
     ir_config_parameter,
     ir_cron,
     mail_alias,
@@ -73,5 +76,6 @@ from . import (
     ir_mail_server_session,
     ir_mail_server_from,
     ir_mail_server_test,
+    spp_email_gate_database,
     ir_mail_server_rehearsal,
 )

@@ -37,7 +37,7 @@ class IrMailServer(models.Model):
     gateway_from_policy = fields.Selection(
         selection(FROM_POLICY_WORDS),
         string="Sender's Address",
-        required=True,
+        # Not required in the database: Odoo neutralizes a copy by an INSERT that knows Odoo's own columns only.
         default=FromPolicy.REWRITE.value,
         help="Replace addresses that are not ours: the From stays when the FROM filter names it or its domain is one "
         "of our alias domains; every other leaves with the sender's name and the Default From, and answers still "

@@ -1,8 +1,10 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 from . import (
     test_access,
+    test_allowed_recipients,
     test_capacity,
     test_claim,
+    test_database_copy,
     test_decision_alias,
     test_decision_answer,
     test_decisions,
@@ -52,6 +54,7 @@ from .engine import (
     test_condition,
     test_connection,
     test_conversation,
+    test_database_binding,
     test_default_values,
     test_envelope,
     test_envelope_address,
@@ -85,6 +88,7 @@ from .engine import (
     test_reading,
     test_reading_rules,
     test_recipient,
+    test_recipient_list,
     test_recipient_policy,
     test_retry,
     test_rule,

@@ -40,6 +40,8 @@ RIGHTS = {
     "spp.email.rule.condition": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.rule.value": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.dry.run": {"officer": "rwcu", "manager": "rwcu", "system": "rwcu"},
+    "spp.email.recipient.entry": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.binding": {"manager": "r", "system": "r"},
     "fetchmail.server": {"manager": "rwcu", "system": "rwcu"},
     "ir.mail_server": {"manager": "rwcu", "system": "rwcu"},
 }
