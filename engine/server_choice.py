@@ -105,7 +105,8 @@ def choose_server(
             continue
         found: list[Server] = []
         for kind, matching in _matching(address, candidates):
-            looked_at = f"{kind} of the {word} in a FROM filter"
+            whose = word if (kind, word) == ("address", "notification address") else f"{kind} of the {word}"
+            looked_at = f"{whose} in a FROM filter"
             if not found:
                 chosen = f"server {matching[0].id}" if matching else "no server"
                 steps.append(TraceStep(looked_at, chosen, "chosen" if matching else "next rule"))

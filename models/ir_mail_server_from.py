@@ -122,6 +122,36 @@ class IrMailServer(models.Model):
         return ways
 
     @api.model
+    def _gateway_way_of(self, server, email_from, company=None):
+        """Return the Way of a mail that names its server; ``server`` is an ir.mail_server record."""
+        settings = self._gateway_from_settings(company or self._gateway_company())
+        sender = email_normalize(email_from or "", strict=False) or ""
+        steps = (TraceStep("server", "the mail names it", f"server {server.id} used"),)
+        sending = server._gateway_sending_server()
+        decision = server_from(sender, sending, settings)
+        if not sending.personal:
+            general = general_from(sender, settings)
+            steps += general.steps
+            decision = general if general.address else decision
+        kept = not decision.address or decision.address == sender
+        steps += decision.steps if decision.steps != steps[1:] else ()
+        return Way(server, email_from if kept else decision.address, steps, False)
+
+    @api.model
+    def _gateway_envelope_sender(self, server, email_from):
+        """Return the return path of a mail: the bounce address where the server may use it, else the From itself.
+
+        Args:
+            server: an ir.mail_server record; empty for the configuration file's.
+            email_from: the From as it leaves.
+        """
+        bounce = self.env.context.get("domain_bounce_address") or self._get_default_bounce_address()
+        from_filter = server.from_filter if server else self._get_default_from_filter()
+        if bounce and self._match_from_filter(bounce, from_filter):
+            return bounce
+        return email_normalize(email_from, strict=False) or ""
+
+    @api.model
     def _gateway_from_settings(self, company):
         """Return the engine's FromSettings of a company, and of the alias domain that the context names."""
         default_from = email_normalize(self._gateway_notification_address(company)) or ""

@@ -11,6 +11,7 @@ from . import (
     test_doubles,
     test_download,
     test_dry_run,
+    test_explain,
     test_fetching,
     test_fetching_interval,
     test_fetchmail_server,
