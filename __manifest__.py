@@ -39,7 +39,10 @@
         "views/spp_email_folder_choice_views.xml",
         "views/spp_email_start_views.xml",
         "views/ir_mail_server_views.xml",
+        "views/mail_alias_domain_views.xml",
+        "views/spp_email_explain_views.xml",
         "views/spp_email_retention_views.xml",
+        "views/spp_email_recipient_entry_views.xml",
         "views/menus.xml",
     ],
     "assets": {

@@ -41,6 +41,9 @@ RIGHTS = {
     "spp.email.rule.condition": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.rule.value": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.dry.run": {"officer": "rwcu", "manager": "rwcu", "system": "rwcu"},
+    "spp.email.explain": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.recipient.entry": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.binding": {"manager": "r", "system": "r"},
     "fetchmail.server": {"manager": "rwcu", "system": "rwcu"},
     "ir.mail_server": {"manager": "rwcu", "system": "rwcu"},
 }
@@ -71,7 +74,10 @@ class TestAccess(GatewayCase):
         self.assertEqual(
             set(rules),
             {
+                "spp.email.delivery",
                 "spp.email.dry.run",
+                "spp.email.explain",
+                "spp.email.recipient.entry",
                 "spp.email.inbound.alias",
                 "spp.email.inbound.answer",
                 "spp.email.inbound.attach",
