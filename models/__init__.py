@@ -86,7 +86,6 @@ from . import (
     ir_mail_server_session,
     ir_mail_server_pool,
     ir_mail_server_breaker,
-    ir_mail_server_test,
     ir_mail_server_sending,
     ir_mail_server_from,
     ir_mail_server_test,

@@ -106,7 +106,7 @@ class IrMailServer(models.Model):
         choice = self._gateway_choice(wanted, mail_servers, company)
         # sudo: as in `_gateway_choice`.
         servers = self.env["ir.mail_server"].sudo()  # nosemgrep
-        found = [(choice.server_id, choice.email_from), *((one.server_id, one.email_from) for one in choice.alternatives)]
+        found = [(one.server_id, one.email_from) for one in (choice, *choice.alternatives)]
         ways = []
         for number, (server_id, chosen_from) in enumerate(found):
             server = servers.browse(server_id or ())

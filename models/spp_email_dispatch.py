@@ -16,12 +16,15 @@ from ..engine.errors import WithdrawnError
 from ..engine.gate import Departure
 from ..engine.outcome import OutboundReason, OutboundState
 from ..engine.smtp_answer import no_session
+from ..engine.trace import TraceStep
 from ..engine.watched_session import watched
 from .spp_email_delivery import FINAL
 from .spp_email_delivery_ledger import Posting
 
 _logger = logging.getLogger(__name__)
 
+# That another server shall try.
+FAIL_OVER = object()
 # Seconds to wait for a session while others have all that the server may have.
 PATIENCE = 1.0
 FINAL_STATES = frozenset(OutboundState(state) for state in FINAL)
@@ -31,22 +34,34 @@ class BusyError(Exception):
     """All sessions that a server may have are in use; nothing of the message was begun."""
 
 
+@dataclass(frozen=True)
+class Route:
+    """One server that mails may leave by, and the From that a session is opened for there.
+
+    Attributes:
+        server: record of the outgoing server; empty for the configuration file's.
+        steps: why this one.
+    """
+
+    server: models.BaseModel
+    smtp_from: str
+    steps: tuple = ()
+
+
 @dataclass
 class Group:
     """Mails of one batch that leave the same way.
 
     Attributes:
-        server: record of the outgoing server; empty for the configuration file's.
-        smtp_from: From that the server was chosen for.
-        unreachable: what a session that could not be had means for all of them; None while nothing is known.
+        routes: where they may leave, best first; the others are for when a server cannot be reached.
+        unreachable: {server id: what it means that no session could be had there}.
     """
 
-    server: models.BaseModel
-    alias_domain: models.BaseModel
-    smtp_from: str
     mails: models.BaseModel
-    steps: tuple = ()
-    unreachable: RecipientResult | None = None
+    alias_domain: models.BaseModel
+    company: models.BaseModel
+    routes: list
+    unreachable: dict = field(default_factory=dict)
 
 
 @dataclass
@@ -89,14 +104,41 @@ class SppEmailDispatch(models.AbstractModel):
                     begun.append(mail.id)
         return begun
 
+
     def _groups(self, mails):
-        """Yield a Group for each server, alias domain and From."""
-        servers = self.env["ir.mail_server"]
-        for server_id, alias_domain_id, smtp_from, mail_ids in mails._split_by_mail_configuration():
-            server = servers.browse(server_id)
-            # sudo: whoever wrote the mail does not see alias domains.
-            domain = self.env["mail.alias.domain"].sudo().browse(alias_domain_id)  # nosemgrep
-            yield Group(server, domain, smtp_from, mails.browse(mail_ids))
+        """Yield a Group for each company, server, alias domain and From."""
+        by_company = {}
+        for mail in mails:
+            by_company.setdefault(mail._gateway_company(), []).append(mail.id)
+        for company, mail_ids in by_company.items():
+            own = mails.browse(mail_ids).with_context(gateway_company_id=company.id)
+            servers = own.env["ir.mail_server"]
+            for server_id, alias_domain_id, smtp_from, group_ids in own._split_by_mail_configuration():
+                server, found = servers.browse(server_id or ()), own.browse(group_ids)
+                if server.owner_user_id:
+                    # Odoo's own throttle; what it puts off, or makes anew, is claimed when it is due.
+                    found &= found._split_by_delayed_batch(server)
+                # sudo: whoever wrote the mail does not see alias domains.
+                domain = self.env["mail.alias.domain"].sudo().browse(alias_domain_id or ())  # nosemgrep
+                yield Group(found, domain, company, self._routes(found, server, domain, company, smtp_from))
+
+    def _routes(self, mails, server, alias_domain, company, smtp_from):
+        """Return the Routes of mails that leave the same way: the chosen server, then those to fail over to."""
+        if not mails:
+            return []
+        if mails[0].mail_server_id or server.owner_user_id:
+            return [Route(server, smtp_from, (TraceStep("server", "the mail names it", f"server {server.id} used"),))]
+        asked = self.env["ir.mail_server"].with_context(gateway_company_id=company.id)
+        if alias_domain:
+            asked = asked.with_context(domain_notifications_email=alias_domain.default_from_email)
+        # sudo: whoever wrote the mail does not see servers.
+        allowed = mails[0]._filter_mail_mail_servers(asked.sudo().search([]))  # nosemgrep
+        emails_from = mail_tools.email_split_and_format_normalize(mails[0].email_from)
+        ways = asked._gateway_ways(emails_from[0] if emails_from else mails[0].email_from, allowed, company)
+        routes = [Route(way.server, way.email_from, way.steps) for way in ways]
+        # Another addon may choose otherwise.
+        chosen = [route for route in routes if route.server == server] or [Route(server, smtp_from)]
+        return chosen + [route for route in routes if route.server != server]
 
     def _send_mail(self, mail, group, followers, known, ledger, sessions):
         """Send all messages of one mail that are due."""
@@ -105,11 +147,10 @@ class SppEmailDispatch(models.AbstractModel):
         for _row_id, row in known:
             if row.state in FINAL_STATES or (row.next_attempt and row.next_attempt > now):
                 settled.setdefault(row.partner_id, set()).add(row.address.lower())
-        posting = self._posting(mail, group.server)
+        server = group.routes[0].server
+        posting = self._posting(mail, server)
         try:
-            emails = mail._prepare_outgoing_list(
-                mail_server=group.server or mail.mail_server_id, doc_to_followers=followers
-            )
+            emails = mail._prepare_outgoing_list(mail_server=server or mail.mail_server_id, doc_to_followers=followers)
         except psycopg2.Error:
             raise
         except Exception as error:  # noqa: BLE001 - another addon's fault; the mail says it
@@ -165,10 +206,27 @@ class SppEmailDispatch(models.AbstractModel):
         due = [address for address in expected if address not in part.skipped]
         if not due:
             return
+        for route in group.routes:
+            outcome = self._send_by(part, route, group, due, ledger, sessions)
+            if outcome is not FAIL_OVER:
+                break
+            _logger.info("Email %s: server %s fails, trying another.", posting.mail_id, route.server.id or "")
+
+    def _send_by(self, part, route, group, due, ledger, sessions):
+        """Send one message by one server; return FAIL_OVER where another one shall try, and nothing was written."""
+        is_last = route is group.routes[-1]
+        posting = part.posting = replace(part.posting, server_id=route.server.id or None)
+        known = group.unreachable.get(route.server.id)
+        if known and not is_last:
+            return FAIL_OVER
+        if known:
+            # Learned from the batch's first message; it is one failure, not one a message.
+            ledger.note(posting, dict.fromkeys(due, known))
+            return None
         departure = Departure(
             posting.mail_id,
             posting.server_id,
-            email["email_from"] or "",
+            part.email["email_from"] or "",
             tuple(due),
             posting.company_id,
             is_mass=posting.mail_class == "mass",
@@ -176,7 +234,9 @@ class SppEmailDispatch(models.AbstractModel):
         )
         gate = self.env["spp.email.gate"]
         permit = gate._ask(departure)
-        posting = part.posting = replace(posting, trace=(*group.steps, *permit.steps))
+        if permit.hold and permit.hold.reason is OutboundReason.PAUSED and not is_last:
+            return FAIL_OVER
+        posting = part.posting = replace(posting, trace=(*posting.trace, *route.steps, *permit.steps))
         if permit.refused:
             ledger.note(
                 posting,
@@ -188,32 +248,38 @@ class SppEmailDispatch(models.AbstractModel):
             due = [address for address in due if address not in permit.refused]
         if permit.hold and due:
             self._hold(ledger, posting, due, permit.hold)
-            return
-        if not due:
-            return
-        results = self._transmit(part, group, due, ledger, sessions)
-        if results:
-            ledger.note(part.posting, results)
-            gate._note(departure, results)
+        if permit.hold or not due:
+            return None
+        results = {}
+        try:
+            results = self._transmit(part, route, group, due, ledger, sessions)
+        finally:
+            # Also where nothing came of it: what a gate had reserved is free again.
+            gate._note(departure, results or {})
+        if results is None:
+            return None
+        if route.server.id in group.unreachable and not is_last:
+            return FAIL_OVER
+        ledger.note(part.posting, results)
+        return None
 
     def _hold(self, ledger, posting, addresses, hold):
         result = RecipientResult(OutboundState.QUEUED, hold.reason, text=hold.text)
         ledger.note(posting, dict.fromkeys(addresses, result), hold.until)
 
-    def _transmit(self, part, group, due, ledger, sessions):
-        """Hand one message to its server; return {address: RecipientResult}, None if it was withdrawn."""
-        if group.unreachable is None:
-            try:
-                session = sessions.get(group)
-            except psycopg2.Error:
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever opens sessions in other addons; the row says it
-                if getattr(error, "phase", "") == "pool":
-                    raise BusyError from error
-                _logger.warning("Outgoing server %s: no session: %s.", group.server.id or "", type(error).__name__)
-                group.unreachable = no_session(error)
-        if group.unreachable is not None:
-            return dict.fromkeys(due, group.unreachable)
+    def _transmit(self, part, route, group, due, ledger, sessions):
+        """Hand one message to a server; return {address: RecipientResult}, None if it was withdrawn."""
+        server_id = route.server.id
+        try:
+            session = sessions.get(route)
+        except psycopg2.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever opens sessions in other addons; the row says it
+            if getattr(error, "phase", "") == "pool":
+                raise BusyError from error
+            _logger.warning("Outgoing server %s: no session: %s.", server_id or "", type(error).__name__)
+            group.unreachable[server_id] = no_session(error)
+            return dict.fromkeys(due, group.unreachable[server_id])
         transaction = Transaction(ledger, part.posting)
         session.on_begin = transaction.begin
         session.results = {}
@@ -221,7 +287,7 @@ class SppEmailDispatch(models.AbstractModel):
         failure = None
         try:
             message = self._compose(sender, part.email)
-            sender.send_email(message, mail_server_id=part.mail.mail_server_id.id, smtp_session=session)
+            sender.send_email(message, mail_server_id=server_id, smtp_session=session)
         except psycopg2.Error:
             raise
         except Exception as error:  # noqa: BLE001 - refusals, connections, other addons: the rows say which
@@ -230,14 +296,14 @@ class SppEmailDispatch(models.AbstractModel):
             session.on_begin = None
         part.posting = transaction.posting
         if isinstance(transaction.failure, WithdrawnError):
-            sessions.discard(group)
+            sessions.discard(route)
             return None
         if transaction.failure:
             # Odoo puts what happened in the session into an exception of its own.
             raise transaction.failure
         results = dict(session.results)
         if failure is not None and not session.is_open:
-            sessions.discard(group)
+            sessions.discard(route)
         if results:
             renamed = session.remote_message_id
             return {
@@ -268,6 +334,7 @@ class SppEmailDispatch(models.AbstractModel):
     def _sender(self, part, group, due):
         """Return ``ir.mail_server`` in the context that Odoo gives it for one message."""
         context = {
+            "gateway_company_id": group.company.id,
             "send_validated_to": part.email["email_to_normalized"],
             # Exactly who is due: others have it already, wait, or are refused.
             "send_smtp_skip_to": [
@@ -342,25 +409,25 @@ class Sessions:
     def __init__(self, env):
         self.env, self.held = env, {}
 
-    def get(self, group):
-        """Return the session of a Group.
+    def get(self, route):
+        """Return the session of a Route.
 
         Raises:
             Exception: whatever opening one raises.
         """
-        key = (group.server.id, group.smtp_from)
+        key = (route.server.id, route.smtp_from)
         if key not in self.held:
             with ExitStack() as stack:
                 servers = self.env["ir.mail_server"]
                 session = watched(
-                    stack.enter_context(servers._gateway_session(group.server, group.smtp_from, patience=PATIENCE))
+                    stack.enter_context(servers._gateway_session(route.server, route.smtp_from, patience=PATIENCE))
                 )
                 self.held[key] = session, stack.pop_all()
         return self.held[key][0]
 
-    def discard(self, group):
+    def discard(self, route):
         """Forget a session that is broken; the next message gets another."""
-        held = self.held.pop((group.server.id, group.smtp_from), None)
+        held = self.held.pop((route.server.id, route.smtp_from), None)
         if held:
             held[0].close()
             held[1].close()

@@ -1,8 +1,8 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 from . import (
     test_access,
-    test_breaker,
     test_allowed_recipients,
+    test_breaker,
     test_capacity,
     test_claim,
     test_database_copy,
@@ -27,8 +27,8 @@ from . import (
     test_lane,
     test_ledger,
     test_mail_server_choice,
-    test_mail_server_session,
     test_mail_server_from,
+    test_mail_server_session,
     test_notices,
     test_original_email,
     test_preview_harmless,

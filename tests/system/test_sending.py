@@ -191,3 +191,20 @@ answer = [lead.id, env["mail.mail"].search([("mail_message_id", "=", message.id)
         self.assertEqual(
             self.ledger("subject", "mail_id"), [("amina@remote.test", "sent", "accepted", "Gone", None)]
         )
+
+    def test_the_next_server_that_may_send_takes_over(self):
+        away = self.server(port=process.free_port(), sequence=1)
+        second = self.server(sequence=2)
+        mails = self.queue(*(f"r{number}@remote.test" for number in range(5)))
+        self.send()
+        self.assertEqual({mail[0] for mail in self.mails(*mails)}, {"sent"})
+        self.assertEqual({row[3] for row in self.ledger("server_id")}, {second})
+        self.assertNotEqual(away, second)
+
+    def test_a_server_that_may_not_send_this_from_never_takes_over(self):
+        self.server(port=process.free_port(), from_filter="example.test")
+        self.server(from_filter="other.test")
+        (mail,) = self.queue("a@remote.test")
+        self.send(mail)
+        self.assertEqual(self.mails(mail)[0][0], "outgoing")
+        self.assertEqual(self.sink.count, 0)
