@@ -340,6 +340,20 @@ class TestDryRun(RuleCase):
                     with self.assertRaises(AccessError):
                         inbound.with_user(user).action_dry_run()
 
+    def test_mailboxes_of_one_name_are_told_apart(self):
+        first = self.mailbox(name="Support", user="first@gateway.test", priority=9)
+        second = self.mailbox(name="Support", user="second@gateway.test", priority=1)
+        only = self.mailbox(name="Service", user="only@gateway.test", priority=9)
+        offered = self.env["spp.email.dry.run"].with_user(self.officer)._selection_mailbox()
+        self.assertEqual(
+            [choice for choice in offered if choice[1].startswith("S")],
+            [
+                (str(only.id), "Service"),
+                (str(first.id), f"Support ({first.id})"),
+                (str(second.id), f"Support ({second.id})"),
+            ],
+        )
+
     def test_another_companys_mail_is_not_ones_to_try(self):
         self.officer.company_ids = self.company
         inbound = self.journal(eml(), company=self.other_company)
