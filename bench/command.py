@@ -10,6 +10,7 @@ from bench.lanes import TwoLanes
 from bench.large import Large
 from bench.mailboxes import Mailboxes, MailboxesFree, MailboxHangs
 from bench.outbound import Outbound, OutboundSlow
+from bench.push import Push
 from bench.scale import FewRecords, ManyRecords
 
 WORKLOADS = (
@@ -22,6 +23,7 @@ WORKLOADS = (
     Large,
     FewRecords,
     ManyRecords,
+    Push,
     Outbound,
     OutboundSlow,
 )
@@ -51,12 +53,16 @@ def main(arguments):
 
 
 def _show(comparisons, facts, seconds, *, is_whole):
-    print("Messages a second, and stock ÷ gateway time (above 1 the gateway is faster):\n")
-    print(table.ratios(comparisons), end="\n\n")
-    print("Cost of a message, of Odoo's process alone:\n")
-    print(table.costs(comparisons), end="\n\n")
+    if any("stock" in found.workload.kinds for found in comparisons):
+        print("Messages a second, and stock ÷ gateway time (above 1 the gateway is faster):\n")
+        print(table.ratios(comparisons), end="\n\n")
+        print("Cost of a message, of Odoo's process alone:\n")
+        print(table.costs(comparisons), end="\n\n")
+    if waits := table.waits(comparisons):
+        print("Seconds from a message's arrival to its record:\n")
+        print(waits, end="\n\n")
     failures = [f"{found.workload.name}: {found.failure}" for found in comparisons if found.failure]
-    print("\n".join(failures) if failures else "Every message was counted on both sides.")
+    print("\n".join(failures) if failures else "Every message was counted on all sides.")
     if is_whole and not failures:
         print(f"Written to {results.write(comparisons, facts, seconds).name}.")
     else:
