@@ -1,5 +1,5 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-"""What a session with a mail server has in common, whether it speaks IMAP or POP: how it is opened, and its patience."""
+"""What sessions with mail servers have in common, IMAP or POP: how they are opened, and their patience."""
 
 from __future__ import annotations
 

@@ -3,9 +3,9 @@
 
 Starting a process takes a second; asking one that runs takes milliseconds.
 
-Jobs run beside it. Odoo refuses to write a scheduled action while it runs ("try again in a few minutes"), and PostgreSQL
-refuses what collides with what a job has just written. A person tries again, and so does Odoo for a request; here it is
-done for all tests.
+Jobs run beside it. Odoo refuses to write a scheduled action while it runs ("try again in a few minutes"), and
+PostgreSQL refuses what collides with what a job has just written. A person tries again, and so does Odoo for a request;
+here it is done for all tests.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """Mail is taken as it arrives: a real command that idles, a real server with one cron worker, a real Dovecot.
 
-No job is due before 2090 and a mailbox is checked once a day: what becomes a record does so because its arrival was told.
-How soon that is stands in ``./dev bench push``.
+No job is due before 2090 and a mailbox is checked once a day: what becomes a record does so because its arrival was
+told. How soon that is stands in ``./dev bench push``.
 """
 
 from __future__ import annotations
