@@ -143,7 +143,7 @@ class SppEmailReception(models.AbstractModel):
         if lane._has_ring():
             # None while an earlier message of the conversation waits, or another worker was faster.
             claims = lane._claim(SQL("id = %s AND state IN ('received', 'retry')", inbound_id), 1)
-            lane._process_claims(claims, Run())
+            system["spp.email.batch"]._process_claims(claims, Run())
         self._start_processing()
         # On a new cursor: this call's own still reads the state of the database at its beginning.
         with system["spp.email.transaction"]._gateway_cursor() as env:

@@ -1,6 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 from . import (
     test_access,
+    test_batch,
     test_capacity,
     test_claim,
     test_decision_alias,

@@ -151,7 +151,7 @@ class TestDryRun(RuleCase):
                 self.subTest(then=then),
                 patch.object(MailThread, "message_new", commit),
                 self.nothing_written(),
-                mute_logger("odoo.addons.spp_email_gateway.models.spp_email_lane"),
+                mute_logger("odoo.addons.spp_email_gateway.models.spp_email_batch"),
             ):
                 run = self.dry_run(eml(Subject="Committing"), self.box)
                 self.assertEqual(run.outcome, "Quarantined" if then == "raise" else "Done", run.detail)
@@ -177,7 +177,7 @@ class TestDryRun(RuleCase):
             with (
                 self.subTest(callee=callee.__name__),
                 patch.object(MailThread, "message_new", callee),
-                mute_logger("odoo.addons.spp_email_gateway.models.spp_email_lane", "odoo.sql_db"),
+                mute_logger("odoo.addons.spp_email_gateway.models.spp_email_batch", "odoo.sql_db"),
             ):
                 run = self.dry_run(eml(Subject="Apart"), self.box)
                 self.assertEqual(run.outcome, "Quarantined")

@@ -62,7 +62,7 @@ class TestProgramCalls(GatewayCase, HttpCase):
         content = eml(To="help@gateway.test")
         with (
             patch.object(type(self.env["res.partner"]), "message_new", side_effect=KeyError("x"), create=True),
-            mute_logger("odoo.addons.spp_email_gateway.models.spp_email_lane"),
+            mute_logger("odoo.addons.spp_email_gateway.models.spp_email_batch"),
         ):
             self.assertIs(self.call(content), False)
         self.assertOutcome(self.rows(), "quarantined", "creation_failed")
@@ -86,7 +86,7 @@ class TestProgramCalls(GatewayCase, HttpCase):
         made = self.call(eml(Subject="Whose"), "res.partner", user=plain)
         self.assertEqual(self.env["res.partner"].browse(made).create_uid, plain)
         # An alias notes whether its target works, which this user may not: what Odoo answers with an error waits.
-        with mute_logger("odoo.addons.spp_email_gateway.models.spp_email_lane", "odoo.addons.base.models.ir_model"):
+        with mute_logger("odoo.addons.spp_email_gateway.models.spp_email_batch", "odoo.addons.base.models.ir_model"):
             self.assertIs(self.call(eml(To="help@gateway.test"), user=plain), False)
         self.assertOutcome(self.rows()[-1], "quarantined", "creation_failed")
         self.assertIn("AccessError", self.rows()[-1].detail)
