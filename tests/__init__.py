@@ -3,6 +3,7 @@ from . import (
     test_access,
     test_allowed_recipients,
     test_breaker,
+    test_batch,
     test_capacity,
     test_claim,
     test_database_copy,
