@@ -72,4 +72,12 @@ from . import (
     ir_mail_server_session,
     ir_mail_server_test,
     ir_mail_server_rehearsal,
+    spp_email_quota_use,
+    # The last of the gates: what a later one held would have taken places for nothing.
+    spp_email_gate_quota,
+    spp_email_quota_health,
+    ir_mail_server_quota,
+    ir_mail_server_test_mail,
+    spp_email_round_trip,
+    spp_email_round_trip_step,
 )

@@ -45,6 +45,8 @@ class SppEmailHealth(models.Model):
             "spp.email.reconciliation",
             "spp.email.rule",
             "fetchmail.server",
+            "spp.email.quota.use",
+            "spp.email.round.trip",
         ]
 
     @api.model

@@ -28,6 +28,7 @@ from . import (
     test_preview_harmless,
     test_processing,
     test_program_calls,
+    test_quota,
     test_reconciliation,
     test_retention,
     test_rule_values,
@@ -96,6 +97,9 @@ from .engine import (
     test_tls,
     test_token,
     test_trace,
+    test_trial_letter,
     test_worker,
 )
+from .engine import test_quota as test_engine_quota
+from .engine import test_round_trip as test_engine_round_trip
 from .engine import test_upload as test_engine_upload

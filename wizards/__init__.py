@@ -12,4 +12,5 @@ from . import (
     spp_email_folder_choice,
     spp_email_folder_choice_line,
     spp_email_start,
+    spp_email_test_mail,
 )
