@@ -92,14 +92,17 @@ class TestTestMail(RoundTripCase):
     def test_each_refusal_has_the_servers_words(self):
         address = box()
         server = self.server()
-        outcome, result = self.ask(SEND_TEST, server=server, to=f"{address}, nobody-at-all@example.test")
+        outcome, result = self.ask(SEND_TEST, server=server, to=f"{address}, reject@example.test")
         self.assertEqual(outcome, "partly", result)
         good, bad = result.splitlines()
         self.assertTrue(good.startswith(f"{address}: The server accepted it"), good)
-        self.assertRegex(bad, r"^nobody-at-all@example\.test: The server refused it \(55\d 5\.1\.1 .*\)$")
-        outcome, result = self.ask(SEND_TEST, server=server, to="nobody-at-all@example.test")
+        self.assertRegex(bad, r"^reject@example\.test: The server refused it \(55\d 5\.1\.1 .*\)$")
+        outcome, result = self.ask(SEND_TEST, server=server, to="reject@example.test")
         self.assertEqual(outcome, "failed")
         self.assertIn("The server refused it (55", result)
+        outcome, result = self.ask(SEND_TEST, server=server, to="greylist@example.test")
+        self.assertEqual(outcome, "failed")
+        self.assertIn("The server asked to try again later (450 4.2.0 ", result)
 
     def test_what_is_wrong_with_the_server_is_said(self):
         outcome, result = self.ask(SEND_TEST, server=self.server(smtp_pass="wrong"), to=box())
@@ -118,7 +121,7 @@ class TestTestMail(RoundTripCase):
 
     def test_it_takes_a_place_in_the_quota_and_waits_for_nobody(self):
         server = self.server(gateway_quota_day=1)
-        self.assertEqual(self.ask(SEND_TEST, server=server, to="nobody-at-all@example.test")[0], "failed")
+        self.assertEqual(self.ask(SEND_TEST, server=server, to="reject@example.test")[0], "failed")
         self.assertEqual(self.ask(SEND_TEST, server=server, to=box())[0], "sent")
         with self.assertRaises(ConsoleError) as caught:
             self.ask(SEND_TEST, server=server, to=box())
