@@ -189,8 +189,7 @@ class SppEmailRoundTrip(models.Model):
         trips = self.search([("mailbox_id.state", "=", "done"), ("server_id.active", "=", True)])
         for trip in trips:
             if trip.state == "waiting" and trip.sent_date + timedelta(minutes=trip.limit_minutes) < now:
-                trip.state = "late"
-        self.env.cr.commit()  # what follows works in transactions of its own
+                trip._write_apart({"state": "late"})
         for trip in trips.filtered(lambda trip: trip._is_due(now)):
             try:
                 trip._send()

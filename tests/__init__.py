@@ -31,6 +31,7 @@ from . import (
     test_quota,
     test_reconciliation,
     test_retention,
+    test_round_trip,
     test_rule_values,
     test_rules,
     test_sealed_char,
