@@ -40,6 +40,7 @@
         "views/spp_email_start_views.xml",
         "views/ir_mail_server_views.xml",
         "views/ir_mail_server_quota_views.xml",
+        "views/ir_mail_server_provider_views.xml",
         "views/spp_email_test_mail_views.xml",
         "views/spp_email_round_trip_views.xml",
         "views/spp_email_retention_views.xml",

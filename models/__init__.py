@@ -77,6 +77,8 @@ from . import (
     spp_email_gate_quota,
     spp_email_quota_health,
     ir_mail_server_quota,
+    ir_mail_server_provider,
+    fetchmail_server_provider,
     ir_mail_server_test_mail,
     spp_email_round_trip,
     spp_email_round_trip_step,

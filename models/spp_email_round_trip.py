@@ -83,6 +83,11 @@ class SppEmailRoundTrip(models.Model):
         for trip in self:
             trip.address = email_normalize(trip.mailbox_id.user or "") or trip.address
 
+    @api.depends("server_id", "mailbox_id")
+    def _compute_display_name(self):
+        for trip in self:
+            trip.display_name = f"{trip.server_id.name or ''} → {trip.mailbox_id.name or ''}"
+
     @api.depends("sent_date", "arrived_date")
     def _compute_duration_text(self):
         for trip in self:

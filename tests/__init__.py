@@ -28,6 +28,7 @@ from . import (
     test_preview_harmless,
     test_processing,
     test_program_calls,
+    test_provider,
     test_quota,
     test_reconciliation,
     test_retention,
@@ -101,6 +102,7 @@ from .engine import (
     test_trial_letter,
     test_worker,
 )
+from .engine import test_provider as test_engine_provider
 from .engine import test_quota as test_engine_quota
 from .engine import test_round_trip as test_engine_round_trip
 from .engine import test_upload as test_engine_upload

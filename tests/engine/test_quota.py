@@ -1,5 +1,4 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-import unittest
 from datetime import datetime, timedelta, timezone
 
 from ...engine.quota import (
@@ -16,6 +15,7 @@ from ...engine.quota import (
     used,
     wishes,
 )
+from .case import EngineCase
 
 NOW = datetime(2026, 5, 4, 14, 5, 7)
 DAY, HOUR, MINUTE, MASS = Window.DAY, Window.HOUR, Window.MINUTE, Window.MASS_DAY
@@ -25,7 +25,7 @@ def ago(window, count, domain="", **past):
     return Use(window, slot(window, NOW - timedelta(**past)), count, domain)
 
 
-class TestWishes(unittest.TestCase):
+class TestWishes(EngineCase):
     def taken(self, recipients, unit=QuotaUnit.RECIPIENTS, **options):
         return {(wish.window, wish.domain): wish.count for wish in wishes(recipients, unit, **options)}
 
@@ -47,7 +47,7 @@ class TestWishes(unittest.TestCase):
             self.assertEqual(set(self.taken([], unit).values()), {0})
 
 
-class TestShortage(unittest.TestCase):
+class TestShortage(EngineCase):
     def hold(self, limits, uses, count=1, window=DAY, now=NOW):
         return shortage(limits, [Wish(window, count)], uses, now)
 
@@ -113,7 +113,7 @@ class TestShortage(unittest.TestCase):
         self.assertEqual([used(window, uses, NOW) for window in (DAY, HOUR, MINUTE, MASS)], [7, 6, 0, 7])
 
 
-class TestReturns(unittest.TestCase):
+class TestReturns(EngineCase):
     def test_the_newest_slots_get_it_back_and_none_falls_below_nothing(self):
         old, new, other = ago(DAY, 5, hours=2), ago(DAY, 2), ago(HOUR, 9)
         for count, expected in ((1, [(new, 1)]), (2, [(new, 2)]), (4, [(new, 2), (old, 2)]), (99, [(new, 2), (old, 5)])):
@@ -123,7 +123,7 @@ class TestReturns(unittest.TestCase):
         self.assertEqual(returns([Wish(DAY, 1, "x.org")], [old, new]), [])
 
 
-class TestWords(unittest.TestCase):
+class TestWords(EngineCase):
     def words(self, until, window=DAY, local=lambda moment: moment, **values):
         return describe_shortage(Shortage(window, 200, 200, until, **values), NOW, local)
 

@@ -1,5 +1,4 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-import unittest
 from datetime import datetime, timedelta
 
 from ...engine.outcome import InboundReason, InboundState
@@ -13,13 +12,14 @@ from ...engine.round_trip import (
 )
 from ...engine.summary import summarize
 from ...engine.token import TokenRing
+from .case import EngineCase
 
 NOW = datetime(2026, 5, 4, 12, 0)
 RING = TokenRing({1: b"k" * 32})
 TOKEN = round_trip_token(RING, 7, 3, NOW)
 
 
-class TestRoundTrip(unittest.TestCase):
+class TestRoundTrip(EngineCase):
     def found(self, *lines, now=NOW, ring=RING):
         facts = {}
         message = summarize(("\r\n".join(lines) + "\r\n\r\nbody\r\n").encode())

@@ -1,9 +1,9 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 import smtplib
-import unittest
 
 from ...engine.errors import GatewayError
 from ...engine.trial_letter import describe_result, results_of
+from .case import EngineCase
 
 ANN, BOB = "ann@x.org", "bob@x.org"
 
@@ -19,7 +19,7 @@ def wrapped(error):
         return outer
 
 
-class TestTrialLetter(unittest.TestCase):
+class TestTrialLetter(EngineCase):
     def words(self, error, refused=None):
         results = results_of(error, (ANN, BOB), refused)
         return {one: (result.state.value, describe_result(one, result)) for one, result in results.items()}
