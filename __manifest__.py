@@ -11,7 +11,7 @@
     "development_status": "Alpha",
     "maintainers": ["OpenSPP"],
     "depends": ["mail"],
-    "external_dependencies": {"python": ["imapclient", "cryptography", "regex", "aiosmtpd"]},
+    "external_dependencies": {"python": ["imapclient", "cryptography", "regex", "aiosmtpd", "dnspython"]},
     "data": [
         "security/privileges.xml",
         "security/groups.xml",
@@ -42,6 +42,7 @@
         "views/ir_mail_server_quota_views.xml",
         "views/ir_mail_server_provider_views.xml",
         "views/spp_email_test_mail_views.xml",
+        "views/spp_email_discovery_views.xml",
         "views/spp_email_round_trip_views.xml",
         "views/spp_email_retention_views.xml",
         "views/menus.xml",

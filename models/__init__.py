@@ -80,6 +80,8 @@ from . import (
     ir_mail_server_provider,
     fetchmail_server_provider,
     ir_mail_server_test_mail,
+    ir_mail_server_discovery,
+    fetchmail_server_discovery,
     spp_email_round_trip,
     spp_email_round_trip_step,
 )

@@ -8,6 +8,7 @@ from . import (
     test_decisions,
     test_doubles,
     test_download,
+    test_discovery,
     test_dry_run,
     test_fetching,
     test_fetching_interval,
@@ -47,6 +48,7 @@ from . import (
 from .engine import (
     test_arrival,
     test_attempt,
+    test_autoconfig,
     test_automatic,
     test_bearer,
     test_binary_copy,
@@ -100,8 +102,10 @@ from .engine import (
     test_token,
     test_trace,
     test_trial_letter,
+    test_web_fetch,
     test_worker,
 )
+from .engine import test_discovery as test_engine_discovery
 from .engine import test_provider as test_engine_provider
 from .engine import test_quota as test_engine_quota
 from .engine import test_round_trip as test_engine_round_trip

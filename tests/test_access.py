@@ -31,6 +31,8 @@ RIGHTS = {
     "spp.email.quota.use": {"manager": "r", "system": "r"},
     "spp.email.test.mail": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.round.trip": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.discovery": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.discovery.line": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.watch": {"manager": "r", "system": "r"},
     "spp.email.health": {"manager": "rw", "system": "rw"},
     **{
