@@ -46,6 +46,7 @@ class InboundReason(str, Enum):
     UNKNOWN_RECIPIENT = "unknown_recipient"
     ANSWERED = "answered"
     BY_HAND = "by_hand"
+    ROUND_TRIP = "round_trip"
 
 
 class InboundSource(str, Enum):
@@ -130,6 +131,7 @@ INBOUND_REASON_WORDS = {
     InboundReason.UNKNOWN_RECIPIENT: "Nobody knows the address that it was sent to",
     InboundReason.ANSWERED: "The sender was answered by a person",
     InboundReason.BY_HAND: "Decided by a person",
+    InboundReason.ROUND_TRIP: "A test of the way out and back in",
 }
 
 INBOUND_SOURCE_WORDS = {

@@ -96,4 +96,16 @@ from . import (
     ir_mail_server_test,
     spp_email_gate_database,
     ir_mail_server_rehearsal,
+    spp_email_quota_use,
+    # The last of the gates: what a later one held would have taken places for nothing.
+    spp_email_gate_quota,
+    spp_email_quota_health,
+    ir_mail_server_quota,
+    ir_mail_server_provider,
+    fetchmail_server_provider,
+    ir_mail_server_test_mail,
+    ir_mail_server_discovery,
+    fetchmail_server_discovery,
+    spp_email_round_trip,
+    spp_email_round_trip_step,
 )

@@ -46,6 +46,8 @@ class SppEmailHealth(models.Model):
             "spp.email.rule",
             "spp.email.breaker",
             "fetchmail.server",
+            "spp.email.quota.use",
+            "spp.email.round.trip",
         ]
 
     @api.model

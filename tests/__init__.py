@@ -12,6 +12,7 @@ from . import (
     test_decisions,
     test_doubles,
     test_download,
+    test_discovery,
     test_dry_run,
     test_explain,
     test_fetching,
@@ -35,8 +36,11 @@ from . import (
     test_preview_harmless,
     test_processing,
     test_program_calls,
+    test_provider,
+    test_quota,
     test_reconciliation,
     test_retention,
+    test_round_trip,
     test_rule_values,
     test_rules,
     test_sealed_char,
@@ -51,6 +55,7 @@ from . import (
 from .engine import (
     test_arrival,
     test_attempt,
+    test_autoconfig,
     test_automatic,
     test_bearer,
     test_binary_copy,
@@ -108,7 +113,13 @@ from .engine import (
     test_tls,
     test_token,
     test_trace,
+    test_trial_letter,
+    test_web_fetch,
     test_worker,
 )
 from .engine import test_breaker as test_engine_breaker
+from .engine import test_discovery as test_engine_discovery
+from .engine import test_provider as test_engine_provider
+from .engine import test_quota as test_engine_quota
+from .engine import test_round_trip as test_engine_round_trip
 from .engine import test_upload as test_engine_upload

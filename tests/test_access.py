@@ -29,6 +29,11 @@ RIGHTS = {
     "spp.email.reconciliation": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.reconciliation.line": {"manager": "rwu", "system": "rwu"},
     "spp.email.unreadable": {"system": "r"},
+    "spp.email.quota.use": {"manager": "r", "system": "r"},
+    "spp.email.test.mail": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.round.trip": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.discovery": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.discovery.line": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.watch": {"manager": "r", "system": "r"},
     "spp.email.health": {"manager": "rw", "system": "rw"},
     **{

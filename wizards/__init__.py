@@ -13,4 +13,7 @@ from . import (
     spp_email_folder_choice,
     spp_email_folder_choice_line,
     spp_email_start,
+    spp_email_test_mail,
+    spp_email_discovery,
+    spp_email_discovery_line,
 )
