@@ -12,4 +12,6 @@ from . import (
     spp_email_folder_choice,
     spp_email_folder_choice_line,
     spp_email_start,
+    spp_email_resend,
+    spp_email_resend_line,
 )
