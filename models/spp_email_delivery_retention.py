@@ -45,7 +45,9 @@ class SppEmailDeliveryRetention(models.Model):
         "(state, COALESCE(company_id, 0))", "There is a rule for this state and company already."
     )
     _days_check = models.Constraint(
-        "CHECK (mail_days >= 0 AND row_days >= 0 AND (row_days = 0 OR (mail_days > 0 AND mail_days <= row_days)))",
+        # Days that nobody entered are NULL, and NULL fails no check.
+        "CHECK (COALESCE(mail_days, 0) >= 0 AND COALESCE(row_days, 0) >= 0 AND (COALESCE(row_days, 0) = 0"
+        " OR (COALESCE(mail_days, 0) > 0 AND mail_days <= row_days)))",
         "Days are 0 or more, and the email cannot be kept longer than its deliveries.",
     )
 

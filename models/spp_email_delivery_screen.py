@@ -5,7 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
-from ..engine.outcome import OUTBOUND_REASON_WORDS, OutboundReason
+from ..engine.outcome import OUTBOUND_REASON_WORDS, OutboundReason, OutboundState
 from .spp_email_delivery import FAILURES, PENDING
 
 PHASES = {
@@ -68,6 +68,8 @@ class SppEmailDelivery(models.Model):
     def _explain(self):
         """Return (what it means, what to do about it or "") for the answer that this recipient got."""
         words = OUTBOUND_REASON_WORDS[OutboundReason(self.reason)] if self.reason else ""
+        if self.state == OutboundState.BOUNCED.value:
+            words = self.env._("It came back")
         answer = " ".join(filter(None, (str(self.smtp_code or ""), self.enhanced_status)))
         return ": ".join(filter(None, (words, answer))), ""
 

@@ -81,7 +81,8 @@ class TestDeliveryHealth(DeliveryCase):
         self.assertFalse(self.note(user))
         self.about(user, "failed", reason="refused", smtp_code=550)
         self.assertEqual(self.note(user), "Invitation not delivered: The server refused it: 550")
-        self.assertEqual(Form(user.with_user(self.system)).gateway_invitation_note, self.note(user))
+        form = Form(user.with_user(self.system), view="base.view_users_form")
+        self.assertEqual(form.gateway_invitation_note, self.note(user))
 
     def test_the_last_one_counts(self):
         user = self.new_user()
@@ -93,9 +94,9 @@ class TestDeliveryHealth(DeliveryCase):
         user = self.new_user()
         self.env["res.users.log"].with_user(user).sudo().create({})
         user.invalidate_recordset()
-        self.about(user, "bounced", reason="refused")
+        self.about(user, "bounced", smtp_code=552)
         self.assertEqual(
-            self.note(user), "The last email about this account was not delivered: The server refused it"
+            self.note(user), "The last email about this account was not delivered: It came back: 552"
         )
 
     def test_others_are_told_nothing(self):

@@ -36,7 +36,7 @@ class TestResend(DeliveryCase):
         self.assertEqual((line.name, line.email, line.is_again), ("Bob", "bob@exmaple.com", True))
         self.assertEqual(line.reason, "The server refused it: 550 5.1.1")
         self.assertEqual((line.code, line.server_name, line.answer), ("550 5.1.1", "Relay", "no such user here"))
-        self.assertEqual((wizard.subject, wizard.others_text), ("News", "1 other recipients were reached."))
+        self.assertEqual((wizard.subject, wizard.others_text), ("News", "One other recipient was reached."))
 
     def test_a_failure_of_odoos_own_is_explained_too(self):
         for failure, words in (

@@ -60,8 +60,9 @@ class SppEmailResend(models.TransientModel):
         return " ".join(
             words
             for count, words in (
-                (sent, self.env._("%s other recipients were reached.", sent)),
-                (waiting, self.env._("%s are still waiting.", waiting)),
+                (sent == 1, self.env._("One other recipient was reached.")),
+                (sent > 1 and sent, self.env._("%s other recipients were reached.", sent)),
+                (waiting, self.env._("Still on the way: %s.", waiting)),
                 (left, self.env._("%s more failures are shown after these.", left)),
             )
             if count > 0
