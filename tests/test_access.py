@@ -12,6 +12,12 @@ RIGHTS = {
     "spp.email.content": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
     "spp.email.queue": {"system": "r"},
     "spp.email.delivery": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
+    "spp.email.delivery.retention": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.sent.content": {"officer": "r", "manager": "r", "system": "r"},
+    **{
+        f"spp.email.{name}": {"plain": "rw", "viewer": "rw", "officer": "rw", "manager": "rw", "system": "rw"}
+        for name in ("resend", "resend.line")
+    },
     "spp.email.intake": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.intake.use": {"manager": "r", "system": "r"},
     "spp.email.upload": {"manager": "rwcu", "system": "rwcu"},
@@ -103,6 +109,11 @@ class TestAccess(GatewayCase):
                 "spp.email.reconciliation",
                 "spp.email.reconciliation.line",
                 "spp.email.retention",
+                "spp.email.delivery",
+                "spp.email.delivery.retention",
+                "spp.email.sent.content",
+                "spp.email.resend",
+                "spp.email.resend.line",
             },
         )
 

@@ -16,4 +16,6 @@ from . import (
     spp_email_test_mail,
     spp_email_discovery,
     spp_email_discovery_line,
+    spp_email_resend,
+    spp_email_resend_line,
 )
