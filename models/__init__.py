@@ -67,7 +67,7 @@ from . import (
     spp_email_delivery_retention,
     spp_email_delivery_health,
     spp_email_sent_content,
-    mail_mail_following,
+    mail_mail_notification,
     mail_mail_delivery,
     mail_mail_secret,
     mail_message_resend,

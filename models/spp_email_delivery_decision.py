@@ -41,6 +41,8 @@ class SppEmailDelivery(models.Model):
                 "next_attempt_date": False,
                 "final_date": False,
                 "is_settled": False,
+                # The days for which it is tried begin again.
+                "created_date": fields.Datetime.now(),
             },
             RETRYABLE,
             needs_mail=True,
