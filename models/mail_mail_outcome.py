@@ -25,6 +25,7 @@ class MailMail(models.Model):
                 rows, which decides about the mail, whatever it was.
         """
         rows = defaultdict(list)
+        self.env["spp.email.delivery"].flush_model()
         for _row_id, mail_id, recipient in self.env["spp.email.delivery"]._recipients(self.env, self.ids):
             rows[mail_id].append(recipient)
         # sudo: the state of a mail is what its rows say, whoever made them change.
