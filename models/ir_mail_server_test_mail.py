@@ -5,9 +5,10 @@ import smtplib
 from contextlib import suppress
 
 from odoo import models
-from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 from odoo.exceptions import UserError
 from odoo.tools import email_normalize, email_normalize_all
+
+from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
 from ..engine.delivery import RecipientResult
 from ..engine.errors import ConfigurationError, GatewayError
@@ -91,15 +92,17 @@ class IrMailServer(models.Model):
                 with suppress(smtplib.SMTPException, OSError):
                     session.quit()
         # A session of the gateway keeps each answer; one of another addon tells what it raised.
-        answers = {address.lower(): result for address, result in (getattr(session, "results", None) or {}).items()}
-        return {**results_of(failure, recipients, refused), **{one: answers[one] for one in recipients if one in answers}}
+        kept = getattr(session, "results", None) or {}
+        answers = {address.lower(): result for address, result in kept.items() if address.lower() in recipients}
+        return {**results_of(failure, recipients, refused), **answers}
 
     def action_test_round_trip(self):
         """Open the round trips of this server; a new one where it has none."""
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id("spp_email_gateway.action_spp_email_round_trip")
         trips = self.env["spp.email.round.trip"].search([("server_id", "=", self.id)])
-        mailboxes = self.env["fetchmail.server"].search([("state", "=", "done"), ("server_type", "!=", "local")], limit=2)
+        readable = [("state", "=", "done"), ("server_type", "!=", "local")]
+        mailboxes = self.env["fetchmail.server"].search(readable, limit=2)
         action["context"] = {
             "default_server_id": self.id,
             # Where there is only one, it is the one.

@@ -19,7 +19,7 @@ class SppEmailQuotaUse(models.Model):
     _log_access = False
 
     # No foreign key: checking it would wait for whoever holds the server's row, which may be the sender itself.
-    server_id = fields.Integer("Server", required=True, readonly=True)
+    server_id = fields.Integer(required=True, readonly=True)
     window = fields.Char(required=True, readonly=True, help="Window of engine.quota.")
     start_date = fields.Datetime(required=True, readonly=True)
     domain = fields.Char(required=True, readonly=True, help="Recipients' domain; blank where all count together.")

@@ -116,7 +116,12 @@ class TestShortage(EngineCase):
 class TestReturns(EngineCase):
     def test_the_newest_slots_get_it_back_and_none_falls_below_nothing(self):
         old, new, other = ago(DAY, 5, hours=2), ago(DAY, 2), ago(HOUR, 9)
-        for count, expected in ((1, [(new, 1)]), (2, [(new, 2)]), (4, [(new, 2), (old, 2)]), (99, [(new, 2), (old, 5)])):
+        for count, expected in (
+            (1, [(new, 1)]),
+            (2, [(new, 2)]),
+            (4, [(new, 2), (old, 2)]),
+            (99, [(new, 2), (old, 5)]),
+        ):
             with self.subTest(count=count):
                 back = returns([Wish(DAY, count)], [old, other, new])
                 self.assertEqual([(use.start, use.count) for use in back], [(use.start, n) for use, n in expected])

@@ -31,7 +31,8 @@ for number in range(400):
         break
     taken += 1
     if GIVES_BACK and number % 10 == 0:
-        gate._note(departure, {departure.recipients[0]: RecipientResult(OutboundState.DEFERRED, OutboundReason.TRY_LATER)})
+        result = RecipientResult(OutboundState.DEFERRED, OutboundReason.TRY_LATER)
+        gate._note(departure, {departure.recipients[0]: result})
         given_back += 1
 print(f"taken {taken} {given_back}", flush=True)
 """
