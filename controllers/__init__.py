@@ -1,2 +1,2 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-from . import inbound, intake
+from . import inbound, intake, sent

@@ -93,6 +93,7 @@ class OutboundReason(str, Enum):
     QUOTA = "quota"
     PAUSED = "paused"
     NOT_ALLOWED = "not_allowed"
+    OTHER_DATABASE = "other_database"
     SUPPRESSED = "suppressed"
     BY_HAND = "by_hand"
 
@@ -171,6 +172,7 @@ OUTBOUND_REASON_WORDS = {
     OutboundReason.QUOTA: "A limit of the server is reached",
     OutboundReason.PAUSED: "The server is paused after failures",
     OutboundReason.NOT_ALLOWED: "This database may not write to this address",
+    OutboundReason.OTHER_DATABASE: "This database may be a copy, and waits for a manager's word",
     OutboundReason.SUPPRESSED: "The address is on the suppression list",
     OutboundReason.BY_HAND: "Decided by a person",
 }

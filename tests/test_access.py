@@ -10,7 +10,14 @@ RIGHTS = {
     "spp.email.inbound": {"viewer": "r", "officer": "r", "manager": "r", "system": "ru"},
     "spp.email.inbound.record": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
     "spp.email.content": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
+    "spp.email.queue": {"system": "r"},
     "spp.email.delivery": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
+    "spp.email.delivery.retention": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.sent.content": {"officer": "r", "manager": "r", "system": "r"},
+    **{
+        f"spp.email.{name}": {"plain": "rw", "viewer": "rw", "officer": "rw", "manager": "rw", "system": "rw"}
+        for name in ("resend", "resend.line")
+    },
     "spp.email.intake": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.intake.use": {"manager": "r", "system": "r"},
     "spp.email.upload": {"manager": "rwcu", "system": "rwcu"},
@@ -45,6 +52,9 @@ RIGHTS = {
     "spp.email.rule.condition": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.rule.value": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.dry.run": {"officer": "rwcu", "manager": "rwcu", "system": "rwcu"},
+    "spp.email.explain": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.recipient.entry": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.binding": {"manager": "r", "system": "r"},
     "fetchmail.server": {"manager": "rwcu", "system": "rwcu"},
     "ir.mail_server": {"manager": "rwcu", "system": "rwcu"},
 }
@@ -75,7 +85,10 @@ class TestAccess(GatewayCase):
         self.assertEqual(
             set(rules),
             {
+                "spp.email.delivery",
                 "spp.email.dry.run",
+                "spp.email.explain",
+                "spp.email.recipient.entry",
                 "spp.email.inbound.alias",
                 "spp.email.inbound.answer",
                 "spp.email.inbound.attach",
@@ -96,6 +109,11 @@ class TestAccess(GatewayCase):
                 "spp.email.reconciliation",
                 "spp.email.reconciliation.line",
                 "spp.email.retention",
+                "spp.email.delivery",
+                "spp.email.delivery.retention",
+                "spp.email.sent.content",
+                "spp.email.resend",
+                "spp.email.resend.line",
             },
         )
 

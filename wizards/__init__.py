@@ -7,6 +7,7 @@ from . import (
     spp_email_inbound_discard,
     spp_email_inbound_route,
     spp_email_dry_run,
+    spp_email_explain,
     spp_email_intake_token,
     spp_email_upload,
     spp_email_folder_choice,
@@ -15,4 +16,6 @@ from . import (
     spp_email_test_mail,
     spp_email_discovery,
     spp_email_discovery_line,
+    spp_email_resend,
+    spp_email_resend_line,
 )

@@ -82,17 +82,22 @@ class TestGuide(RoleCase):
         self.open_app("Email Gateway")
         self.assertEqual(
             self.sections(),
-            ["Quarantine", "Journal", "Incoming", "Outgoing Email Servers", "Health", "Configuration"],
+            ["Quarantine", "Journal", "Incoming", "Outgoing", "Health", "Configuration"],
         )
         incoming = self.entries("Incoming")
         self.assertEqual(
             incoming,
             ["Incoming Email Servers", "Intakes", "Incoming Rules", "Try a Message", "Upload Emails", "Comparisons"],
         )
-        self.assertEqual(self.entries("Configuration"), ["Retention", "Tags"])
+        outgoing = self.entries("Outgoing")
+        self.assertEqual(outgoing, ["Deliveries", "Queue", "Outgoing Email Servers"])
+        self.assertEqual(self.entries("Configuration"), ["Retention", "Retention of Outgoing Emails", "Tags"])
         for entry in (entry for entry in incoming if entry != "Upload Emails"):
             with self.subTest(entry=entry):
                 self.open_app("Email Gateway", "Incoming", entry)
+        for entry in outgoing:
+            with self.subTest(entry=entry):
+                self.open_app("Email Gateway", "Outgoing", entry)
         self.open_app("Email Gateway", "Configuration", "Tags")
 
 

@@ -10,7 +10,7 @@ FIELDS = ("Name", "Priority", "Connection Encryption", "Username", "Password", "
 
 class TestOutgoing(BrowserCase):
     def begin(self):
-        self.open_app("Email Gateway", "Outgoing Email Servers")
+        self.open_app("Email Gateway", "Outgoing", "Outgoing Email Servers")
         self.press("New")
         self.page.wait_for_selector(".o_form_sheet")
 

@@ -1,0 +1,138 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""What people see of a delivery: the answer in words, what happened in order, and the way to mail, record and bytes."""
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import SQL
+
+from ..engine.outcome import OUTBOUND_REASON_WORDS, OutboundReason, OutboundState
+from .spp_email_delivery import FAILURES, PENDING
+
+PHASES = {
+    "connect": "connecting",
+    "tls": "starting encryption",
+    "login": "logging in",
+    "sender": "naming the sender",
+    "recipient": "naming the recipient",
+    "data": "handing over the message",
+    "message": "after the message was handed over",
+}
+
+
+class SppEmailDelivery(models.Model):
+    _inherit = "spp.email.delivery"
+
+    # Written by PostgreSQL, whoever writes the row and in whatever way.
+    recipient_domain = fields.Char("Recipient's Domain", readonly=True)
+    is_pending = fields.Boolean(compute="_compute_is_pending")
+    is_retryable = fields.Boolean(compute="_compute_is_pending")
+    answer_words = fields.Char("What It Means", compute="_compute_answer_words")
+    answer_cure = fields.Char("What To Do", compute="_compute_answer_words")
+    code_text = fields.Char("Code and Status", compute="_compute_code_text")
+    phase_text = fields.Char("While", compute="_compute_code_text")
+    timeline_text = fields.Text("Timeline", compute="_compute_timeline_text")
+    is_mail_gone = fields.Boolean(compute="_compute_is_pending")
+
+    def init(self):
+        super().init()
+        generated = self.env.execute_query(
+            SQL(
+                "SELECT is_generated FROM information_schema.columns"
+                " WHERE table_name = %s AND column_name = 'recipient_domain' AND table_schema = current_schema",
+                self._table,
+            )
+        )
+        if generated and generated[0][0] != "ALWAYS":
+            self.env.cr.execute(
+                SQL(
+                    "ALTER TABLE %(table)s DROP COLUMN recipient_domain,"
+                    " ADD COLUMN recipient_domain varchar"
+                    " GENERATED ALWAYS AS (lower(split_part(recipient, '@', 2))) STORED",
+                    table=SQL.identifier(self._table),
+                )
+            )
+
+    @api.depends("state", "mail_id")
+    def _compute_is_pending(self):
+        for row in self:
+            # sudo: only whether the mail is there.
+            row.is_mail_gone = not row.sudo().mail_id  # nosemgrep
+            row.is_pending = row.state in PENDING
+            row.is_retryable = not row.is_mail_gone and row.state in (*FAILURES, "cancelled", "suppressed")
+
+    @api.depends("reason", "smtp_code", "enhanced_status", "smtp_text", "state")
+    def _compute_answer_words(self):
+        for row in self:
+            row.answer_words, row.answer_cure = row._explain()
+
+    def _explain(self):
+        """Return (what it means, what to do about it or "") for the answer that this recipient got."""
+        words = OUTBOUND_REASON_WORDS[OutboundReason(self.reason)] if self.reason else ""
+        if self.state == OutboundState.BOUNCED.value:
+            words = self.env._("It came back")
+        answer = " ".join(filter(None, (str(self.smtp_code or ""), self.enhanced_status)))
+        return ": ".join(filter(None, (words, answer))), ""
+
+    @api.depends("smtp_code", "enhanced_status", "phase")
+    def _compute_code_text(self):
+        for row in self:
+            row.code_text = " ".join(filter(None, (str(row.smtp_code or ""), row.enhanced_status))) or False
+            row.phase_text = PHASES.get(row.phase, row.phase)
+
+    @api.depends("created_date", "attempt_date", "next_attempt_date", "final_date", "state", "attempts", "trace")
+    def _compute_timeline_text(self):
+        """One line an event, oldest first, in the time zone of whoever looks."""
+        states = dict(self._fields["state"]._description_selection(self.env))
+        for row in self:
+            lines = [row._event(row.created_date, self.env._("Queued"))]
+            if row.attempts:
+                lines.append(
+                    row._event(
+                        row.attempt_date,
+                        self.env._(
+                            "Attempt %(number)s: %(answer)s",
+                            number=row.attempts,
+                            answer=row.answer_words or states[row.state],
+                        ),
+                    )
+                )
+            if row.final_date:
+                lines.append(row._event(row.final_date, states[row.state]))
+            elif row.is_pending:
+                lines.append(row._event(row.next_attempt_date, self.env._("Next attempt"), self.env._("As soon as may be")))
+            row.timeline_text = "\n".join(filter(None, lines))
+
+    def _event(self, moment, words, otherwise=""):
+        if not moment:
+            return f"{otherwise}: {words}" if otherwise else ""
+        return f"{fields.Datetime.context_timestamp(self, moment):%Y-%m-%d %H:%M:%S}: {words}"
+
+    # ------------------------------------------------------------------
+    # Ways
+    # ------------------------------------------------------------------
+
+    def action_open_record(self):
+        """Open the record that the mail was about.
+
+        Raises:
+            UserError: it was about none, or the record is gone.
+        """
+        self.ensure_one()
+        if not self.res_id or self.model not in self.env or not self.env[self.model].browse(self.res_id).exists():
+            raise UserError(self.env._("This email was about no record, or the record is gone."))
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": self.model,
+            "res_id": self.res_id,
+            "views": [(False, "form")],
+        }
+
+    def action_open_mail(self):
+        """Open the email itself, for those who may see the queue."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "mail.mail",
+            "res_id": self.mail_id.id,
+            "views": [(False, "form")],
+        }

@@ -1,0 +1,316 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""The bytes of emails as they were sent, after signing. The only class that reads or writes them, by SQL."""
+
+import hashlib
+import zlib
+
+import psycopg2
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from ..engine.binary_copy import RowReader
+from ..engine.login_link import holds_login_link, message_holds_login_link
+from ..engine.storable import storable
+
+# As for incoming messages: above this a message travels by COPY, and is not compressed.
+LARGE = 256 * 1024
+COPY_SIZE = 1024 * 1024
+MOST_HEADERS = 32 * 1024
+# Contents that one run of the autovacuum removes at most; the next one goes on.
+BATCH = 5_000
+KEEP = [
+    ("all", "All emails"),
+    ("transactional", "All but mass mail"),
+    ("none", "None"),
+]
+DEFAULT_KEEP = "transactional"
+
+
+class SppEmailSentContent(models.Model):
+    """One row for each email that was handed to a server: the ones of a mail to several people differ."""
+
+    _name = "spp.email.sent.content"
+    _description = "Email as Sent"
+    _order = "id desc"
+    _rec_name = "message_id"
+    _log_access = False
+
+    mail_id = fields.Many2one("mail.mail", string="Email", readonly=True, ondelete="set null", index="btree_not_null")
+    mail_message_id = fields.Many2one(
+        "mail.message", string="Message", readonly=True, ondelete="set null", index="btree_not_null"
+    )
+    company_id = fields.Many2one("res.company", readonly=True, ondelete="set null")
+    delivery_ids = fields.Many2many(
+        "spp.email.delivery", "spp_email_sent_content_delivery_rel", "content_id", "delivery_id", readonly=True
+    )
+    message_id = fields.Char("Message-ID", readonly=True)
+    recipients = fields.Text(readonly=True)
+    digest = fields.Char(readonly=True, help="SHA-256 of the bytes.")
+    headers = fields.Text(readonly=True, help="Kept when the bytes are removed.")
+    size = fields.Integer(readonly=True, help="Octets as sent.")
+    stored_size = fields.Integer(readonly=True, help="Octets in the database; 0 when they were removed.")
+    is_compressed = fields.Boolean(readonly=True)
+    kept_date = fields.Datetime("Sent", readonly=True)
+
+    _kept_index = models.Index("(kept_date) WHERE stored_size > 0")
+
+    def init(self):
+        # The column is not a field, so that no read() of the ORM ever loads megabytes by accident.
+        self.env.cr.execute(SQL("ALTER TABLE %s ADD COLUMN IF NOT EXISTS data bytea", SQL.identifier(self._table)))
+        # The bytes are compressed already: PostgreSQL need not try again.
+        self.env.cr.execute(SQL("ALTER TABLE %s ALTER COLUMN data SET STORAGE EXTERNAL", SQL.identifier(self._table)))
+
+    # ------------------------------------------------------------------
+    # Writing
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _keep(self, env, mail_id, message_id, recipients, content):
+        """Keep the bytes of an email that a server has accepted, unless its server, class or secret forbids it.
+
+        Args:
+            env: Environment on the cursor to write with; the caller commits. Of the mail and its delivery rows only
+                references are made, which wait for nobody who writes on them.
+            mail_id: id of the mail.mail; it may be deleted by now.
+            message_id: the Message-ID that it had on the wire.
+            recipients: bare addresses of the SMTP transaction that were accepted.
+            content: the bytes after signing, as handed to the server.
+
+        Returns:
+            bool: whether they were kept.
+        """
+        contents = self.with_env(env)
+        facts = contents._facts(mail_id, [address.lower() for address in recipients])
+        if not contents._may_keep(facts, content):
+            return False
+        content_id = contents._store(content)
+        contents.env.cr.execute(
+            SQL(
+                """
+                UPDATE spp_email_sent_content
+                   SET mail_id = %s, mail_message_id = %s, company_id = %s, message_id = %s, recipients = %s,
+                       digest = %s, headers = %s, kept_date = now() AT TIME ZONE 'UTC'
+                 WHERE id = %s
+                """,
+                facts["mail_id"],
+                facts["mail_message_id"],
+                facts["company_id"],
+                storable(message_id or ""),
+                storable("\n".join(recipients)),
+                hashlib.sha256(content).hexdigest(),
+                storable(_headers(content), MOST_HEADERS),
+                content_id,
+            ),
+            log_exceptions=False,
+        )
+        if facts["delivery_ids"]:
+            contents.env.cr.execute(
+                SQL(
+                    "INSERT INTO spp_email_sent_content_delivery_rel (content_id, delivery_id)"
+                    " SELECT %s, unnest(%s)",
+                    content_id,
+                    facts["delivery_ids"],
+                )
+            )
+        return True
+
+    def _facts(self, mail_id, addresses):
+        """Return what the database says about a mail and these of its recipients."""
+        mail = self.env.execute_query_dict(
+            SQL(
+                """
+                SELECT mail.id AS mail_id, mail.mail_message_id, mail.gateway_is_secret, mail.body_html, message.model,
+                       message.record_company_id AS company_id
+                  FROM mail_mail AS mail JOIN mail_message AS message ON message.id = mail.mail_message_id
+                 WHERE mail.id = %s
+                """,
+                mail_id or 0,
+            )
+        )
+        rows = self.env.execute_query_dict(
+            SQL(
+                """
+                SELECT delivery.id, delivery.mail_class, delivery.company_id, server.gateway_keep_sent
+                  FROM spp_email_delivery AS delivery LEFT JOIN ir_mail_server AS server ON server.id = delivery.server_id
+                 WHERE delivery.mail_id = %s AND lower(delivery.recipient) = ANY(%s)
+                """,
+                mail_id or 0,
+                addresses,
+            )
+        )
+        facts = mail[0] if mail else {"mail_id": None, "mail_message_id": None, "company_id": None}
+        facts["company_id"] = next((row["company_id"] for row in rows if row["company_id"]), facts["company_id"])
+        facts["delivery_ids"] = [row["id"] for row in rows]
+        facts["keep"] = next((row["gateway_keep_sent"] for row in rows if row["gateway_keep_sent"]), DEFAULT_KEEP)
+        facts["is_mass"] = any(row["mail_class"] == "mass" for row in rows)
+        return facts
+
+    def _may_keep(self, facts, content):
+        if facts["keep"] == "none" or (facts["keep"] == "transactional" and facts["is_mass"]):
+            return False
+        if not facts["mail_id"]:
+            # The mail is gone: only its bytes can tell.
+            return not message_holds_login_link(content)
+        is_secret = facts["gateway_is_secret"] or facts["model"] == "res.users"
+        return not is_secret and not holds_login_link(facts["body_html"])
+
+    def _store(self, content):
+        """Write the bytes into a row of their own; return its id."""
+        if len(content) <= LARGE:
+            data = zlib.compress(content, 1)
+            # A failing INSERT is logged by Odoo with all of its values.
+            self.env.cr.execute(
+                SQL(
+                    "INSERT INTO spp_email_sent_content (size, stored_size, is_compressed, data)"
+                    " VALUES (%s, %s, TRUE, %s) RETURNING id",
+                    len(content),
+                    len(data),
+                    psycopg2.Binary(data),
+                ),
+                log_exceptions=False,
+            )
+            return self.env.cr.fetchone()[0]
+        ((content_id,),) = self.env.execute_query(SQL("SELECT nextval('spp_email_sent_content_id_seq')::int"))
+        self.env.cr.copy_expert(
+            "COPY spp_email_sent_content (id, size, stored_size, is_compressed, data) FROM STDIN (FORMAT BINARY)",
+            RowReader([(content_id, len(content), len(content), False, content)]),
+            COPY_SIZE,
+        )
+        return content_id
+
+    # ------------------------------------------------------------------
+    # Reading
+    # ------------------------------------------------------------------
+
+    def _load(self):
+        """Return the bytes exactly as sent, or None when they were removed. The caller has checked who asks."""
+        self.ensure_one()
+        rows = self.env.execute_query(
+            SQL("SELECT is_compressed, data FROM spp_email_sent_content WHERE id = %s AND data IS NOT NULL", self.id)
+        )
+        if not rows:
+            return None
+        is_compressed, data = rows[0]
+        return zlib.decompress(data) if is_compressed else bytes(data)
+
+    def action_download(self):
+        self.ensure_one()
+        return _download(f"/spp_email_gateway/sent/content/{self.id}")
+
+    # ------------------------------------------------------------------
+    # Removing
+    # ------------------------------------------------------------------
+
+    @api.autovacuum
+    def _gc_sent_contents(self):
+        """Remove bytes whose time is over, and rows that nothing refers to any more. What is held stays."""
+        days = self.env["ir.config_parameter"]._gateway_number("spp_email_gateway.keep_sent_days", 30)
+        removed = []
+        if days:
+            removed = self.env.execute_query(
+                SQL(
+                    """
+                    UPDATE spp_email_sent_content SET data = NULL, stored_size = 0
+                     WHERE id IN (SELECT content.id FROM spp_email_sent_content AS content
+                                   WHERE content.stored_size > 0
+                                     AND content.kept_date < now() AT TIME ZONE 'UTC' - %s * interval '1 day'
+                                     AND NOT EXISTS (SELECT 1 FROM spp_email_sent_content_delivery_rel AS rel
+                                                       JOIN spp_email_delivery AS delivery ON delivery.id = rel.delivery_id
+                                                      WHERE rel.content_id = content.id AND delivery.is_held IS TRUE)
+                                   ORDER BY content.kept_date LIMIT %s)
+                    RETURNING id
+                    """,
+                    days,
+                    BATCH,
+                )
+            )
+        empty = self.env.execute_query(
+            SQL(
+                """
+                DELETE FROM spp_email_sent_content
+                 WHERE id IN (SELECT content.id FROM spp_email_sent_content AS content
+                               WHERE content.stored_size = 0 AND content.mail_id IS NULL
+                                 AND NOT EXISTS (SELECT 1 FROM spp_email_sent_content_delivery_rel AS rel
+                                                  WHERE rel.content_id = content.id)
+                               LIMIT %s)
+                RETURNING id
+                """,
+                BATCH,
+            )
+        )
+        self.invalidate_model()
+        return len(removed) + len(empty), int(len(removed) == BATCH or len(empty) == BATCH)
+
+
+class SppEmailDelivery(models.Model):
+    _inherit = "spp.email.delivery"
+
+    sent_content_ids = fields.Many2many(
+        "spp.email.sent.content",
+        "spp_email_sent_content_delivery_rel",
+        "delivery_id",
+        "content_id",
+        string="As Sent",
+        readonly=True,
+        groups="spp_email_gateway.group_email_gateway_officer",
+    )
+    has_sent_content = fields.Boolean(
+        compute="_compute_has_sent_content", groups="spp_email_gateway.group_email_gateway_officer"
+    )
+    sent_headers = fields.Text(
+        "Headers as Sent",
+        compute="_compute_has_sent_content",
+        groups="spp_email_gateway.group_email_gateway_officer",
+    )
+
+    @api.depends("sent_content_ids")
+    def _compute_has_sent_content(self):
+        for row in self:
+            row.has_sent_content = any(content.stored_size for content in row.sent_content_ids)
+            row.sent_headers = row.sent_content_ids[:1].headers
+
+    def action_download_sent(self):
+        self.ensure_one()
+        return _download(f"/spp_email_gateway/sent/delivery/{self.id}")
+
+
+class MailMail(models.Model):
+    _inherit = "mail.mail"
+
+    gateway_has_sent_content = fields.Boolean(compute="_compute_gateway_has_sent_content")
+
+    def _compute_gateway_has_sent_content(self):
+        # sudo: whoever reads an email may know that its bytes are there.
+        found = self.env["spp.email.sent.content"].sudo().search(  # nosemgrep
+            [("mail_id", "in", self.ids), ("stored_size", ">", 0)]
+        )
+        for mail in self:
+            mail.gateway_has_sent_content = mail in found.mail_id
+
+    def action_download_sent(self):
+        self.ensure_one()
+        return _download(f"/spp_email_gateway/sent/mail/{self.id}")
+
+
+class IrMailServer(models.Model):
+    _inherit = "ir.mail_server"
+
+    gateway_keep_sent = fields.Selection(
+        KEEP,
+        string="Keep a Copy of",
+        required=True,
+        default=DEFAULT_KEEP,
+        help="The bytes as sent, for 30 days, so that they can be downloaded. Emails with links or codes to log in are "
+        "never kept.",
+    )
+
+
+def _headers(content):
+    """Return the header of a message as text."""
+    end = min((place for place in (content.find(b"\r\n\r\n"), content.find(b"\n\n")) if place >= 0), default=len(content))
+    return content[: min(end, MOST_HEADERS)].decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+def _download(url):
+    return {"type": "ir.actions.act_url", "url": url, "target": "download"}
