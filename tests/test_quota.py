@@ -110,6 +110,20 @@ class TestQuota(GatewayCase):
         self.note(dict.fromkeys(recipients, DEFERRED))
         self.assertEqual(self.used(), "today 2 of 200")
 
+    def test_what_could_not_even_be_tried_is_given_back(self):
+        departure = self.departure(*self.many(3))
+        refusal = Refusal(OutboundState.SUPPRESSED, OutboundReason.SUPPRESSED, "listed")
+        with self.own_cursors():
+            self.gate._gate_quota(departure, Permit(refused={"r1@remote.test": refusal}))
+            self.assertEqual(self.used(), "today 2 of 200")
+            # Nothing was learned of anybody: the connection failed, or the mail was withdrawn.
+            self.gate._note(departure, {})
+            self.assertEqual(self.used(), "today 0 of 200")
+            # Noted twice it is not given back twice.
+            self.gate._gate_quota(self.departure("x@remote.test"), Permit())
+            self.gate._note(departure, {})
+        self.assertEqual(self.used(), "today 1 of 200")
+
     def test_recipients_that_another_gate_refused_take_no_place(self):
         departure = self.departure("a@remote.test", "b@remote.test")
         refusal = Refusal(OutboundState.SUPPRESSED, OutboundReason.SUPPRESSED, "listed")
