@@ -114,6 +114,7 @@ from . import (
     spp_email_gate_quota,
     spp_email_quota_health,
     ir_mail_server_quota,
+    spp_email_dispatch_class,
     ir_mail_server_provider,
     fetchmail_server_provider,
     ir_mail_server_test_mail,
