@@ -39,7 +39,7 @@ def envelope_of(message, from_addr, to_addrs) -> tuple[str, list[str]]:
     if from_addr is None:
         from_addr = getaddresses([str(message[f"{resent}Sender"] or message[f"{resent}From"] or "")])[0][1]
     if to_addrs is None:
-        fields = [str(message[f"{resent}{name}"] or "") for name in ("To", "Bcc", "Cc")]
+        fields = [str(message[f"{resent}{name}"] or "") for name in ("To", "Cc", "Bcc")]
         to_addrs = [address for _name, address in getaddresses(fields) if address]
     elif isinstance(to_addrs, str):
         to_addrs = [to_addrs]

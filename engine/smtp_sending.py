@@ -18,6 +18,17 @@ from .smtp_transaction import StaleSession, Transaction
 _NO_UTF8 = "The address has characters beyond ASCII, which this server cannot take (no SMTPUTF8)."
 
 
+_NOT_OF_THE_CONNECTION = {
+    "on_begin",
+    "reopen",
+    "results",
+    "remote_message_id",
+    "smtp_from",
+    "from_filter",
+    "own_mark",
+}
+
+
 class SendingSession:
     """A part of smtplib sessions: sends messages, and says what became of each recipient.
 
@@ -82,6 +93,7 @@ class SendingSession:
                     raise smtplib.SMTPServerDisconnected("The server has closed the connection.") from error
                 self.results = {}
                 self._reopen()
+                self.ehlo_or_helo_if_needed()
                 return self._send(msg, sender, addresses, mail_options, rcpt_options)
         except BaseException as error:
             # Whatever it was, the ledger gets a row for everybody; what was decided stays.
@@ -158,11 +170,12 @@ class SendingSession:
         """Become another connection to the same server; whoever holds this object notices nothing."""
         self.close()
         fresh = self.reopen()
-        kept = {"on_begin", "reopen", "results", "remote_message_id", "smtp_from", "from_filter", "own_mark"}
-        state = {name: value for name, value in vars(fresh).items() if name not in kept}
         if isinstance(fresh, SendingSession):
             self.__class__ = type(fresh)
-        vars(self).update({"messages": 0, "must_reset": False, "is_kept": False, **state})
+        # All of the old connection goes, with what its server said about itself.
+        own = {name: value for name, value in vars(self).items() if name in _NOT_OF_THE_CONNECTION}
+        vars(self).clear()
+        vars(self).update({**vars(fresh), **own})
 
     def _decide_all(self, addresses, error):
         if isinstance(error, smtplib.SMTPSenderRefused):
