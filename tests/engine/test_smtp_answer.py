@@ -149,3 +149,7 @@ class TestSmtpAnswer(EngineCase):
                     (result.reason, result.phase, result.code), (OutboundReason(reason), phase, code)
                 )
                 self.assertIn("no", result.text)
+
+    def test_a_greeting_may_ask_to_wait(self):
+        error = GatewayError("no", phase="greeting", code="421", detail="421 busy, try again in 60 seconds")
+        self.assertEqual(no_session(error).wait, 60)
