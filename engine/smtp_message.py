@@ -58,5 +58,7 @@ def on_the_wire(address: str) -> str:
 
 
 def is_broken(address: str) -> bool:
-    # A line end in an address would be a command of its own.
-    return any(ord(char) < 32 or ord(char) == 127 for char in address)
+    """Whether an address cannot be named to a server: a line end in it would be a command of its own."""
+    return not address.isprintable() and any(
+        ord(char) < 32 or 0x7F <= ord(char) < 0xA0 or 0xD800 <= ord(char) < 0xE000 for char in address
+    )

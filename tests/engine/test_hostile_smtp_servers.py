@@ -98,12 +98,18 @@ class TestHostileSmtpServers(EngineCase):
             self.assertLess(watch.seconds, 3)
         # Damage of every depth was done.
         self.assertLessEqual(
-            {OutboundState.SENT, OutboundState.UNKNOWN, OutboundState.DEFERRED, "SMTPServerDisconnected", "GatewayError"},
+            {
+                OutboundState.SENT,
+                OutboundState.UNKNOWN,
+                OutboundState.DEFERRED,
+                "SMTPServerDisconnected",
+                "GatewayError",
+            },
             seen,
         )
 
     def test_a_server_that_trickles_cannot_hold_a_message(self):
-        for where in (b"MAIL", b"."):
+        for where in (b"EHLO", b"MAIL", b"."):
 
             class Trickling(HostileServer):
                 def _serve(self, sock, script):

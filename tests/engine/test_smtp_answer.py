@@ -95,7 +95,10 @@ class TestSmtpAnswer(EngineCase):
                 b"2.6.0 <a@b.test> [InternalId=68719476737, Hostname=X.PROD.OUTLOOK.COM] 9 bytes Queued mail for delivery",
                 "68719476737",
             ),
-            (b"2.0.0 OK  1714824000 a640c23a62f3a-a59b1a2c3d4si1234567.1 - gsmtp", "a640c23a62f3a-a59b1a2c3d4si1234567.1"),
+            (
+                b"2.0.0 OK  1714824000 a640c23a62f3a-a59b1a2c3d4si1234567.1 - gsmtp",
+                "a640c23a62f3a-a59b1a2c3d4si1234567.1",
+            ),
             (b"2.0.0 44C0s1Xy012345 Message accepted for delivery", "44C0s1Xy012345"),
             (b"ok 1714824000 qp 12345", "1714824000 qp 12345"),
             (b"Message Queued (8F3A2B1C-0D4E-4F5A.1)", "8F3A2B1C-0D4E-4F5A.1"),
@@ -145,9 +148,7 @@ class TestSmtpAnswer(EngineCase):
             with self.subTest(repr(error)):
                 result = no_session(error)
                 self.assertIs(result.state, OutboundState.DEFERRED)
-                self.assertEqual(
-                    (result.reason, result.phase, result.code), (OutboundReason(reason), phase, code)
-                )
+                self.assertEqual((result.reason, result.phase, result.code), (OutboundReason(reason), phase, code))
                 self.assertIn("no", result.text)
 
     def test_a_greeting_may_ask_to_wait(self):

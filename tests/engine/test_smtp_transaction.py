@@ -288,7 +288,11 @@ class TestSmtpTransaction(TransactionCase):
 
     def kept(self, *scripts):
         """Send one message on the first connection of a server, then another; return what self.send() returns."""
-        good = [*commands(ANN, last=b"250 ok\r\n250 ok\r\n354 go\r\n"), *body(self.message), Expect(LONE_DOT, b"250 ok\r\n")]
+        good = [
+            *commands(ANN, last=b"250 ok\r\n250 ok\r\n354 go\r\n"),
+            *body(self.message),
+            Expect(LONE_DOT, b"250 ok\r\n"),
+        ]
         scripts = [[*HELLO, *good, *scripts[0]], *([*HELLO, *script] for script in scripts[1:])]
         self.begun, self.reopened, self.error = [], 0, None
         with ScriptedServer(*scripts) as self.server:
@@ -309,7 +313,11 @@ class TestSmtpTransaction(TransactionCase):
         return self.outcomes()
 
     def good(self):
-        return [*commands(BOB, last=b"250 ok\r\n250 ok\r\n354 go\r\n"), *body(self.message), Expect(LONE_DOT, b"250 ok\r\n")]
+        return [
+            *commands(BOB, last=b"250 ok\r\n250 ok\r\n354 go\r\n"),
+            *body(self.message),
+            Expect(LONE_DOT, b"250 ok\r\n"),
+        ]
 
     def test_a_kept_connection_that_died_is_replaced_in_silence(self):
         for name, ending in (
@@ -332,7 +340,12 @@ class TestSmtpTransaction(TransactionCase):
     def test_once_the_server_has_answered_nothing_is_repeated(self):
         found = self.kept([*commands(BOB, last=b"250 ok\r\n250 ok\r\n"), Close()], self.good())
         self.assertEqual((found, self.reopened), ({BOB: LOST}, 0))
-        script = [*commands(BOB, last=b"250 ok\r\n250 ok\r\n354 go\r\n"), *body(self.message), Expect(LONE_DOT), Close()]
+        script = [
+            *commands(BOB, last=b"250 ok\r\n250 ok\r\n354 go\r\n"),
+            *body(self.message),
+            Expect(LONE_DOT),
+            Close(),
+        ]
         self.assertEqual((self.kept(script, self.good()), self.reopened), ({BOB: UNKNOWN}, 0))
 
     def test_a_fresh_connection_that_dies_is_the_servers_failure(self):
@@ -382,7 +395,9 @@ class TestSmtpTransaction(TransactionCase):
             self.assertTrue(self.session.is_open)
         self.assertFalse([line for line in server.lines if line.startswith(b"MAIL")])
         result = self.session.results[ANN]
-        self.assertEqual((result.state, result.reason, result.counts), (OutboundState.DEFERRED, OutboundReason.TRY_LATER, False))
+        self.assertEqual(
+            (result.state, result.reason, result.counts), (OutboundState.DEFERRED, OutboundReason.TRY_LATER, False)
+        )
 
     def test_a_message_over_the_limit_is_refused_here(self):
         found = self.send([GREETING, ehlo("SIZE 100"), Hang()], [ANN, BOB])
@@ -450,6 +465,32 @@ class TestSmtpTransaction(TransactionCase):
         self.assertEqual(self.send([*HELLO, Hang()], [ANN], sender=evil), {ANN: REFUSED})
         self.assertIsInstance(self.error, smtplib.SMTPSenderRefused)
 
+    def test_an_address_that_is_no_text_fails_alone(self):
+        for odd in ("\udcff@example.com", "a\0@example.com", "a\x7f@example.com", "a\x85@example.com"):
+            with self.subTest(repr(odd)):
+                self.assertEqual(self.send([*HELLO, Hang()], [odd]), {odd: REFUSED})
+
+    def test_a_message_that_cannot_be_written_fails_for_good(self):
+        self.message.set_payload(b"\xff".decode("ascii", "surrogateescape"), None)
+        del self.message["Content-Type"]
+        self.message["Content-Type"] = "multipart/mixed"
+        self.assertEqual(self.send([*HELLO, Hang()], [ANN]), {ANN: ("failed", "not_built")})
+        self.assertIsInstance(self.error, smtplib.SMTPDataError)
+        self.assertFalse([line for line in self.server.lines if line.startswith(b"MAIL")])
+
+    def test_the_bytes_as_sent_can_be_had(self):
+        self.send(self.script([b"250 ok\r\n"] * 3))
+        self.assertEqual(self.session.content, b"\r\n".join([*self.content(), b""]))
+
+    def test_options_of_the_caller_are_not_named_twice(self):
+        self.message = letter("Gr\u00fc\u00dfe\n")
+        mail = r"^MAIL FROM:<box@gateway.test> BODY=8BITMIME RET=HDRS$"
+        script = [*HELLO, *commands(ANN, last=b"250 ok\r\n250 ok\r\n354 go\r\n", mail=mail), *body(self.message)]
+        with ScriptedServer([*script, Expect(LONE_DOT, b"250 ok\r\n")]) as server:
+            session = self.opened(server)
+            session.send_message(self.message, SENDER, [ANN], ["body=8bitmime", "RET=HDRS"])
+        self.assertEqual(server.surprises, [])
+
     def test_an_address_is_named_once(self):
         script = [*HELLO, *commands(ANN, last=b"250 ok\r\n250 ok\r\n354 go\r\n"), *body(self.message)]
         self.assertEqual(self.send([*script, Expect(LONE_DOT, b"250 ok\r\n")], [ANN, ANN]), {ANN: SENT})
@@ -462,7 +503,9 @@ class TestSmtpTransaction(TransactionCase):
 
     def test_a_null_sender(self):
         script = [*HELLO, *commands(ANN, last=b"250 ok\r\n250 ok\r\n354 go\r\n", mail="^MAIL FROM:<>$")]
-        self.assertEqual(self.send([*script, *body(self.message), Expect(LONE_DOT, b"250 ok\r\n")], [ANN], ""), {ANN: SENT})
+        self.assertEqual(
+            self.send([*script, *body(self.message), Expect(LONE_DOT, b"250 ok\r\n")], [ANN], ""), {ANN: SENT}
+        )
 
     def test_dots_at_line_beginnings_are_doubled(self):
         self.message = letter(".\n.a\nb.\n..\n")

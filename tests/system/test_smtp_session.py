@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 import time
 
-from tools import odoo_server
 from tools.smtp_sink import SmtpSink
 
 from .case import SystemCase, box, wait_for
@@ -250,7 +249,9 @@ class TestSmtpSession(SessionCase):
 
     def test_the_batch_goes_on_after_a_broken_session(self):
         sink = self.sink()
-        answers = self.send(self.server(sink.port), *[["a@x.test"], ["droprcpt@x.test"], ["b@x.test"], ["q421@x.test"], ["c@x.test"]])
+        answers = self.send(
+            self.server(sink.port), *[["a@x.test"], ["droprcpt@x.test"], ["b@x.test"], ["q421@x.test"], ["c@x.test"]]
+        )
         self.assertEqual([bool(error) for _results, error, _seconds in answers], [False, True, False, True, False])
         # This server answers no command before it cuts: nothing was handed over, so a fresh connection was tried too.
         self.assertEqual(self.sent_by(sink), [1, 3, 5])
@@ -280,7 +281,9 @@ class TestBreakerProcesses(SystemCase):
             "from odoo.addons.spp_email_gateway.engine.breaker import Verdict\n"
             "for n in range(5): env['spp.email.breaker']._learn(answer, Verdict(False, 'broken'))"
         )
-        self.assertEqual(self.rows("SELECT state, failures FROM spp_email_breaker WHERE server_id = %s", server), [("open", 5)])
+        self.assertEqual(
+            self.rows("SELECT state, failures FROM spp_email_breaker WHERE server_id = %s", server), [("open", 5)]
+        )
         ask = """
 import threading
 from odoo import api, SUPERUSER_ID
@@ -337,28 +340,18 @@ assert not errors, errors
 """,
             server=server,
         )
-        self.assertEqual(self.rows("SELECT state, failures FROM spp_email_breaker WHERE server_id = %s", server), [("open", 30)])
+        self.assertEqual(
+            self.rows("SELECT state, failures FROM spp_email_breaker WHERE server_id = %s", server), [("open", 30)]
+        )
 
 
 class TestOAuthSession(SessionCase):
     """Odoo's own google_gmail logs in without a look at the answer."""
 
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.console.stop()
-        running = odoo_server.start_script(
-            cls.database,
-            "env['ir.module.module'].search([('name', '=', 'google_gmail')]).button_immediate_install()\nprint('done')",
-            env=cls.odoo_env,
-        )
-        try:
-            output, _errors = running.communicate(timeout=180)
-        finally:
-            odoo_server.kill_group(running)
-        assert "done" in output, output[-2000:]
-        cls.console = Console(cls.database, cls.odoo_env)
-        cls.addClassCleanup(cls.console.stop)
+    def setUp(self):
+        super().setUp()
+        # It comes with mail by itself.
+        self.assertEqual(self.value("SELECT state FROM ir_module_module WHERE name = 'google_gmail'"), "installed")
 
     def token(self, token):
         self.ask(
