@@ -12,6 +12,8 @@ from . import (
     test_download,
     test_dry_run,
     test_explain,
+    test_former_address,
+    test_parameters,
     test_fetching,
     test_fetching_interval,
     test_fetchmail_server,
@@ -46,6 +48,7 @@ from . import (
     test_wizard_rights,
 )
 from .engine import (
+    test_answered,
     test_arrival,
     test_attempt,
     test_automatic,
