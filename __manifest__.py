@@ -41,6 +41,7 @@
         "views/ir_mail_server_views.xml",
         "views/mail_alias_domain_views.xml",
         "views/spp_email_explain_views.xml",
+        "views/spp_email_configuration_server_views.xml",
         "views/spp_email_retention_views.xml",
         "views/spp_email_recipient_entry_views.xml",
         "views/menus.xml",

@@ -80,5 +80,6 @@ from . import (
     ir_mail_server_from,
     ir_mail_server_test,
     spp_email_gate_database,
+    spp_email_sender_health,
     ir_mail_server_rehearsal,
 )

@@ -39,6 +39,7 @@ from . import (
     test_rule_values,
     test_rules,
     test_sealed_char,
+    test_sender_health,
     test_server_action,
     test_target_profiles,
     test_unreadable,

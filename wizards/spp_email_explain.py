@@ -4,7 +4,7 @@
 from markupsafe import Markup
 
 from odoo import api, fields, models
-from odoo.tools import config, email_normalize
+from odoo.tools import email_normalize
 
 from ..engine.from_policy import with_address
 
@@ -79,10 +79,7 @@ class SppEmailExplain(models.TransientModel):
         return asked._gateway_ways(self.email_from, allowed, self.company_id)
 
     def _name_of(self, server):
-        if server:
-            return server.display_name
-        host = f"{config.get('smtp_server') or 'localhost'}:{config.get('smtp_port') or 25}"
-        return self.env._("Server of odoo.conf (%s)", host)
+        return server.display_name if server else self.env["ir.mail_server"]._gateway_configuration_name()
 
     def _header_from(self, way):
         """The From field as it leaves: the name stays when the address is another one."""
