@@ -117,6 +117,9 @@ class MailAliasDomain(models.Model):
         # sudo: who may write on alias domains need not be one who sees system parameters.
         parameters = self.env["ir.config_parameter"].sudo().with_context(**{SYNCING: True})  # nosemgrep
         domain = self.sudo()._gateway_main_domain()  # nosemgrep: as above
+        if domain and not all(domain[field] for field in ("name", "catchall_alias", "bounce_alias")):
+            # Not as it can stay: the database refuses it when it gets there, and it is too early to show it.
+            return
         rows = {row.key: row for row in parameters.search([("key", "in", list(FIELDS))])}
         for key, field in FIELDS.items():
             value, row = domain[field], rows.get(key)

@@ -84,6 +84,9 @@ class SppEmailFormerAddress(models.Model):
         formers = self.sudo()  # nosemgrep: odoo-sudo-without-context
         for domain in domains:
             now = domain._gateway_addresses()
+            if not all(all(address) for address in now.values()):
+                # An empty name cannot stay, see `_gateway_show_parameters`.
+                return
             for kind, address in before.get(domain.id, {}).items():
                 if now.get(kind) != address and all(address):
                     formers._add(domain, kind, *address)
