@@ -55,7 +55,8 @@ class SppEmailFormerAddress(models.Model):
         if not message_ids:
             return False
         # sudo: whether it is known, not what it says.
-        return bool(self.env["mail.message"].sudo().search_count([("message_id", "in", message_ids)], limit=1))  # nosemgrep
+        messages = self.env["mail.message"].sudo()  # nosemgrep: odoo-sudo-without-context
+        return bool(messages.search_count([("message_id", "in", message_ids)], limit=1))
 
     @api.model
     def _every(self):
@@ -96,8 +97,9 @@ class SppEmailFormerAddress(models.Model):
             for domain in every
             for kind, (local, name) in domain._gateway_addresses().items()
         }
-        again = formers.search([]).filtered(lambda former: (former.kind, former.email) in current)
-        again.unlink()
+        addresses = [email for _kind, email in current]
+        again = formers.search([("email", "in", addresses)])
+        again.filtered(lambda former: (former.kind, former.email) in current).unlink()
 
     def _add(self, domain, kind, local_part, domain_name):
         email = f"{local_part}@{domain_name}".lower()

@@ -33,7 +33,11 @@ class TestFormerAddress(GatewayCase):
         self.alias_domain.catchall_alias = "catchall"
         self.assertEqual(
             self.formers(),
-            [("catchall", "answers@gateway.test"), ("bounce", "bounce@gateway.test"), ("catchall", "third@gateway.test")],
+            [
+                ("catchall", "answers@gateway.test"),
+                ("bounce", "bounce@gateway.test"),
+                ("catchall", "third@gateway.test"),
+            ],
         )
         self.alias_domain.name = "renamed.test"
         self.assertIn(("catchall", "catchall@gateway.test"), self.formers())

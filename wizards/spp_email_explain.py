@@ -15,9 +15,9 @@ class SppEmailExplain(models.TransientModel):
 
     email_from = fields.Char("From", default=lambda self: self.env.user.email_formatted or "")
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company)
-    mail_id = fields.Many2one("mail.mail", string="Email", readonly=True)
+    mail_id = fields.Many2one("mail.mail", readonly=True)
 
-    server_id = fields.Many2one("ir.mail_server", string="Server", compute="_compute_result")
+    server_id = fields.Many2one("ir.mail_server", compute="_compute_result")
     server_name = fields.Char("Outgoing Server", compute="_compute_result")
     result_from = fields.Char("Leaves as", compute="_compute_result")
     envelope_sender = fields.Char(
@@ -95,7 +95,7 @@ class SppEmailExplain(models.TransientModel):
         return False
 
     def _steps(self, steps):
-        names = {f"server {server.id}": server.display_name for server in self._asked().search([])}
+        names = {f"server {server.id}": server.display_name for server in self._asked().search([], limit=1000)}
         rows = Markup().join(
             Markup("<tr><td>%s</td><td>%s</td><td>%s</td></tr>")
             % (step.looked_at, names.get(step.found, step.found), step.followed)

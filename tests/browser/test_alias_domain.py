@@ -35,7 +35,7 @@ class TestAliasDomain(BrowserCase):
         self.save()
         self.screenshot("alias-domain")
         self.tick("Overwrite All Senders", on=False)
-        self.assertIn("This address only replaces senders that the outgoing server does not let through", form.inner_text())
+        self.assertIn("This address only replaces senders that the outgoing server", form.inner_text())
         self.save()
         self.fill("Default From Alias", "office@x@y")
         self.page.click(".o_form_button_save")
