@@ -22,6 +22,7 @@ from . import (
     test_fetching_interval,
     test_fetchmail_server,
     test_fetchmail_server_reading,
+    test_former_address,
     test_health,
     test_hooks,
     test_inbound_actions,
@@ -36,6 +37,7 @@ from . import (
     test_mail_server_session,
     test_notices,
     test_original_email,
+    test_parameters,
     test_preview_harmless,
     test_processing,
     test_program_calls,
@@ -49,6 +51,7 @@ from . import (
     test_rules,
     test_sealed_char,
     test_sent_content,
+    test_sender_health,
     test_server_action,
     test_target_profiles,
     test_unreadable,
@@ -58,6 +61,7 @@ from . import (
     test_wizard_rights,
 )
 from .engine import (
+    test_answered,
     test_arrival,
     test_attempt,
     test_autoconfig,
