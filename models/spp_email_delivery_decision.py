@@ -1,5 +1,5 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-"""What people decide about deliveries: rows are locked, their state is read under the lock, and the decision is kept."""
+"""What people decide about deliveries: rows are locked, read under the lock, and the decision is kept."""
 
 from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
@@ -166,7 +166,9 @@ class SppEmailDelivery(models.Model):
         self._check_may_decide()
         if not self._cancel():
             raise UserError(
-                self.env._("Nothing was changed: only what is still waiting can be cancelled, and this is sent or over.")
+                self.env._(
+                    "Nothing was changed: only what is still waiting can be cancelled, and this is sent or over."
+                )
             )
         return True
 

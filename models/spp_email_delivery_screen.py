@@ -34,7 +34,7 @@ class SppEmailDelivery(models.Model):
     is_mail_gone = fields.Boolean(compute="_compute_is_pending")
 
     def init(self):
-        super().init()
+        result = super().init()
         generated = self.env.execute_query(
             SQL(
                 "SELECT is_generated FROM information_schema.columns"
@@ -51,6 +51,7 @@ class SppEmailDelivery(models.Model):
                     table=SQL.identifier(self._table),
                 )
             )
+        return result
 
     @api.depends("state", "mail_id")
     def _compute_is_pending(self):
@@ -99,7 +100,8 @@ class SppEmailDelivery(models.Model):
             if row.final_date:
                 lines.append(row._event(row.final_date, states[row.state]))
             elif row.is_pending:
-                lines.append(row._event(row.next_attempt_date, self.env._("Next attempt"), self.env._("As soon as may be")))
+                soon = self.env._("As soon as may be")
+                lines.append(row._event(row.next_attempt_date, self.env._("Next attempt"), soon))
             row.timeline_text = "\n".join(filter(None, lines))
 
     def _event(self, moment, words, otherwise=""):

@@ -1,4 +1,8 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+from ast import literal_eval
+
+from lxml import etree
+
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 
@@ -194,6 +198,23 @@ class TestDeliveries(DeliveryCase):
         for group in ("state", "reason", "server_id", "recipient_domain", "smtp_code", "created_date:day"):
             with self.subTest(group=group):
                 rows.formatted_read_group([], [group], ["__count"])
+
+    def test_every_filter_finds_what_it_says(self):
+        rows = self.one_of_each()
+        rows["sent"].created_date = "2020-01-01 00:00:00"
+        deliveries = self.env["spp.email.delivery"].with_user(self.viewer)
+        arch = etree.fromstring(deliveries.get_view(view_type="search")["arch"])
+        for name, states in (
+            ("failed", {"failed", "bounced"}),
+            ("waiting", {"queued", "sending", "deferred"}),
+            ("unknown", {"unknown"}),
+            ("sent", {"sent"}),
+            ("today", set(STATES) - {"sent"}),
+        ):
+            domain = literal_eval(arch.find(f".//filter[@name='{name}']").get("domain"))
+            found = deliveries.search([*domain, ("id", "in", [row.id for row in rows.values()])])
+            with self.subTest(name=name):
+                self.assertEqual(set(found.mapped("state")), states)
 
     def test_the_domain_is_known_however_the_row_was_written(self):
         by_orm = self.row("Bob@Example.COM")
