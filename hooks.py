@@ -40,6 +40,7 @@ def uninstall_hook(env):
                 waiting,
             )
         )
+    env["mail.mail"]._gateway_hand_back()
     try:
         open_columns(env)
     except SealError as error:

@@ -10,6 +10,9 @@ from bench.lanes import TwoLanes
 from bench.large import Large
 from bench.mailboxes import Mailboxes, MailboxesFree, MailboxHangs
 from bench.outbound import Outbound, OutboundSlow
+from bench.outbound_lanes import OutboundTwoLanes, OutboundTwoLanesSlow
+from bench.pressing_send import PressingSend, PressingSendWithoutMail
+from bench.push import Push
 from bench.scale import FewRecords, ManyRecords
 
 WORKLOADS = (
@@ -22,8 +25,13 @@ WORKLOADS = (
     Large,
     FewRecords,
     ManyRecords,
+    Push,
     Outbound,
     OutboundSlow,
+    OutboundTwoLanes,
+    OutboundTwoLanesSlow,
+    PressingSend,
+    PressingSendWithoutMail,
 )
 
 
@@ -51,12 +59,16 @@ def main(arguments):
 
 
 def _show(comparisons, facts, seconds, *, is_whole):
-    print("Messages a second, and stock ÷ gateway time (above 1 the gateway is faster):\n")
-    print(table.ratios(comparisons), end="\n\n")
-    print("Cost of a message, of Odoo's process alone:\n")
-    print(table.costs(comparisons), end="\n\n")
+    if any("stock" in found.workload.kinds for found in comparisons):
+        print("Messages a second, and stock ÷ gateway time (above 1 the gateway is faster):\n")
+        print(table.ratios(comparisons), end="\n\n")
+        print("Cost of a message, of Odoo's process alone:\n")
+        print(table.costs(comparisons), end="\n\n")
+    if waits := table.waits(comparisons):
+        print("Seconds from a message's arrival to its record:\n")
+        print(waits, end="\n\n")
     failures = [f"{found.workload.name}: {found.failure}" for found in comparisons if found.failure]
-    print("\n".join(failures) if failures else "Every message was counted on both sides.")
+    print("\n".join(failures) if failures else "Every message was counted on all sides.")
     if is_whole and not failures:
         print(f"Written to {results.write(comparisons, facts, seconds).name}.")
     else:

@@ -3,7 +3,7 @@
 import statistics
 import sys
 
-from bench.side import KINDS, Side
+from bench.side import Side
 from bench.workload import Lost
 from tools import postgresql
 from tools.report import Failure
@@ -21,14 +21,21 @@ class Comparison:
 
     def __init__(self, workload):
         self.workload = workload
-        self.samples = {kind: [] for kind in KINDS}
+        self.samples = {kind: [] for kind in workload.kinds}
         self.failure = None
         self.settings = ""
 
     @property
     def ratios(self):
         """Time of stock Odoo divided by the gateway's, round by round: above 1 the gateway is faster."""
+        if len(self.samples) < 2:
+            return []
         return [stock.seconds / gateway.seconds for stock, gateway in zip(*self.samples.values(), strict=False)]
+
+    @property
+    def waits(self):
+        """Seconds from arrival to record, of each message of all rounds; empty where that is not measured."""
+        return [seconds for samples in self.samples.values() for sample in samples for seconds in sample.waits]
 
     def median(self, kind, figure):
         """Return the median over the rounds of a function of a Sample."""
@@ -42,7 +49,7 @@ class Comparison:
         try:
             cluster.start()
             self.workload.start()
-            for kind in KINDS:
+            for kind in self.workload.kinds:
                 self._say(f"{kind}: making the database")
                 sides.append(Side(kind, self.workload.name, cluster))
                 self._attempt(sides[-1], self.workload.set_up)

@@ -13,10 +13,11 @@ class Sample:
 
     seconds: float
     count: int
-    cpu_seconds: float  # of all threads of the process; PostgreSQL and the mail servers are others
-    queries: int
-    commits: int
-    peak_mib: float
+    cpu_seconds: float = 0  # of all threads of the process; PostgreSQL and the mail servers are others
+    queries: int = 0
+    commits: int = 0
+    peak_mib: float = 0
+    waits: tuple = ()  # seconds from a message's arrival to its record, where that is what is measured
 
 
 class Meter:

@@ -26,6 +26,7 @@ def write(comparisons, facts, seconds):
     lines += ["", "## Speed", ""]
     lines += ["Messages a second, and stock ÷ gateway time in each round: **above 1 the gateway is faster**.", ""]
     lines += [table.ratios(comparisons), ""]
+    lines += ["## From arrival to record", "", "Seconds; the gateway's alone.", "", table.waits(comparisons), ""]
     lines += ["## Cost of a message", ""]
     lines += ["Medians, of Odoo's process alone. CPU share is CPU time ÷ elapsed time; the rest is waiting.", ""]
     lines += [table.costs(comparisons), "", "## Workloads, and what limits them", ""]

@@ -6,8 +6,6 @@ from bench.meter import Sample
 from tools import checkout, odoo_server
 from tools.database import PREFIX, Databases
 
-KINDS = ("stock", "gateway")
-
 PROGRAM = """
 import json, sys
 sys.path.append({root!r})

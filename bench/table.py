@@ -1,13 +1,17 @@
 """The figures as tables, for a terminal and as Markdown: the same text serves both."""
 
+import math
+import statistics
+
 RATIO_HEADS = ("workload", "messages", "rounds", "stock/s", "gateway/s", "min", "median", "max")
+WAIT_HEADS = ("workload", "messages", "min", "median", "95 % within", "max")
 COST_HEADS = ("workload", "side", "CPU ms", "CPU share", "queries", "commits", "peak MiB")
 
 
 def ratios(comparisons):
     """Return the table of speeds and of stock ÷ gateway times."""
     rows = []
-    for comparison in comparisons:
+    for comparison in _compared(comparisons):
         found = sorted(comparison.ratios)
         if comparison.failure or not found:
             rows.append((comparison.workload.name, "", "", "failed", "", "", "", ""))
@@ -25,7 +29,7 @@ def ratios(comparisons):
 def costs(comparisons):
     """Return the table of what a message costs each side, medians over the rounds."""
     rows = []
-    for comparison in comparisons:
+    for comparison in _compared(comparisons):
         for kind, samples in comparison.samples.items():
             if not samples:
                 continue
@@ -38,6 +42,25 @@ def costs(comparisons):
             )
             rows.append((comparison.workload.name, kind, *figures))
     return _table(COST_HEADS, rows)
+
+
+def waits(comparisons):
+    """Return the table of seconds from a message's arrival to its record."""
+    rows = []
+    for comparison in comparisons:
+        if "stock" in comparison.workload.kinds:
+            continue
+        found = sorted(comparison.waits)
+        if comparison.failure or not found:
+            rows.append((comparison.workload.name, "", "", "failed", "", ""))
+            continue
+        marks = (found[0], statistics.median(found), found[math.ceil(0.95 * len(found)) - 1], found[-1])
+        rows.append((comparison.workload.name, len(found), *(f"{seconds:.2f}" for seconds in marks)))
+    return _table(WAIT_HEADS, rows) if rows else ""
+
+
+def _compared(comparisons):
+    return [comparison for comparison in comparisons if "stock" in comparison.workload.kinds]
 
 
 def _table(heads, rows):

@@ -18,12 +18,14 @@ class Workload:
         count: messages in a round.
         rounds: how often each side does it.
         durable: on a PostgreSQL that waits for the disk at every commit, instead of the tests' one.
+        kinds: who does it: only the gateway, where stock Odoo has nothing to compare with.
     """
 
     name = description = limit = ""
     count = 200
     rounds = 3
     durable = False
+    kinds = ("stock", "gateway")
 
     def start(self):
         """Start what both sides share, such as mail servers."""

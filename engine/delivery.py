@@ -21,6 +21,7 @@ class RecipientResult:
         remote_id: queue id of the final 250, if one could be read.
         wait: seconds that the server asked to wait before the next attempt; None when it did not.
         counts: whether the attempt counts as a failure; greylisting does not.
+        remote_message_id: Message-ID that the provider gave the message in place of ours; answers will name it.
     """
 
     state: OutboundState
@@ -32,3 +33,4 @@ class RecipientResult:
     remote_id: str = ""
     wait: int | None = None
     counts: bool = True
+    remote_message_id: str = ""

@@ -58,3 +58,7 @@ class FenceError(Exception):
 
 class EnvelopeError(Exception):
     """An envelope address is malformed, or there are too many."""
+
+
+class WithdrawnError(Exception):
+    """A mail was cancelled, or decided otherwise, just before it would have been handed to a server."""

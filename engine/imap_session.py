@@ -5,19 +5,16 @@ from __future__ import annotations
 
 import re
 import ssl
-import time
 from contextlib import contextmanager
 
 from imapclient import IMAPClient
 
-from .connection import Connection, Credential, Dial, Security, XOAuth2, dial, dial_within, network_error
+from .connection import Connection, Credential, Dial, XOAuth2, dial, network_error
 from .errors import ConfigurationError, GatewayError
 from .imap_wire import Refused, Wire
 from .login_refusal import login_refusal, require_printable
 from .mailbox import After, AfterKind
-from .tls import encrypt, tls_context
-
-SLOWEST_BYTES_PER_SECOND = 16 * 1024
+from .mailbox_session import MailboxSession
 
 # RFC 5530 §3: what says that the folder, or our right to it, is wrong for good.
 _PERMANENT_CODES = {"NONEXISTENT", "NOPERM", "CANNOT", "AUTHORIZATIONFAILED", "TRYCREATE"}
@@ -38,8 +35,8 @@ class _Client(IMAPClient):
         return self._given
 
 
-class ImapSession:
-    """`dial` opens the socket, `context` replaces the TLS context that `connection` asks for."""
+class ImapSession(MailboxSession):
+    """Selects `folder` when it is opened, None for no folder; `after` says with which rights."""
 
     def __init__(
         self,
@@ -51,47 +48,18 @@ class ImapSession:
         dial: Dial = dial,
         context: ssl.SSLContext | None = None,
     ):
-        self.connection = connection
-        self.credential = credential
+        super().__init__(connection, credential, dial=dial, context=context)
         self.folder = "INBOX" if folder == "" else folder
         self.after = after or After()
-        self._dial = dial
-        self._context = context
-        self._socket = None
         self._client: _Client | None = None
-        self._broken = True
         self._uid_validity = ""
         self._uid_next = 0
         self._exists = 0
         self._asked = False
-        self._end: float | None = None
 
-    # The stages of open(), one by one, for the diagnosis
+    # The stages of open()
 
-    def open(self) -> None:
-        if not self._broken:
-            return
-        try:
-            self.connect()
-            self.secure()
-            self.login()
-            if self.folder is not None:
-                self.select()
-        except BaseException:
-            self._abandon()
-            raise
-
-    def connect(self) -> None:
-        if self._end is None and self.connection.session_timeout:
-            self._end = time.monotonic() + self.connection.session_timeout
-        self._socket = dial_within(self._dial, self.connection, self._end)
-
-    def secure(self) -> None:
-        """Read the greeting and encrypt, in the order that the connection asks for."""
-        security = self.connection.security
-        context = None if security is Security.NONE else self._context or tls_context(self.connection)
-        if security is Security.TLS:
-            self._socket = encrypt(self._socket, context, self.connection.host)
+    def _greet(self, context: ssl.SSLContext | None) -> None:
         with self._speaking("greeting"):
             wire = Wire(self._socket)
         self._broken = False
@@ -106,7 +74,7 @@ class ImapSession:
                 code="PREAUTH",
                 field="security",
             )
-        if security is Security.STARTTLS:
+        if context:
             self._start_tls(wire, context)
         with self._speaking("greeting"):
             self._client = _Client(wire, self.connection.read_timeout)
@@ -123,7 +91,7 @@ class ImapSession:
             )
         self._patience()
         with self._speaking("tls"):
-            self._socket = wire.start_tls(lambda sock: encrypt(sock, context, self.connection.host))
+            self._socket = wire.start_tls(lambda sock: self._encrypt(sock, context))
 
     def login(self) -> None:
         credential, client = self.credential, self._client
@@ -161,6 +129,10 @@ class ImapSession:
 
         with self._logging_in(challenges):
             client.sasl_login("XOAUTH2", respond)
+
+    def _logged_in(self) -> None:
+        if self.folder is not None:
+            self.select()
 
     def select(self) -> None:
         if any(ord(char) < 32 for char in self.folder):
@@ -217,12 +189,6 @@ class ImapSession:
             self._client._imap.drop()
         if self._socket is not None:
             self._socket.close()
-
-    def _patience(self, size: int = 0) -> None:
-        """Start the time that the next answer, with `size` bytes of messages in it, may take."""
-        if self._broken or self._socket is None:
-            raise GatewayError("The connection to the mailbox is closed.", phase="connect")
-        self._socket.allow(self.connection.answer_timeout + size / SLOWEST_BYTES_PER_SECOND)
 
     @contextmanager
     def _logging_in(self, challenges: list[bytes] | None = None):

@@ -46,6 +46,7 @@ class InboundReason(str, Enum):
     UNKNOWN_RECIPIENT = "unknown_recipient"
     ANSWERED = "answered"
     BY_HAND = "by_hand"
+    ROUND_TRIP = "round_trip"
 
 
 class InboundSource(str, Enum):
@@ -92,6 +93,7 @@ class OutboundReason(str, Enum):
     QUOTA = "quota"
     PAUSED = "paused"
     NOT_ALLOWED = "not_allowed"
+    OTHER_DATABASE = "other_database"
     SUPPRESSED = "suppressed"
     BY_HAND = "by_hand"
 
@@ -129,6 +131,7 @@ INBOUND_REASON_WORDS = {
     InboundReason.UNKNOWN_RECIPIENT: "Nobody knows the address that it was sent to",
     InboundReason.ANSWERED: "The sender was answered by a person",
     InboundReason.BY_HAND: "Decided by a person",
+    InboundReason.ROUND_TRIP: "A test of the way out and back in",
 }
 
 INBOUND_SOURCE_WORDS = {
@@ -169,6 +172,7 @@ OUTBOUND_REASON_WORDS = {
     OutboundReason.QUOTA: "A limit of the server is reached",
     OutboundReason.PAUSED: "The server is paused after failures",
     OutboundReason.NOT_ALLOWED: "This database may not write to this address",
+    OutboundReason.OTHER_DATABASE: "This database may be a copy, and waits for a manager's word",
     OutboundReason.SUPPRESSED: "The address is on the suppression list",
     OutboundReason.BY_HAND: "Decided by a person",
 }

@@ -6,19 +6,16 @@ from __future__ import annotations
 import poplib
 import re
 import ssl
-import time
 from contextlib import contextmanager
 
-from .connection import Connection, Credential, Dial, Security, XOAuth2, dial, dial_within, network_error
+from .connection import Connection, Credential, Dial, XOAuth2, dial, network_error
 from .errors import GatewayError
 from .login_refusal import login_refusal, require_printable
+from .mailbox_session import MailboxSession
 from .pop_wire import Wire
-from .tls import encrypt, tls_context
-
-SLOWEST_BYTES_PER_SECOND = 16 * 1024
 
 
-class PopSession:
+class PopSession(MailboxSession):
     """`deletions_confirmed`: see PopReader, whose marks for deletion end with the session."""
 
     def __init__(
@@ -29,49 +26,22 @@ class PopSession:
         dial: Dial = dial,
         context: ssl.SSLContext | None = None,
     ):
-        self.connection = connection
-        self.credential = credential
+        super().__init__(connection, credential, dial=dial, context=context)
         self.deletions_confirmed: bool | None = None
-        self._dial = dial
-        self._context = context
-        self._socket = None
         self._wire: Wire | None = None
-        self._broken = True
         self._capabilities: dict = {}
         self._sizes: dict[int, int] | None = None
         self._uidls: dict[int, str] = {}
         self._numbers: dict[str, int] = {}
         self._deleted: set[int] = set()
-        self._end: float | None = None
 
-    # The stages of open(), one by one, for the diagnosis
+    # The stages of open()
 
-    def open(self) -> None:
-        if not self._broken:
-            return
-        try:
-            self.connect()
-            self.secure()
-            self.login()
-        except BaseException:
-            self._abandon()
-            raise
-
-    def connect(self) -> None:
-        if self._end is None and self.connection.session_timeout:
-            self._end = time.monotonic() + self.connection.session_timeout
-        self._socket = dial_within(self._dial, self.connection, self._end)
-
-    def secure(self) -> None:
-        """Read the greeting and encrypt, in the order that the connection asks for."""
-        security = self.connection.security
-        context = None if security is Security.NONE else self._context or tls_context(self.connection)
-        if security is Security.TLS:
-            self._socket = encrypt(self._socket, context, self.connection.host)
+    def _greet(self, context: ssl.SSLContext | None) -> None:
         with self._speaking("greeting"):
             self._wire = Wire(self._socket)
         self._broken = False
-        if security is Security.STARTTLS:
+        if context:
             self._start_tls(context)
         self._ask_capabilities()
 
@@ -88,7 +58,7 @@ class PopSession:
             )
         self._patience()
         with self._speaking("tls"):
-            self._socket = self._wire.start_tls(lambda sock: encrypt(sock, context, self.connection.host))
+            self._socket = self._wire.start_tls(lambda sock: self._encrypt(sock, context))
 
     def _ask_capabilities(self) -> None:
         self._capabilities = {}
@@ -149,12 +119,6 @@ class PopSession:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-
-    def _patience(self, size: int = 0) -> None:
-        """Start the time that the next answer, with `size` bytes of messages in it, may take."""
-        if self._broken or self._socket is None:
-            raise GatewayError("The connection to the mailbox is closed.", phase="connect")
-        self._socket.allow(self.connection.answer_timeout + size / SLOWEST_BYTES_PER_SECOND)
 
     @contextmanager
     def _logging_in(self, challenges: list[bytes]):

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from .connection import Connection, PlainSocket, Security, connect, resolve
 from .diagnosis import PROTOCOL_NAMES, Course, Diagnosis, Stop, describe, suggest
 from .errors import ConfigurationError, GatewayError
-from .login_refusal import provider_advice
 from .port_probe import PATIENCE, PortAnswer, probe_port, probe_ports, silent
+from .smtp_login import LoginSession, smtp_login_refusal
 from .tls import certificate_names, encrypt, explain_tls_error, tls_context
 
 _CURES = {
@@ -38,7 +38,7 @@ _AUTH_FIRST = re.compile(
 Login = Callable[[smtplib.SMTP], None]
 
 
-class Session(smtplib.SMTP):
+class Session(LoginSession, smtplib.SMTP):
     """smtplib on a socket that it did not open; the greeting is asked for separately."""
 
     def __init__(self, sock: PlainSocket, connection: Connection, helo: str):
@@ -216,7 +216,7 @@ def _login(trial: _Trial, login: Login | None, texts: list[str]) -> None:
         text = "The server offers no login here. Leave the user empty, or use the port for submission (587 or 465)."
         raise GatewayError(text, permanent=True, phase="login", field="port") from error
     except smtplib.SMTPResponseException as error:
-        raise _login_refusal(session, error.smtp_code, error.smtp_error) from error
+        raise smtp_login_refusal(error.smtp_code, error.smtp_error) from error
     except smtplib.SMTPServerDisconnected as error:
         raise GatewayError("The server ended the connection during login.", phase="login", field="user") from error
     except smtplib.SMTPException as error:
@@ -228,22 +228,6 @@ def _login(trial: _Trial, login: Login | None, texts: list[str]) -> None:
     except OSError as error:
         raise GatewayError("The connection broke during login.", phase="login", detail=str(error)) from error
     texts.append("The server let us in.")
-
-
-def _login_refusal(session: Session, code: int, reply: bytes | str) -> GatewayError:
-    detail = _text(reply)
-    if code in (530, 538):
-        # RFC 4954 §6: encryption needed; RFC 3207 §4: "530 Must issue a STARTTLS command first"
-        text = "The server takes no login on an unencrypted connection. Choose STARTTLS or TLS."
-        return _refusal(code, reply, "login", "security", text)
-    advice = provider_advice(f"{code} {detail}")
-    if advice:
-        return _refusal(code, reply, "login", "password", advice)
-    if 400 <= code < 500:
-        return _refusal(code, reply, "login", "", "The server cannot check logins at the moment.")
-    if code == 534 and "mechanism" in detail.lower():
-        return _refusal(code, reply, "login", "password", "The server wants another way of logging in, perhaps OAuth.")
-    return _refusal(code, reply, "login", "password", "User name or password is wrong.")
 
 
 def _try_sender(trial: _Trial, login: Login | None, sender: str, texts: list[str]) -> None:

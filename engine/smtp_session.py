@@ -3,39 +3,33 @@
 
 from __future__ import annotations
 
+import functools
 import smtplib
 import socket
 import ssl
-from email.message import EmailMessage
 
-from . import own_mark
-from .connection import Connection, Security
+from .connection import Connection, Security, connect, resolve
 from .errors import GatewayError
-from .tls import explain_tls_error, tls_context
+from .smtp_answer import as_text
+from .smtp_login import LoginSession
+from .smtp_sending import SendingSession
+from .smtp_wire import WireSession
+from .tls import encrypt, tls_context
 
 # A notice must leave with the null return path, so that its failure is not answered in turn (RFC 3834 §3.3,
 # RFC 5321 §4.5.5). Odoo insists on an envelope sender, hence this field; it is taken off before the session.
 NOTICE_HEADER = "X-SPP-Email-Gateway-Notice"
 
 
-class _LastStep:
-    """What both session classes do to a message when nobody else can change it any more."""
-
-    own_mark = ""
-
-    def send_message(self, message: EmailMessage, from_addr=None, to_addrs=None, mail_options=(), rcpt_options=()):
-        """Send like smtplib, with this database's mark. Returns the refused recipients."""
-        if self.own_mark:
-            del message[own_mark.HEADER]
-            message[own_mark.HEADER] = self.own_mark
-        return super().send_message(message, from_addr, to_addrs, mail_options, rcpt_options)
+class _Session(SendingSession, WireSession, LoginSession):
+    """What both session classes do beyond smtplib."""
 
 
-class SmtpSession(_LastStep, smtplib.SMTP):
+class SmtpSession(_Session, smtplib.SMTP):
     """Clear text, or STARTTLS once open_session() asked for it."""
 
 
-class SmtpTlsSession(_LastStep, smtplib.SMTP_SSL):
+class SmtpTlsSession(_Session, smtplib.SMTP_SSL):
     """TLS from the first octet."""
 
 
@@ -43,7 +37,7 @@ def open_session(connection: Connection, context: ssl.SSLContext | None = None) 
     """Return a connected session, encrypted as the connection says, not logged in.
 
     Args:
-        connection: where and how to connect; its read timeout holds for every answer.
+        connection: where and how to connect; its timeouts hold for every answer.
         context: replaces the context made from the connection, for a client certificate.
 
     Raises:
@@ -52,55 +46,93 @@ def open_session(connection: Connection, context: ssl.SSLContext | None = None) 
     """
     if context is None and connection.security is not Security.NONE:
         context = tls_context(connection)
+    kind = SmtpTlsSession if connection.security is Security.TLS else SmtpSession
+    # Without a host nothing is connected yet; with a name for ourselves smtplib asks the DNS nothing.
+    session = kind("", local_hostname=_own_name(), timeout=connection.read_timeout)
+    session._host, session._connection = connection.host, connection
+    session.transfer_timeout = connection.answer_timeout
+    session.sock = connect(connection, resolve(connection))
     try:
         if connection.security is Security.TLS:
-            session = SmtpTlsSession(
-                connection.host, connection.port, timeout=connection.connect_timeout, context=context
-            )
-        else:
-            session = SmtpSession(connection.host, connection.port, timeout=connection.connect_timeout)
-    except ssl.SSLError as error:
-        raise explain_tls_error(error, connection.host) from error
-    except socket.gaierror as error:
-        raise GatewayError(
-            "The name of the SMTP server cannot be resolved. Check the server's name.",
-            phase="resolve",
-            detail=str(error),
-            field="host",
-        ) from error
-    except (OSError, smtplib.SMTPException) as error:
+            session.sock = encrypt(session.sock, context, connection.host)
+        _read_greeting(session)
+        if connection.security is Security.STARTTLS:
+            _start_tls(session, connection, context)
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
+def adopt_session(session: smtplib.SMTP) -> smtplib.SMTP:
+    """Return the same connection as a session of ours; what is not plain smtplib is returned as it is.
+
+    Sessions of the configuration file's server and of client certificates are opened by Odoo's own code.
+    """
+    ours = {smtplib.SMTP: SmtpSession, smtplib.SMTP_SSL: SmtpTlsSession}.get(type(session))
+    if ours is not None:
+        session.__class__ = ours
+    return session
+
+
+@functools.cache
+def _own_name() -> str:
+    """The name for EHLO (RFC 5321 §4.1.1.1); asked for once a process, as the DNS may be slow."""
+    name = socket.getfqdn()
+    return name if "." in name else "[127.0.0.1]"
+
+
+def _read_greeting(session) -> None:
+    try:
+        code, reply = session.getreply()
+    except smtplib.SMTPException as error:
         raise GatewayError(
             f"No SMTP server answered on this name and port ({error}). Check name, port and encryption.",
             phase="connect",
             detail=str(error),
             field="port",
         ) from error
-    # What is never read: the answer of a server that hangs must not hold a worker longer than this.
-    session.sock.settimeout(connection.read_timeout)
-    session.timeout = connection.read_timeout
-    if connection.security is Security.STARTTLS:
-        _start_tls(session, connection, context)
-    return session
+    if code == 220:
+        return
+    said = f"{code} {as_text(reply)}".strip()
+    if code == -1:
+        raise GatewayError(
+            "What answers on this port is no SMTP server. Check name, port and encryption.",
+            permanent=True,
+            phase="greeting",
+            field="port",
+        )
+    # RFC 5321 §3.1: 554 means no service for us here; 421 that there is none at the moment.
+    raise GatewayError(
+        f"The server does not want to serve this machine ({said}).",
+        permanent=code >= 500,
+        phase="greeting",
+        code=str(code),
+        detail=said[:500],
+        field="host",
+    )
 
 
-def _start_tls(session: SmtpSession, connection: Connection, context: ssl.SSLContext) -> None:
+def _start_tls(session, connection: Connection, context: ssl.SSLContext) -> None:
     try:
-        session.starttls(context=context)
-    except ssl.SSLError as error:
-        session.close()
-        raise explain_tls_error(error, connection.host) from error
-    except smtplib.SMTPNotSupportedError as error:
-        session.close()
-        # Going on in clear text would give the password to whoever stripped STARTTLS (RFC 3207 §6).
-        raise GatewayError(
-            "The server does not offer STARTTLS on this port, so nothing was sent. "
-            "Check the port, or whether something between you and the server strips encryption.",
-            phase="tls",
-            detail=str(error),
-            field="security",
-        ) from error
+        session.ehlo_or_helo_if_needed()
+        if not session.has_extn("starttls"):
+            # Going on in clear text would give the password to whoever stripped STARTTLS (RFC 3207 §6).
+            raise GatewayError(
+                "The server does not offer STARTTLS on this port, so nothing was sent. "
+                "Check the port, or whether something between you and the server strips encryption.",
+                phase="tls",
+                field="security",
+            )
+        code, reply = session.docmd("STARTTLS")
     except (OSError, smtplib.SMTPException) as error:
-        session.close()
-        raise GatewayError(
-            f"STARTTLS failed: {error}", phase="tls", detail=str(error), field="security"
-        ) from error
+        raise GatewayError(f"STARTTLS failed: {error}", phase="tls", detail=str(error), field="security") from error
+    if code != 220:
+        text = f"{code} {as_text(reply)}".strip()
+        raise GatewayError(f"STARTTLS failed: {text}", phase="tls", code=str(code), detail=text[:500], field="security")
+    session.sock = encrypt(session.sock, context, connection.host)
+    # RFC 3207 §4.2: what was learnt before is forgotten, what is buffered with it.
+    session.file = None
+    session.helo_resp = session.ehlo_resp = None
+    session.esmtp_features = {}
+    session.does_esmtp = False

@@ -1,6 +1,8 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """The session with an outgoing server: connected, encrypted and logged in as the record says."""
 
+import smtplib
+
 import idna
 
 from odoo import fields, models
@@ -8,9 +10,14 @@ from odoo import fields, models
 from ..engine.connection import Connection, Password
 from ..engine.errors import ConfigurationError
 from ..engine.own_mark import own_mark
-from ..engine.smtp_session import NOTICE_HEADER, open_session
+from ..engine.smtp_login import smtp_login_refusal
+from ..engine.smtp_session import NOTICE_HEADER, adopt_session, open_session
 from .ir_mail_server import ENCRYPTIONS, OAUTH, smtplib_is_replaced
+from .mail_mail import IN_A_HURRY
 from .sealed_char import revealing
+
+# Seconds while a person waits for the answer; the queue goes on with what takes longer.
+HURRY = {"connect_timeout": 5.0, "read_timeout": 10.0}
 
 
 class IrMailServer(models.Model):
@@ -51,7 +58,7 @@ class IrMailServer(models.Model):
                 server = found or server
         if not server or server.smtp_authentication in ("cli", "certificate"):
             # Odoo's method reads the password from the record itself.
-            return super(IrMailServer, revealing(self))._connect__(
+            session = super(IrMailServer, revealing(self))._connect__(
                 host,
                 port,
                 user,
@@ -64,16 +71,28 @@ class IrMailServer(models.Model):
                 mail_server_id=mail_server_id,
                 allow_archived=allow_archived,
             )
+            return session if smtplib_is_replaced() else self._gateway_mark(adopt_session(session))
         if mail_server_id:
             self._check_forced_mail_server(server, allow_archived, smtp_from)
         session = open_session(server._gateway_connection())
-        server._gateway_login(session)
-        # After the login: the log is no place for a password.
-        session.set_debuglevel(smtp_debug or server.smtp_debug)
-        # Some methods of smtplib need a greeting that nobody sent yet.
-        session.ehlo_or_helo_if_needed()
+        try:
+            server._gateway_login(session)
+            # After the login: the log is no place for a password.
+            session.set_debuglevel(smtp_debug or server.smtp_debug)
+            # Some methods of smtplib need a greeting that nobody sent yet.
+            session.ehlo_or_helo_if_needed()
+        except smtplib.SMTPAuthenticationError as error:
+            session.close()
+            raise smtp_login_refusal(error.smtp_code, error.smtp_error) from error
+        except BaseException:
+            session.close()
+            raise
         session.from_filter = server.from_filter
         session.smtp_from = found_from
+        return self._gateway_mark(session)
+
+    def _gateway_mark(self, session):
+        """Let a session put this database's mark on what it sends; return the session."""
         session.own_mark = own_mark(self.env["spp.email.token.key"]._ring(), fields.Datetime.now())
         return session
 
@@ -97,6 +116,7 @@ class IrMailServer(models.Model):
             # Odoo insists on "encryption only" for Google and Microsoft, whose certificates are public.
             verify=verified or self.smtp_authentication in OAUTH,
             ca_certificate=self.gateway_ca_certificate or "",
+            **(HURRY if self.env.context.get(IN_A_HURRY) else {}),
         )
 
     def _credential(self):
@@ -110,5 +130,9 @@ class IrMailServer(models.Model):
         if not credential.user:
             return
         local, at, domain = credential.user.rpartition("@")
-        user = local + at + idna.encode(domain).decode("ascii") if at else credential.user
+        user = credential.user
+        if at and not domain.isascii():
+            user = local + at + idna.encode(domain).decode("ascii")
         self._smtp_login__(session, user, credential.secret)
+        # Odoo's addons for OAuth do not look at the answer.
+        session.confirm_login()

@@ -63,6 +63,9 @@ class SppEmailDelivery(models.Model):
     smtp_text = fields.Text("Answer", readonly=True, help="The server's own words.")
     phase = fields.Char(readonly=True, help="How far the conversation with the server had come.")
     remote_id = fields.Char("Queue ID", readonly=True, help="Name that the server gave it, for its administrators.")
+    remote_message_id = fields.Char(
+        "Provider's Message-ID", readonly=True, index="btree_not_null", help="Given by a provider in place of ours."
+    )
     trace = fields.Json(readonly=True)
     trace_text = fields.Text("Steps", compute="_compute_trace_text")
     is_held = fields.Boolean("Legal Hold", help="Never removed by retention.")

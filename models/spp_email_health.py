@@ -44,7 +44,10 @@ class SppEmailHealth(models.Model):
             "spp.email.unreadable",
             "spp.email.reconciliation",
             "spp.email.rule",
+            "spp.email.breaker",
             "fetchmail.server",
+            "spp.email.quota.use",
+            "spp.email.round.trip",
         ]
 
     @api.model

@@ -9,7 +9,7 @@ from ..engine.errors import ConfigurationError, GatewayError
 from ..engine.mailbox import Entry, Selection
 from ..engine.outcome import InboundReason, InboundState
 from ..engine.summary import summarize
-from .spp_email_journal import wait_for_the_disk
+from .spp_email_journal import name_mark, wait_for_the_disk
 
 
 class SppEmailInbound(models.Model):
@@ -64,13 +64,16 @@ class SppEmailInbound(models.Model):
     def _fetch_remainder(self, server):
         if server._gateway_server_key() != self.server_key:
             raise UserError(self.env._("The mailbox “%s” leads to another place by now.", server.name))
-        entry = Entry(self.folder, self.uid_validity, self.uid.partition("~")[0], self.server_size or self.size)
+        # The server's own name of it, see the journal; a UIDL may hold "~" (RFC 1939 §7).
+        uid = self.uid.removesuffix(name_mark(self.digest))
+        entry = Entry(self.folder, self.uid_validity, uid, self.server_size or self.size)
         _selections, rules = server._gateway_reading_plan()
         with server._gateway_open_mailbox() as reader:
             reader.after = rules.after
             reader.enter(Selection(self.folder))
             fetched = next(iter(reader.fetch([entry])), None)
-            if fetched is None:
+            # The server may have given the name to another message since.
+            if fetched is None or (summarize(fetched.content).message_id or "") != (self.message_id or ""):
                 raise UserError(self.env._("The message is not on the server any more."))
             self._replace_content(fetched.content)
             # Committed: only now may the server forget or flag it. POP tells it later where messages stay for a while.

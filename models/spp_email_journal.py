@@ -15,6 +15,9 @@ from ..engine.summary import sole_address, summarize
 # Entries named in one statement: tens of thousands exceed PostgreSQL's stack.
 CHUNK = 1000
 MOST_OCTETS = 2**31 - 1  # of an integer column
+# Stands behind the name of an entry, before the beginning of a digest, where another message has the name itself.
+MARK = "~"
+MARK_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class SppEmailJournal(models.AbstractModel):
 
         An entry that is there already is left alone: another worker or an earlier, killed run was faster. If a server
         gives the name of an entry to another message (RFC 1939 §7 forbids it, and it happens), that one gets a row
-        of its own.
+        of its own and the name: from now on it is the one that is listed under it.
 
         Raises:
             GatewayError: there is no room; nothing was written.
@@ -97,8 +100,7 @@ class SppEmailJournal(models.AbstractModel):
             for entry, row in zip(entries, rows, strict=True):
                 row_id = ids.pop(_name(row), None)
                 if not row_id and self._digest_of(env, row) != row["digest"]:
-                    row = {**row, "uid": f"{row['uid']}~{row['digest'][:16]}"}
-                    row_id = self._insert(env, [row]).get(_name(row))
+                    row_id = self._insert_under_used_name(env, row)
                 if row_id:
                     written[row_id] = entry.content
             env["spp.email.content"]._store(written)
@@ -126,6 +128,43 @@ class SppEmailJournal(models.AbstractModel):
             if summary.message_id:
                 known.setdefault(summary.message_id, names[-1])
         return names
+
+    def _insert_under_used_name(self, env, row):
+        """Insert a row whose name another message has; return its id, None when it is there already.
+
+        The name goes to the message that is listed under it now. Where a worker has the other one, which changing its
+        row would undo, this one has its mark behind the name until it is listed again.
+        """
+        marked = {**row, "uid": row["uid"] + name_mark(row["digest"])}
+        is_there = self._digest_of(env, marked) is not None
+        is_free = env.execute_query(
+            SQL(
+                "UPDATE spp_email_inbound AS other SET uid = uid || %s || left(digest, %s)"
+                " WHERE id = (SELECT id FROM spp_email_inbound WHERE server_key = %s AND folder = %s"
+                "              AND uid_validity = %s AND uid = %s AND state <> 'processing' FOR UPDATE SKIP LOCKED)"
+                "   AND NOT EXISTS (SELECT 1 FROM spp_email_inbound AS taken WHERE taken.server_key = other.server_key"
+                "     AND taken.folder = other.folder AND taken.uid_validity = other.uid_validity"
+                "     AND taken.uid = other.uid || %s || left(other.digest, %s)) RETURNING id",
+                MARK,
+                MARK_DIGITS,
+                *_name(row),
+                MARK,
+                MARK_DIGITS,
+            )
+        )
+        if not is_there:
+            row = row if is_free else marked
+            return self._insert(env, [row]).get(_name(row))
+        if is_free:
+            env.execute_query(
+                SQL(
+                    "UPDATE spp_email_inbound SET uid = %s WHERE server_key = %s AND folder = %s AND uid_validity = %s"
+                    " AND uid = %s AND state <> 'processing' RETURNING id",
+                    row["uid"],
+                    *_name(marked),
+                )
+            )
+        return None
 
     def _digest_of(self, env, row):
         rows = env.execute_query(
@@ -230,6 +269,11 @@ def wait_for_the_disk(env):
             "SELECT set_config('synchronous_commit', 'on', TRUE) WHERE current_setting('synchronous_commit') = 'off'",
         )
     )
+
+
+def name_mark(digest):
+    """Return what stands behind the name of an entry in the row of a message that does not have the name itself."""
+    return MARK + digest[:MARK_DIGITS]
 
 
 def _name(row):

@@ -99,7 +99,8 @@ class SppEmailParallelFetching(models.AbstractModel):
 
     def _start(self, current):
         """Begin to read the mailboxes that wait, as far as there are threads."""
-        fetching = self.env["spp.email.fetching"]
+        fetching, servers = self.env["spp.email.fetching"], self.env["fetchmail.server"]
+        busy = {servers.browse(server_id)._gateway_server_key() for server_id in current.leases}
         for _number in range(len(current.waiting)):
             if not current.readings.has_room():
                 return
@@ -109,7 +110,7 @@ class SppEmailParallelFetching(models.AbstractModel):
                 self._done(current)
                 continue
             key = server._gateway_server_key()
-            if any(server.browse(server_id)._gateway_server_key() == key for server_id in current.leases):
+            if key in busy:
                 # Two records lead to one mailbox: this one has its turn when the other is done.
                 current.waiting.append(server)
                 continue
@@ -138,6 +139,7 @@ class SppEmailParallelFetching(models.AbstractModel):
                 current.waiting.appendleft(server)
                 return
             current.leases[server.id] = lease
+            busy.add(key)
 
     def _turn(self, current, servers, left):
         """Do the next thing: answer a thread, or else process messages until one asks."""

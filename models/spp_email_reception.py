@@ -11,7 +11,7 @@ from odoo.tools import SQL, json_default
 
 from ..engine.attempt import Run
 from ..engine.outcome import InboundSource, InboundState
-from .spp_email_journal import JournalEntry
+from .spp_email_journal import JournalEntry, name_mark
 
 METHOD = "mail.thread.message_process"
 
@@ -73,7 +73,7 @@ class SppEmailReception(models.AbstractModel):
                         entry.server_key,
                         entry.folder,
                         entry.uid_validity,
-                        (entry.uid, f"{entry.uid}~{digest[:16]}"),
+                        (entry.uid, entry.uid + name_mark(digest)),
                         digest,
                     )
                 )
@@ -125,12 +125,14 @@ class SppEmailReception(models.AbstractModel):
             raise UserError(self.env._("The message must be text or bytes."))
         content = bytes(content)
         words = json.dumps(fallback, sort_keys=True, default=json_default)
+        # Whose call it is counts too: what became of another user's is not for this one to know.
+        caller = f"{self.env.uid} {words}"
         inbound_id, _is_new = self._keep(
             JournalEntry(
                 "rpc",
                 "",
                 "",
-                _name(hashlib.sha256(content).hexdigest(), words),
+                _name(hashlib.sha256(content).hexdigest(), caller),
                 content,
                 company_id=self.env.company.id,
                 source=InboundSource.RPC.value,
@@ -143,7 +145,7 @@ class SppEmailReception(models.AbstractModel):
         if lane._has_ring():
             # None while an earlier message of the conversation waits, or another worker was faster.
             claims = lane._claim(SQL("id = %s AND state IN ('received', 'retry')", inbound_id), 1)
-            lane._process_claims(claims, Run())
+            system["spp.email.batch"]._process_claims(claims, Run())
         self._start_processing()
         # On a new cursor: this call's own still reads the state of the database at its beginning.
         with system["spp.email.transaction"]._gateway_cursor() as env:

@@ -60,12 +60,12 @@ class SppEmailRehearsal(models.AbstractModel):
             )
         )
         env["spp.email.inbound"].browse(row_id).invalidate_recordset()
-        claim, attempt, lane = Claim(row_id, rows[0][0]), Attempt(row_id, run=Run()), env["spp.email.lane"]
+        claim, attempt, batch = Claim(row_id, rows[0][0]), Attempt(row_id, run=Run()), env["spp.email.batch"]
         try:
-            with lane._working_transaction() as work:
+            with batch._working_transaction() as work:
                 work["spp.email.processing"]._process(claim, attempt)
         except Exception as error:  # noqa: BLE001 - what it fails with is what is asked for
-            lane._note_failure(claim, attempt, error)
+            batch._note_failure(claim, attempt, error)
         env.flush_all()
         env.invalidate_all()
         return env["spp.email.inbound"].browse(row_id), attempt

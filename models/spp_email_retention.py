@@ -17,6 +17,17 @@ NOT_LEFT_ON_SERVER = SQL(
     " AND spp_email_inbound.received_date > now() AT TIME ZONE 'UTC'"
     " - (server.gateway_pop_leave_days + 30) * interval '1 day')"
 )
+# Where no flag tells what was taken, the floor of its folder does, and the rows of what is above it: one message that
+# cannot be taken keeps the floor down.
+NOT_ABOVE_FLOOR = SQL(
+    "NOT EXISTS (SELECT 1 FROM fetchmail_server AS server JOIN spp_email_reading_mark AS mark"
+    " ON mark.server_key = spp_email_inbound.server_key AND mark.folder = spp_email_inbound.folder"
+    " WHERE server.id = spp_email_inbound.server_id AND server.server_type <> 'pop'"
+    " AND (server.gateway_take <> 'unread' OR server.gateway_after = 'leave')"
+    " AND (mark.uid IS NULL OR mark.uid_validity = spp_email_inbound.uid_validity"
+    " AND CASE WHEN spp_email_inbound.uid ~ '^[0-9]{1,18}$'"
+    " THEN spp_email_inbound.uid::bigint > mark.uid::bigint ELSE FALSE END))"
+)
 
 
 class SppEmailRetention(models.Model):
@@ -121,11 +132,12 @@ class SppEmailRetention(models.Model):
             SQL(
                 """
                 DELETE FROM spp_email_inbound
-                 WHERE id IN (SELECT id FROM spp_email_inbound WHERE %s AND %s ORDER BY received_date LIMIT %s)
+                 WHERE id IN (SELECT id FROM spp_email_inbound WHERE %s AND %s AND %s ORDER BY received_date LIMIT %s)
                 RETURNING id
                 """,
                 self._of_rule(self.row_days),
                 NOT_LEFT_ON_SERVER,
+                NOT_ABOVE_FLOOR,
                 BATCH,
             )
         )

@@ -10,12 +10,15 @@ from odoo.tools import SQL
 from ..engine.errors import ConfigurationError
 from ..engine.health import HealthFinding, HealthState
 from ..engine.rule import Rule
+from .transaction_answers import answers, forget
 
 # Models whose records decide who may do what: no rule makes or changes them.
 NEVER_MODELS = ("res.users", "res.company", "res.groups", "mail.alias", "mail.alias.domain")
 NEVER_PREFIXES = ("ir.", "spp.email.", "base.", "bus.", "mail.", "discuss.", "fetchmail.")
 # Managers are told of a rule that ran out of time for this long, or until it is changed.
 SLOW_DAYS = 7
+# The question whose answer in a transaction is the compiled rules.
+COMPILED = "compiled rules"
 
 
 class SppEmailRule(models.Model):
@@ -147,12 +150,12 @@ class SppEmailRule(models.Model):
         return result
 
     def unlink(self):
-        self.env.registry.clear_cache()
+        forget(self.env, COMPILED)
         return super().unlink()
 
     def _on_change(self):
         """After any change to a rule or its lines: forget the compiled rules, and give a slow one a new chance."""
-        self.env.registry.clear_cache()
+        forget(self.env, COMPILED)
         slow = self.exists().filtered("timeout_date")
         if slow:
             slow.timeout_date = False
@@ -217,11 +220,39 @@ class SppEmailRule(models.Model):
     # ------------------------------------------------------------------
 
     @api.model
-    @tools.ormcache()
     def _compiled(self):
-        """Return all active rules as engine.rule.Rule, in order. Read once a process; no message costs a query."""
+        """Return all active rules as engine.rule.Rule, in order, as the current transaction sees them."""
+        found = answers(self.env)
+        if COMPILED not in found:
+            found[COMPILED] = self._compiled_at(self._version())
+        return found[COMPILED]
+
+    @api.model
+    def _version(self):
+        """Return what changes with every change to a rule, as the current transaction sees them: one query.
+
+        Odoo tells other processes of a change after its commit, and they hear of it when their next request or job
+        begins: a worker with much to do would not hear of it for long. And a thread that reads the rules between a
+        change and its commit would keep the old ones for good. PostgreSQL's mark of a row's version tells no such lies.
+        """
+        models = [self, *(self.env[self._fields[name].comodel_name] for name in ("condition_ids", "value_ids"))]
+        for model in models:
+            model.flush_model()
+        tables = [model._table for model in models]
+        tables += [self._fields[name].relation for name in ("server_ids", "tag_ids")]
+        rows = SQL(" UNION ALL ").join(
+            SQL("SELECT concat_ws(' ', %s, ctid, xmin) AS version FROM %s", table, SQL.identifier(table))
+            for table in tables
+        )
+        query = SQL("SELECT md5(string_agg(version, ',' ORDER BY version)) FROM (%s) AS rows", rows)
+        return self.env.execute_query(query)[0][0]
+
+    @api.model
+    @tools.ormcache("version")
+    def _compiled_at(self, version):
         # sudo: every message is judged by all rules of its company, whoever asks for it to be processed.
-        return tuple(rule._engine() for rule in self.sudo().search([]))  # nosemgrep: odoo-sudo-without-context
+        rules = self.sudo().search([("active", "=", True)])  # nosemgrep: odoo-sudo-without-context
+        return tuple(rule._engine() for rule in rules)
 
     def _engine(self):
         """Return the engine's Rule."""

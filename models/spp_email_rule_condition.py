@@ -12,11 +12,10 @@ from ..engine.pattern import compile_pattern
 
 class SppEmailRuleCondition(models.Model):
     _name = "spp.email.rule.condition"
+    _inherit = ["spp.email.rule.line"]
     _description = "Condition of an Incoming Rule"
     _order = "rule_id, sequence, id"
 
-    rule_id = fields.Many2one("spp.email.rule", required=True, ondelete="cascade", index=True)
-    sequence = fields.Integer(default=10)
     place = fields.Selection(
         selection(PLACE_WORDS),
         string="Look at",
@@ -31,27 +30,6 @@ class SppEmailRuleCondition(models.Model):
     )
     value = fields.Text(help="A named group (?P<reference>…) of a regular expression can fill a field below.")
     case_sensitive = fields.Boolean("Same Case", help="Tell capital letters from small ones.")
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        conditions = super().create(vals_list)
-        conditions.rule_id._on_change()
-        return conditions
-
-    def write(self, vals):
-        rules = self.rule_id
-        result = super().write(vals)
-        if "rule_id" in vals:
-            # As for a rule that changes its company.
-            self.check_access("write")
-        (rules | self.rule_id)._on_change()
-        return result
-
-    def unlink(self):
-        rules = self.rule_id
-        result = super().unlink()
-        rules._on_change()
-        return result
 
     @api.constrains("rule_id", "place", "header", "operator", "value", "case_sensitive")
     def _check_condition(self):

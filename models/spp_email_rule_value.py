@@ -22,11 +22,10 @@ NEVER = frozenset(
 
 class SppEmailRuleValue(models.Model):
     _name = "spp.email.rule.value"
+    _inherit = ["spp.email.rule.line"]
     _description = "Value of an Incoming Rule"
     _order = "rule_id, sequence, id"
 
-    rule_id = fields.Many2one("spp.email.rule", required=True, ondelete="cascade", index=True)
-    sequence = fields.Integer(default=10)
     model_id = fields.Many2one(related="rule_id.model_id")
     field_id = fields.Many2one(
         "ir.model.fields",
@@ -60,27 +59,6 @@ class SppEmailRuleValue(models.Model):
     )
     header = fields.Char("Header Field")
     required = fields.Boolean(help="A message without this value waits in quarantine.")
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        values = super().create(vals_list)
-        values.rule_id._on_change()
-        return values
-
-    def write(self, vals):
-        rules = self.rule_id
-        result = super().write(vals)
-        if "rule_id" in vals:
-            # As for a rule that changes its company.
-            self.check_access("write")
-        (rules | self.rule_id)._on_change()
-        return result
-
-    def unlink(self):
-        rules = self.rule_id
-        result = super().unlink()
-        rules._on_change()
-        return result
 
     @api.constrains("rule_id", "field_id", "use", "origin", "value")
     def _check_field(self):

@@ -3,9 +3,13 @@
 
 from contextlib import contextmanager
 
+from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
+
 from odoo import models, modules
 
 from .rehearsal_cursor import RehearsalCursor
+
+LOCK_SECONDS = 5
 
 
 class SppEmailTransaction(models.AbstractModel):
@@ -35,3 +39,23 @@ class SppEmailTransaction(models.AbstractModel):
             env = self.env(cr=cr)
             yield env
             env.flush_all()
+
+    @contextmanager
+    def _autonomous_cursor(self):
+        """Yield an Environment on a new READ COMMITTED cursor, for whoever commits on it many times.
+
+        What is not committed when the block ends is rolled back.
+        """
+        with self.env.registry.cursor() as cr:
+            if not modules.module.current_test:
+                # Of all its transactions; the pool sets Odoo's level again for whoever gets the connection next.
+                cr.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)
+            # A second cursor of one thread must not wait for ever for a row that the first one's transaction holds.
+            cr.execute("SET lock_timeout = %s", (LOCK_SECONDS * 1000,))
+            cr.commit()
+            try:
+                yield self.env(cr=cr)
+            finally:
+                cr.rollback()
+                cr.execute("RESET lock_timeout")
+                cr.commit()

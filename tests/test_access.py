@@ -10,6 +10,7 @@ RIGHTS = {
     "spp.email.inbound": {"viewer": "r", "officer": "r", "manager": "r", "system": "ru"},
     "spp.email.inbound.record": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
     "spp.email.content": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
+    "spp.email.queue": {"system": "r"},
     "spp.email.delivery": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
     "spp.email.delivery.retention": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.sent.content": {"officer": "r", "manager": "r", "system": "r"},
@@ -34,6 +35,11 @@ RIGHTS = {
     "spp.email.reconciliation": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.reconciliation.line": {"manager": "rwu", "system": "rwu"},
     "spp.email.unreadable": {"system": "r"},
+    "spp.email.quota.use": {"manager": "r", "system": "r"},
+    "spp.email.test.mail": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.round.trip": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.discovery": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.discovery.line": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.watch": {"manager": "r", "system": "r"},
     "spp.email.health": {"manager": "rw", "system": "rw"},
     **{
@@ -46,6 +52,9 @@ RIGHTS = {
     "spp.email.rule.condition": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.rule.value": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.dry.run": {"officer": "rwcu", "manager": "rwcu", "system": "rwcu"},
+    "spp.email.explain": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.recipient.entry": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.binding": {"manager": "r", "system": "r"},
     "fetchmail.server": {"manager": "rwcu", "system": "rwcu"},
     "ir.mail_server": {"manager": "rwcu", "system": "rwcu"},
 }
@@ -76,7 +85,10 @@ class TestAccess(GatewayCase):
         self.assertEqual(
             set(rules),
             {
+                "spp.email.delivery",
                 "spp.email.dry.run",
+                "spp.email.explain",
+                "spp.email.recipient.entry",
                 "spp.email.inbound.alias",
                 "spp.email.inbound.answer",
                 "spp.email.inbound.attach",

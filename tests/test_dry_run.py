@@ -151,7 +151,7 @@ class TestDryRun(RuleCase):
                 self.subTest(then=then),
                 patch.object(MailThread, "message_new", commit),
                 self.nothing_written(),
-                mute_logger("odoo.addons.spp_email_gateway.models.spp_email_lane"),
+                mute_logger("odoo.addons.spp_email_gateway.models.spp_email_batch"),
             ):
                 run = self.dry_run(eml(Subject="Committing"), self.box)
                 self.assertEqual(run.outcome, "Quarantined" if then == "raise" else "Done", run.detail)
@@ -177,7 +177,7 @@ class TestDryRun(RuleCase):
             with (
                 self.subTest(callee=callee.__name__),
                 patch.object(MailThread, "message_new", callee),
-                mute_logger("odoo.addons.spp_email_gateway.models.spp_email_lane", "odoo.sql_db"),
+                mute_logger("odoo.addons.spp_email_gateway.models.spp_email_batch", "odoo.sql_db"),
             ):
                 run = self.dry_run(eml(Subject="Apart"), self.box)
                 self.assertEqual(run.outcome, "Quarantined")
@@ -339,6 +339,20 @@ class TestDryRun(RuleCase):
                         self.dry_run(eml(), self.box, user=user)
                     with self.assertRaises(AccessError):
                         inbound.with_user(user).action_dry_run()
+
+    def test_mailboxes_of_one_name_are_told_apart(self):
+        first = self.mailbox(name="Support", user="first@gateway.test", priority=9)
+        second = self.mailbox(name="Support", user="second@gateway.test", priority=1)
+        only = self.mailbox(name="Service", user="only@gateway.test", priority=9)
+        offered = self.env["spp.email.dry.run"].with_user(self.officer)._selection_mailbox()
+        self.assertEqual(
+            [choice for choice in offered if choice[1].startswith("S")],
+            [
+                (str(only.id), "Service"),
+                (str(first.id), f"Support ({first.id})"),
+                (str(second.id), f"Support ({second.id})"),
+            ],
+        )
 
     def test_another_companys_mail_is_not_ones_to_try(self):
         self.officer.company_ids = self.company

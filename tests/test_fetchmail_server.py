@@ -13,7 +13,7 @@ from ..engine.mailbox import MailboxStatus
 from ..engine.mailbox_diagnosis import MailboxDiagnosis
 from .common import GatewayCase
 
-DIAGNOSE = "odoo.addons.spp_email_gateway.models.fetchmail_server.diagnose_mailbox"
+DIAGNOSE = "odoo.addons.spp_email_gateway.models.fetchmail_server_test.diagnose_mailbox"
 
 
 @tagged("post_install", "-at_install")

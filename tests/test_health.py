@@ -5,7 +5,7 @@ from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
 from ..engine.health import HealthFinding, HealthState
-from ..models.fetchmail_server import FAILURES_TO_TELL
+from ..models.fetchmail_server_fetching import FAILURES_TO_TELL
 from ..models.sealed_column import open_columns, seal_columns
 from .common import GatewayCase, eml, with_key, without_key
 

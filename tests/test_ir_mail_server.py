@@ -230,10 +230,12 @@ class TestIrMailServerConnect(OutgoingCase, MockSmtplibCase):
                 patch.object(model, "_disable_send", lambda _model: False),
                 patch(f"{MODULE}_session.open_session", side_effect=AssertionError("not the gateway's")),
                 patch(
-                    "odoo.addons.base.models.ir_mail_server.IrMail_Server._connect__", return_value="odoo"
+                    "odoo.addons.base.models.ir_mail_server.IrMail_Server._connect__", return_value=MagicMock()
                 ) as connect,
             ):
-                self.assertEqual(self.env["ir.mail_server"]._connect__(smtp_from="ann@gateway.test", **options), "odoo")
+                session = self.env["ir.mail_server"]._connect__(smtp_from="ann@gateway.test", **options)
+                self.assertIs(session, connect.return_value)
+                self.assertEqual(session.gateway_server_id, options.get("mail_server_id"))
                 self.assertEqual(connect.call_args.kwargs["smtp_from"], "ann@gateway.test")
 
     def test_while_smtplib_is_replaced_odoo_connects(self):

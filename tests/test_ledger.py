@@ -121,6 +121,43 @@ class TestLedger(ReadingCase):
             counts.append(mailbox.fetched)
         self.assertEqual(counts, [2, 2, 2])
 
+    def test_a_name_that_is_used_again_is_the_later_messages(self):
+        # RFC 1939 §7 forbids it, and it happens: what is left on the server is not fetched at every run.
+        self.box.server_type = "pop"
+        mailbox = Maildrop(eml(Subject="Earlier"), eml())
+        self.fetch(mailbox)
+        mailbox.contents["1"] = eml(Subject="Later, and longer")
+        self.assertEqual([self.fetch(mailbox)[1] for _round in range(3)], [1, 0, 0])
+        mailbox.fetch = lambda entries: self.assertFalse(list(entries)) or iter(())
+        self.fetch(mailbox)
+        earlier, _other, later = self.rows()
+        self.assertEqual([(row.subject, row.uid) for row in (earlier, later)], [
+            ("Earlier", f"1~{earlier.digest[:16]}"), ("Later, and longer", "1")])
+        # The days are counted for the message that has the name now.
+        self.age(earlier, days=15)
+        self.fetch(mailbox)
+        self.assertEqual(mailbox.told, [])
+        self.age(later, days=15)
+        self.fetch(mailbox)
+        self.assertEqual(mailbox.told, ["1"])
+        self.env.invalidate_all()
+        self.assertEqual([bool(row.acknowledged_date) for row in (earlier, later)], [False, True])
+
+    def test_a_name_that_went_to_a_message_while_the_earlier_was_in_work(self):
+        self.box.server_type = "pop"
+        mailbox = Maildrop(eml(Subject="In work"))
+        self.fetch(mailbox)
+        self.sql("UPDATE spp_email_inbound SET state = 'processing', claim_until = now() + interval '1 hour'"
+                 " WHERE server_id = %s RETURNING id", self.box.id)
+        mailbox.contents["1"] = eml(Subject="Came meanwhile")
+        self.assertEqual([self.fetch(mailbox)[1] for _round in range(2)], [1, 0])
+        earlier, later = self.rows()
+        self.assertEqual((earlier.uid, later.uid), ("1", f"1~{later.digest[:16]}"))
+        self.sql("UPDATE spp_email_inbound SET state = 'done' WHERE id = %s RETURNING id", earlier.id)
+        self.assertEqual(self.fetch(mailbox)[1], 0)
+        self.env.invalidate_all()
+        self.assertEqual((earlier.uid, later.uid), (f"1~{earlier.digest[:16]}", "1"))
+
     # Size
 
     def large(self, **values):
@@ -152,6 +189,27 @@ class TestLedger(ReadingCase):
         self.env.invalidate_all()
         self.assertOutcome(row, "done", "record_created")
         self.assertEqual(len(self.partners("Large")), 1)
+
+    def test_the_whole_message_is_asked_for_by_the_servers_own_name_of_it(self):
+        # RFC 1939 §7: any printable character, "~" among them.
+        for uid in ("a~b", "0123~0123456789abcdef"):
+            with self.subTest(uid):
+                content = eml(Subject=f"Large {uid}", body=b"x" * (1024 * 1024 + 1))
+                self.box.write({"server_type": "pop", "gateway_size_limit": 1})
+                mailbox = Maildrop()
+                mailbox.contents = {uid: content}
+                self.fetch(mailbox)
+                row = self.rows()[-1]
+                with self.serving(mailbox), self.own_cursors():
+                    row.with_user(self.officer).action_fetch_whole()
+                self.assertKept(row, content)
+
+    def test_another_message_of_the_same_name_is_not_taken_for_it(self):
+        mailbox, _content, row = self.large()
+        mailbox.contents["2"] = eml(Subject="Another")
+        with self.assertRaisesRegex(UserError, "not on the server any more"), self.serving(mailbox), self.own_cursors():
+            row.with_user(self.officer).action_fetch_whole()
+        self.assertOutcome(row, "quarantined", "too_large")
 
     def test_fetching_the_whole_message_fails_in_words(self):
         mailbox, _content, row = self.large()

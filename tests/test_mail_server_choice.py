@@ -114,6 +114,37 @@ class TestMailServerChoice(GatewayCase):
         self.assertEqual(choice.server_id, free.id)
         self.assertEqual(choice.steps[-1].found, f"server {free.id}")
 
+    def test_an_entry_with_subdomains(self):
+        wide, free = self.server("wide", ".A.org"), self.server("free", sequence=1)
+        self.check("x@b.a.org", wide)
+        self.check("x@ba.org", free, NOTIFICATIONS)
+        for email_from, expected in (("x@b.a.org", True), ("x@a.org", True), ("x@ba.org", False), (False, False)):
+            self.assertIs(wide._match_from_filter(email_from, wide.from_filter), expected, email_from)
+
+    def test_a_server_of_another_company_is_not_used(self):
+        other = self.env["res.company"].create({"name": "Other"})
+        theirs = self.server("theirs", "c.org", sequence=1, company_id=other.id)
+        ours = self.server("ours", "c.org", sequence=2, company_id=self.env.company.id)
+        everybodys = self.server("everybodys", "c.org", sequence=3)
+        self.check("x@c.org", ours)
+        self.check("x@c.org", theirs, gateway_company_id=other.id)
+        ours.active = False
+        self.check("x@c.org", everybodys)
+        candidates = self.env["ir.mail_server"]._gateway_candidates
+        self.assertEqual([server for server, _from in candidates("x@c.org", company=other)], [theirs, everybodys])
+        found, _from = self.env["ir.mail_server"]._find_mail_server("x@c.org", theirs)
+        self.assertIsNone(found)
+
+    def test_candidates_are_the_choice_and_those_that_may_take_its_place(self):
+        candidates = self.env["ir.mail_server"]._gateway_candidates
+        self.assertEqual(candidates("x@c.org"), [(self.env["ir.mail_server"], "x@c.org")])
+        exact, domain = self.server("exact", "ann@a.org"), self.server("domain", "a.org", sequence=1)
+        self.server("foreign", "b.org", sequence=0)
+        self.assertEqual(
+            candidates("Ann <ann@a.org>"), [(exact, "Ann <ann@a.org>"), (domain, "Ann <ann@a.org>")]
+        )
+        self.assertEqual(candidates("ann@a.org", domain), [(domain, "ann@a.org")])
+
     def test_the_sender_of_a_test(self):
         user = self.env.user
         user.email = "me@users.test"

@@ -12,11 +12,11 @@ from odoo.tools import mute_logger
 from odoo.addons.mail.models.mail_thread import MailThread
 
 from ..engine.errors import SealError
-from ..models.spp_email_lane import STATEMENT_TIMEOUT_PARAMETER
+from ..models.spp_email_batch import STATEMENT_TIMEOUT_PARAMETER
 from ..models.spp_email_processing import MOST_ATTEMPTS, MOST_STARTS
 from .common import GatewayCase, eml
 
-PROCESSING_LOGGER = "odoo.addons.spp_email_gateway.models.spp_email_lane"
+PROCESSING_LOGGER = "odoo.addons.spp_email_gateway.models.spp_email_batch"
 message_new = MailThread.message_new
 
 

@@ -62,7 +62,7 @@ class TestProgramCalls(GatewayCase, HttpCase):
         content = eml(To="help@gateway.test")
         with (
             patch.object(type(self.env["res.partner"]), "message_new", side_effect=KeyError("x"), create=True),
-            mute_logger("odoo.addons.spp_email_gateway.models.spp_email_lane"),
+            mute_logger("odoo.addons.spp_email_gateway.models.spp_email_batch"),
         ):
             self.assertIs(self.call(content), False)
         self.assertOutcome(self.rows(), "quarantined", "creation_failed")
@@ -81,12 +81,22 @@ class TestProgramCalls(GatewayCase, HttpCase):
         self.assertEqual(len(self.partners("Once")), 1)
         self.assertEqual(len(self.rows()), 1)
 
+    def test_the_same_call_of_another_user_is_a_copy(self):
+        other = new_test_user(self.env, "gateway_mailgate_two", "base.group_user,base.group_system")
+        content = eml(To="help@gateway.test", Subject="Twice")
+        self.assertTrue(self.call(content))
+        # Not the record that somebody else's call made, of which this user need not know.
+        self.assertIs(self.call(content, user=other), False)
+        self.assertEqual(self.rows().mapped("state"), ["done", "duplicate"])
+        self.assertEqual(self.rows().mapped("create_uid"), self.caller | other)
+        self.assertEqual(len(self.partners("Twice")), 1)
+
     def test_it_is_the_work_of_the_user_who_calls(self):
         plain = new_test_user(self.env, "gateway_poor", "base.group_user")
         made = self.call(eml(Subject="Whose"), "res.partner", user=plain)
         self.assertEqual(self.env["res.partner"].browse(made).create_uid, plain)
         # An alias notes whether its target works, which this user may not: what Odoo answers with an error waits.
-        with mute_logger("odoo.addons.spp_email_gateway.models.spp_email_lane", "odoo.addons.base.models.ir_model"):
+        with mute_logger("odoo.addons.spp_email_gateway.models.spp_email_batch", "odoo.addons.base.models.ir_model"):
             self.assertIs(self.call(eml(To="help@gateway.test"), user=plain), False)
         self.assertOutcome(self.rows()[-1], "quarantined", "creation_failed")
         self.assertIn("AccessError", self.rows()[-1].detail)

@@ -76,6 +76,25 @@ class TestRetention(GatewayCase):
         self.clean()
         self.assertEqual([bool(row.exists()) for row in rows], [True, False, False])
 
+    def test_a_row_stays_while_nothing_else_tells_that_its_message_was_taken(self):
+        # Messages are left untouched, and one that waits keeps the floor down: those above it are told by their rows.
+        self.rules.create({"state": "done", "content_days": 1, "row_days": 1})
+        box = self.mailbox(gateway_after="leave")
+        rows = [self.journal(eml(), box, uid=uid) for uid in ("9", "10", "11", "x")]
+        elsewhere = self.journal(eml(), self.mailbox(user="other@gateway.test"), uid="11")
+        self.sql("UPDATE spp_email_inbound SET state = 'done', received_date = now() - interval '3 days'"
+                 " WHERE id IN %s RETURNING id", (*(row.id for row in rows), elsewhere.id))
+        with self.own_cursors():
+            self.env["spp.email.reading.mark"]._note(box._gateway_server_key(), {"INBOX": ("1", 10)})
+        self.clean()
+        self.assertEqual([bool(row.exists()) for row in rows], [False, False, True, False])
+        self.assertFalse(elsewhere.exists())
+        # The folder was numbered anew: the old numbers are nobody's any more.
+        with self.own_cursors():
+            self.env["spp.email.reading.mark"]._note(box._gateway_server_key(), {"INBOX": ("2", 1)})
+        self.clean()
+        self.assertFalse(rows[2].exists())
+
     def test_legal_hold(self):
         self.rules.create({"state": "done", "content_days": 1, "row_days": 1})
         held, free = self.old(), self.old()

@@ -72,6 +72,25 @@ class TestWizardRights(DecisionCase):
                 with self.assertRaises(AccessError):
                     wizard.with_user(other).read(["inbound_count"])
 
+    def test_dialogs_about_a_mailbox_are_their_managers_own(self):
+        box = self.mailbox()
+        other = self.manager.copy({"login": "gateway_manager_two"})
+        folder = {"name": "INBOX", "is_chosen": True}
+        for kind, values, field in (
+            ("folder.choice", {"line_ids": [(0, 0, folder)]}, "line_ids"),
+            ("start", {}, "server_id"),
+        ):
+            with self.subTest(kind):
+                dialog = self.env[f"spp.email.{kind}"].with_user(self.manager).create({"server_id": box.id, **values})
+                self.env.flush_all()
+                self.env.invalidate_all()
+                with self.assertRaises(AccessError):
+                    dialog.with_user(other).read([field])
+                if kind == "folder.choice":
+                    with self.assertRaises(AccessError):
+                        dialog.line_ids.with_user(other).write({"is_chosen": False})
+                    dialog.line_ids.is_chosen = False
+
     def test_values_name_no_record_that_the_person_may_not_see(self):
         hidden = self.env["res.partner"].create({"name": "Hidden", "company_id": self.other_company.id})
         wizard = self.wizard("route", self.waiting(), target_model="res.partner")

@@ -115,6 +115,7 @@ class Databases:
             tail = "\n".join([*errors[:3], *lines[-15:]])
             raise Failure(f"{modules} could not be installed; the whole log is {log}.\n{tail}")
         self._program("psql", "-d", "postgres", "-qc", f'ALTER DATABASE "{working}" RENAME TO "{name}"')
+        self._bind(name)
         shutil.rmtree(self._filestore(name), ignore_errors=True)
         with contextlib.suppress(FileNotFoundError):
             self._filestore(working).rename(self._filestore(name))
@@ -131,9 +132,18 @@ class Databases:
 
     def _copy(self, source, name):
         self._program("createdb", "-T", source, name)
+        self._bind(name)
         # Odoo never changes a file of its filestore, it only adds and removes: a hard link is as good as a copy.
         if self._filestore(source).is_dir():
             shutil.copytree(self._filestore(source), self._filestore(name), copy_function=os.link, dirs_exist_ok=True)
+
+    def _bind(self, name):
+        """Let a copy send and read as its original would: the addon holds the mail of a database with another name."""
+        statement = (
+            "DO $$ BEGIN IF to_regclass('spp_email_binding') IS NOT NULL THEN"
+            " UPDATE spp_email_binding SET database_name = current_database(); END IF; END $$"
+        )
+        self._program("psql", "-d", name, "-qc", statement)
 
     def _filestore(self, name):
         return odoo_server.DATA / "filestore" / name

@@ -2,6 +2,7 @@
 """What would become of a message: the whole processing, with nothing written."""
 
 import base64
+from collections import Counter
 
 from markupsafe import Markup
 
@@ -63,10 +64,15 @@ class SppEmailDryRun(models.TransientModel):
             self.env["fetchmail.server"]
             .sudo()
             .search(  # nosemgrep
-                [("company_id", "in", (False, *self.env.companies.ids))], limit=500
+                [("company_id", "in", (False, *self.env.companies.ids))], order="name, id", limit=500
             )
         )
-        return [(str(server.id), server.name) for server in servers]
+        times = Counter(servers.mapped("name"))
+        # Two of one name would be one and the same to whoever chooses.
+        return [
+            (str(server.id), server.name if times[server.name] == 1 else f"{server.name} ({server.id})")
+            for server in servers
+        ]
 
     def action_try(self):
         """Process the message in a transaction that is rolled back, and show what came of it.

@@ -79,7 +79,12 @@ class ReadingCase(EngineCase):
         return len(self.journal) - before
 
     def read(self, box, *folders, limit=100):
-        reading = read_mailbox(lambda: box, [Selection(name) for name in folders or ("INBOX",)], limit=limit)
+        return self.drive(
+            read_mailbox(lambda: box, [Selection(name) for name in folders or ("INBOX",)], limit=limit)
+        )
+
+    def drive(self, reading):
+        """Answer what a reading asks for until it ends; return its result."""
         answer = None
         while True:
             try:

@@ -52,14 +52,9 @@ class TestRules(ReadingCase):
         return super().answer(request)
 
     def run_rules(self, box, rules=Rules(), selection=Selection(), *, limit=100, clock=None):  # noqa: B008
-        reading = read_mailbox(lambda: box, [selection], rules, limit=limit, **({"clock": clock} if clock else {}))
-        answer = None
-        while True:
-            try:
-                request = reading.send(answer)
-            except StopIteration as end:
-                return end.value
-            answer = self.answer(request)
+        return self.drive(
+            read_mailbox(lambda: box, [selection], rules, limit=limit, **({"clock": clock} if clock else {}))
+        )
 
     def key(self, uid):
         return ("INBOX", "1", str(uid))

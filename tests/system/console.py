@@ -2,6 +2,10 @@
 """An Odoo process that does what a test asks, one piece of code after the other: what an admin's session would be.
 
 Starting a process takes a second; asking one that runs takes milliseconds.
+
+Jobs run beside it. Odoo refuses to write a scheduled action while it runs ("try again in a few minutes"), and
+PostgreSQL refuses what collides with what a job has just written. A person tries again, and so does Odoo for a request;
+here it is done for all tests.
 """
 
 from __future__ import annotations
@@ -12,25 +16,45 @@ import socket
 from tools import odoo_server
 
 PROGRAM = """
-import json, logging, socket, traceback
+import json, logging, socket, time, traceback
+from odoo.exceptions import LockError
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+
+def passes(error):
+    # ir.cron raises its own UserError while it handles the LockError.
+    return isinstance(error, PG_CONCURRENCY_EXCEPTIONS_TO_RETRY) or isinstance(error.__context__, LockError)
+
+def run(question):
+    limit = time.monotonic() + %d
+    while True:
+        names = {"env": env, "answer": None, **question["names"]}
+        try:
+            env.cr.rollback()
+            env.registry.check_signaling()
+            env.transaction.reset()
+            exec(compile(question["code"], "<question>", "exec"), names)
+            env.cr.commit()
+            env.registry.signal_changes()
+            return names["answer"]
+        except Exception as error:
+            env.cr.rollback()
+            env.registry.reset_changes()
+            if not passes(error) or time.monotonic() > limit:
+                raise
+            time.sleep(0.2)
+
 stream = socket.create_connection(("127.0.0.1", %d)).makefile("rw")
 for line in stream:
     question = json.loads(line)
-    names = {"env": env, "answer": None, **question["names"]}
     try:
-        env.cr.rollback()
-        env.registry.check_signaling()
-        env.transaction.reset()
-        exec(compile(question["code"], "<question>", "exec"), names)
-        env.cr.commit()
-        env.registry.signal_changes()
-        reply = {"answer": names["answer"]}
+        reply = {"answer": run(question)}
     except Exception as error:
-        env.cr.rollback()
         reply = {"error": type(error).__name__, "text": str(error), "trace": traceback.format_exc()}
     stream.write(json.dumps(reply, default=str) + "\\n")
     stream.flush()
 """
+# How long a question is asked again that meets a job at work.
+PATIENCE = 60
 
 
 class ConsoleError(Exception):
@@ -47,7 +71,7 @@ class Console:
 
     def __init__(self, database: str, env: dict[str, str] | None = None):
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            self._process = odoo_server.start_script(database, PROGRAM % listener.getsockname()[1], env=env)
+            self._process = odoo_server.start_script(database, PROGRAM % (PATIENCE, listener.getsockname()[1]), env=env)
             listener.settimeout(60)
             self._socket, _address = listener.accept()
         self._socket.settimeout(240)
@@ -55,6 +79,8 @@ class Console:
 
     def ask(self, code: str, **names):
         """Run code with ``env`` and the given names, commit, and return what it assigned to ``answer``.
+
+        Where a job is in the way its transaction is undone and the code runs again, for ``PATIENCE`` seconds.
 
         Raises:
             ConsoleError: the code raised; its transaction is undone.

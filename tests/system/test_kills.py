@@ -4,79 +4,51 @@
 from __future__ import annotations
 
 from tools import odoo_server
-from tools.proxy import Proxy
 
-from .case import SystemCase, box, letter, wait_for
+from .case import box, wait_for
+from .kill_case import KillCase
 
-ROUNDS = 3
 # A message that was in work in more deaths than MOST_STARTS allows is set aside, which is another test's promise.
 ROUNDS_IN_THE_DATABASE = 2
-MESSAGES = 5
 
 
-class TestKills(SystemCase):
-    """SIGKILL at one step, three times in a row with new mail each time, then a run that may finish."""
-
-    def tearDown(self):
-        self.assert_nobody_was_told()
-
-    def deliver(self, address, step, number):
-        subjects = [f"{step} {number}.{index}" for index in range(MESSAGES)]
-        self.dovecot.fill(address, [letter(subject) for subject in subjects])
-        return subjects
-
-    def kill_on_the_wire(self, step, protocol, pattern, reply=False):
-        """Kill whenever a pattern is about to pass between Odoo and the mail server."""
-        address, subjects = box(), []
-        target = self.dovecot.imap if protocol == "imap" else self.dovecot.pop3
-        with Proxy(target) as proxy:
-            server = self.mailbox(address, protocol, proxy.port)
-            for number in range(ROUNDS):
-                subjects += self.deliver(address, step, number)
-                proxy.hold(pattern, reply=reply)
-                running = self.start_fetch(server)
-                self.assertTrue(proxy.held.wait(30), "the step was never reached")
-                odoo_server.kill_group(running)
-                # What is on its way is lost with the process: it must not arrive after its death.
-                proxy.cut()
-                proxy.release()
-                self.check_between(address, server, subjects, protocol)
-                self.wait_until_free()
-            self.fetch(server)
-            self.assert_taken_once(address, server, subjects, protocol)
+class TestKills(KillCase):
+    def kill(self, step, protocol, pattern, reply=False):
+        """Kill on the wire; in the end each message made one record."""
+        address, server, subjects = self.kill_on_the_wire(step, pattern, protocol, reply)
+        self.assert_taken_once(address, server, subjects, protocol)
 
     def check_between(self, address, server, subjects, protocol="imap"):
-        """At no time is a message neither waiting in the mailbox nor in the journal."""
         # POP knows no flags: all that is there will be read.
         waiting = sum(protocol == "pop" or "\\Seen" not in flags for flags in self.flags(address))
         self.assertGreaterEqual(waiting + len(self.journal(server)), len(subjects))
 
     def test_imap_before_a_message_is_fetched(self):
-        self.kill_on_the_wire("imap-fetch", "imap", rb"UID FETCH [^\r]*BODY")
+        self.kill("imap-fetch", "imap", rb"UID FETCH [^\r]*BODY")
 
     def test_imap_in_the_middle_of_a_message(self):
-        self.kill_on_the_wire("imap-middle", "imap", rb"Subject: imap-middle \d\.3", reply=True)
+        self.kill("imap-middle", "imap", rb"Subject: imap-middle \d\.3", reply=True)
 
     def test_imap_between_journal_and_flag(self):
-        self.kill_on_the_wire("imap-store", "imap", rb"UID STORE")
+        self.kill("imap-store", "imap", rb"UID STORE")
 
     def test_imap_flagged_but_not_heard_of_it(self):
-        self.kill_on_the_wire("imap-stored", "imap", rb"[^\r\n]* OK Store completed", reply=True)
+        self.kill("imap-stored", "imap", rb"[^\r\n]* OK Store completed", reply=True)
 
     def test_pop_in_the_middle_of_a_message(self):
-        self.kill_on_the_wire("pop-middle", "pop", rb"Subject: pop-middle \d\.3", reply=True)
+        self.kill("pop-middle", "pop", rb"Subject: pop-middle \d\.3", reply=True)
 
     def test_pop_between_journal_and_dele(self):
-        self.kill_on_the_wire("pop-dele", "pop", rb"DELE 1\r")
+        self.kill("pop-dele", "pop", rb"DELE 1\r")
 
     def test_pop_in_the_middle_of_the_deletions(self):
-        self.kill_on_the_wire("pop-deles", "pop", rb"DELE 4\r")
+        self.kill("pop-deles", "pop", rb"DELE 4\r")
 
     def test_pop_between_dele_and_quit(self):
-        self.kill_on_the_wire("pop-quit", "pop", rb"QUIT")
+        self.kill("pop-quit", "pop", rb"QUIT")
 
     def test_pop_deleted_but_not_heard_of_it(self):
-        self.kill_on_the_wire("pop-bye", "pop", rb"\+OK Logging out", reply=True)
+        self.kill("pop-bye", "pop", rb"\+OK Logging out", reply=True)
 
     def kill_in_the_database(self, step, *locks):
         """Kill while the process waits for a lock in the middle of the work on a message."""

@@ -5,61 +5,44 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tools import odoo_server
-from tools.proxy import Proxy
-
-from .case import PASSWORD, box, letter
+from .case import PASSWORD
+from .kill_case import KillCase
 from .test_reading import DovecotWithUidplus, ReadingCase
 
-ROUNDS = 2
-MESSAGES = 4
 PROCESSED = "Done"
 
 
-class TestKillsFiling(ReadingCase):
-    def tearDown(self):
-        self.assert_nobody_was_told()
+class TestKillsFiling(KillCase, ReadingCase):
+    rounds = 2
+    messages = 4
 
-    def kill(self, step, pattern, dovecot=None, reply=False, **values):
-        """Kill ROUNDS times when the pattern is about to pass, then let a run end; return what lies where.
+    def prepare(self, address):
+        self.dovecot.add_user(address, PASSWORD)
+        self.make_folders(address, PROCESSED)
+
+    def check_between(self, address, server, subjects, protocol="imap"):
+        somewhere = {
+            subject for folder in ("INBOX", PROCESSED) for _flags, subject in self.in_folder(address, folder)
+        }
+        kept = {subject for subject, _state, _reason in self.journal(server)}
+        self.assertLessEqual(set(subjects), somewhere | kept, "a message is nowhere")
+
+    def kill(self, step, pattern, reply=False, **values):
+        """Kill on the wire; in the end each message made one record. Return what lies where.
 
         Returns a Counter of the subjects in INBOX, and one of those in the folder for what was processed.
         """
-        dovecot = dovecot or self.dovecot
-        address, subjects = box(), []
-        dovecot.add_user(address, PASSWORD)
-        self.make_folders(address, PROCESSED, dovecot=dovecot)
-        with Proxy(dovecot.imap) as proxy:
-            server = self.mailbox(address, port=proxy.port, **values)
-            for number in range(ROUNDS):
-                fresh = [f"{step} {number}.{index}" for index in range(MESSAGES)]
-                subjects += fresh
-                dovecot.fill(address, [letter(subject) for subject in fresh])
-                proxy.hold(pattern, reply=reply)
-                running = self.start_fetch(server)
-                self.assertTrue(proxy.held.wait(30), "the step was never reached")
-                odoo_server.kill_group(running)
-                proxy.cut()
-                proxy.release()
-                somewhere = {
-                    subject
-                    for folder in ("INBOX", PROCESSED)
-                    for _flags, subject in self.in_folder(address, folder, dovecot)
-                }
-                kept = {subject for subject, _state, _reason in self.journal(server)}
-                self.assertLessEqual(set(subjects), somewhere | kept, "a message is nowhere")
-                self.wait_until_free()
-            self.fetch(server)
+        address, server, subjects = self.kill_on_the_wire(step, pattern, reply=reply, **values)
         self.assertEqual(self.leads(f"{step} %"), sorted(subjects))
         self.assertEqual(Counter(state for _s, state, _r in self.journal(server)), {"done": len(subjects)})
         return tuple(
-            Counter(subject for _flags, subject in self.in_folder(address, folder, dovecot))
+            Counter(subject for _flags, subject in self.in_folder(address, folder))
             for folder in ("INBOX", PROCESSED)
         )
 
     def assert_all_moved(self, inbox, processed, step, may_be_twice=False):
         self.assertFalse(inbox)
-        self.assertEqual(len(processed), ROUNDS * MESSAGES)
+        self.assertEqual(len(processed), self.rounds * self.messages)
         if not may_be_twice:
             self.assertEqual(set(processed.values()), {1}, step)
 
@@ -78,10 +61,10 @@ class TestKillsFiling(ReadingCase):
         self.assert_all_moved(*found, "moved")
 
     def test_without_move_between_the_copy_and_the_mark(self):
-        dovecot = DovecotWithUidplus(self.sandbox.directory / "dovecot-kills", self.sandbox.authority)
-        dovecot.start()
-        self.addCleanup(dovecot.stop)
-        found = self.kill("copied", rb"UID STORE", dovecot, gateway_after="move", gateway_processed_folder=PROCESSED)
+        self.dovecot = DovecotWithUidplus(self.sandbox.directory / "dovecot-kills", self.sandbox.authority)
+        self.dovecot.start()
+        self.addCleanup(self.dovecot.stop)
+        found = self.kill("copied", rb"UID STORE", gateway_after="move", gateway_processed_folder=PROCESSED)
         # A second copy in the folder is what a death between two commands can leave; in INBOX nothing is.
         self.assert_all_moved(*found, "copied", may_be_twice=True)
 

@@ -77,7 +77,8 @@ class TestOutgoing(SystemCase):
 mail = env["mail.mail"].create(
     {"subject": subject, "body_html": "<p>x</p>", "email_to": to, "email_from": sender, "auto_delete": False}
 )
-mail.send()
+env.cr.commit()
+mail.process_email_queue(email_ids=mail.ids)
 answer = [mail.state, mail.failure_reason or ""]
 """,
             to=to,

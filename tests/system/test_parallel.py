@@ -1,11 +1,12 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-"""Many mailboxes at once: how long it takes, one that hangs, and a process that is killed meanwhile."""
+"""Many mailboxes at once, one that hangs, and a process that is killed meanwhile.
+
+How long it takes stands in ``./dev bench mailboxes mailbox-hangs``.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import sys
-import time
 
 from tools import odoo_server
 from tools.database import Databases
@@ -13,13 +14,8 @@ from tools.odoo_server import OdooServer
 from tools.proxy import Proxy
 
 from .case import SystemCase, box, letter, wait_for
-from .console import ConsoleError
 
 MAILBOXES = 8
-ROUND_TRIP = 50
-# What a mailbox that hangs may cost the others. The goal is 1.2, measured by bench; here a busy machine must pass, and
-# whoever waits for the mailbox that hangs does not: that takes the whole run, ten seconds.
-MOST_LONGER = 3
 
 
 class TestParallel(SystemCase):
@@ -35,19 +31,9 @@ class TestParallel(SystemCase):
             address = box()
             subjects = [f"{name} {number} {message}" for message in range(messages)]
             self.dovecot.fill(address, [letter(subject) for subject in subjects])
-            made.append((address, self.connected(address, port=port, **values), subjects))
+            made.append((address, self.mailbox(address, port=port, **values), subjects))
         self.rows("UPDATE ir_cron SET active = TRUE WHERE id = ANY(%s)", [self.job_id()])
         return made
-
-    def connected(self, address, **values):
-        """Connect a mailbox, which Odoo refuses at the moment in which the job ends."""
-        for _attempt in range(10):
-            try:
-                return self.mailbox(address, **values)
-            except ConsoleError as error:
-                if error.kind != "SerializationFailure":
-                    raise
-        raise AssertionError("the job does not end")
 
     def job_id(self):
         return self.value(
@@ -59,27 +45,23 @@ class TestParallel(SystemCase):
             self.assert_taken_once(address, server, subjects)
 
     def fetch_all(self, boxes, how="servers._fetch_mail()"):
-        """Fetch all in one go; return the seconds that it took."""
-        return self.ask(
-            f"import time\nservers = env['fetchmail.server'].browse(ids)\nbegan = time.monotonic()\n{how}\n"
-            "answer = time.monotonic() - began",
+        """Fetch all in one go."""
+        self.ask(
+            f"servers = env['fetchmail.server'].browse(ids)\n{how}",
             ids=[server for _address, server, _subjects in boxes],
         )
 
-    def test_round_trips_overlap(self):
-        with Proxy(self.dovecot.imap, delay_ms=ROUND_TRIP / 2) as proxy:
-            # What is asked for the first time in a process is no part of the figure.
-            self.fetch_all(self.boxes(1, proxy.port, name="warm"))
-            one = self.boxes(MAILBOXES, proxy.port, name="serial")
-            serial = self.fetch_all(one, "env['spp.email.fetching']._fetch_serially(servers, None)")
+    def test_they_are_read_at_once(self):
+        with Proxy(self.dovecot.imap) as proxy:
             many = self.boxes(MAILBOXES, proxy.port, name="parallel")
-            parallel = self.fetch_all(many)
-        sys.stderr.write(
-            f"{MAILBOXES} mailboxes of 5 messages, {ROUND_TRIP} ms a round trip: "
-            f"one after the other {serial:.2f} s, at once {parallel:.2f} s\n"
-        )
-        self.assert_all_taken_once(one + many)
-        self.assertLess(parallel, serial / 2)
+            ids = [server for _address, server, _subjects in many]
+            # Nobody is greeted before all have connected.
+            proxy.hold(rb"\* OK", reply=True)
+            running = self.start(f"env['fetchmail.server'].browse({ids!r})._fetch_mail()\nenv.cr.commit()\n")
+            wait_for(lambda: proxy.connections == MAILBOXES, "all are connected at the same time")
+            proxy.release()
+            self.assertEqual(running.wait(60), 0)
+        self.assert_all_taken_once(many)
 
     def run_job(self):
         """Let a running server run the job now."""
@@ -91,32 +73,28 @@ class TestParallel(SystemCase):
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_notify('cron_trigger', %s)", [self.database])
         connection.close()
-        return time.monotonic()
 
     def until_taken(self, name, count):
-        began = self.run_job()
-        wait_for(lambda: len(self.leads(f"{name} %")) == count, f"the leads of {name}", 30)
-        return time.monotonic() - began
+        self.run_job()
+        wait_for(lambda: len(self.leads(f"{name} %")) == count, f"the leads of {name}", 60)
+
+    def failures(self, server):
+        return self.value("SELECT gateway_failures FROM fetchmail_server WHERE id = %s", server)
 
     def test_one_that_hangs_delays_nobody(self):
-        # Longest unchecked: it is the first that is read.
         with Proxy(self.dovecot.imap) as proxy, OdooServer(self.database, cron=1):
             self.boxes(1, name="warm")
             self.until_taken("warm", 5)
             self.rows("UPDATE fetchmail_server SET active = FALSE")
-            boxes = self.boxes(10, name="free")
-            free = self.until_taken("free", 50)
-            self.assert_all_taken_once(boxes)
-            self.rows("UPDATE fetchmail_server SET active = FALSE")
             proxy.hold(rb"\* OK", reply=True)
+            # Longest unchecked: it is the first that is read.
             ((_address, hung, _subjects),) = self.boxes(1, proxy.port, name="hung", priority=1)
-            self.boxes(9, name="held", priority=9)
-            # As many messages as before, so that the figures compare.
-            self.boxes(1, name="held more", priority=9)
-            held = self.until_taken("held", 50)
-            sys.stderr.write(f"10 mailboxes of 5 messages: {free:.2f} s; one more that hangs: {held:.2f} s\n")
+            boxes = self.boxes(10, messages=2, name="held", priority=9)
+            self.until_taken("held", 20)
+            # The others are records while it is still waited for: the run has not given it up.
+            self.assertTrue(proxy.held.is_set())
+            self.assertFalse(self.failures(hung))
             self.assertEqual(self.leads("hung %"), [])
-            self.assertLess(held, min(max(free, 1.0) * MOST_LONGER, 10))
             # The run ends with its budget, and says so on the mailbox that is at fault, and on no other.
             wait_for(
                 lambda: self.value("SELECT count(*) FROM fetchmail_server WHERE gateway_failures > 0 AND active"),
@@ -134,25 +112,25 @@ class TestParallel(SystemCase):
                 "its lease is given back, as its thread has ended",
                 20,
             )
+            self.assert_all_taken_once(boxes)
             # Well again: it is read once its pause is over.
             proxy.release()
             self.rows("UPDATE fetchmail_server SET gateway_next_fetch_date = NULL WHERE id = %s", hung)
             self.until_taken("hung", 5)
-            self.assertEqual(self.value("SELECT gateway_failures FROM fetchmail_server WHERE id = %s", hung), 0)
+            self.assertEqual(self.failures(hung), 0)
 
     def test_a_message_that_takes_longer_than_a_run_is_read(self):
         others = self.boxes(1, name="quick")
         address = box()
         self.dovecot.fill(address, [letter("large", "x" * 70 + ("\r\n" + "x" * 70) * 30_000), letter("behind it")])
         with Proxy(self.dovecot.imap, pace=250_000) as proxy:
-            slow = self.connected(address, port=proxy.port)
+            slow = self.mailbox(address, port=proxy.port)
             self.rows("UPDATE ir_cron SET active = TRUE WHERE id = ANY(%s)", [self.job_id()])
             # Nine seconds, of two.
-            took = self.fetch_all([(address, slow, []), *others], "env['spp.email.fetching']._fetch(servers, 2)")
-            self.assertGreater(took, 5)
+            self.fetch_all([(address, slow, []), *others], "env['spp.email.fetching']._fetch(servers, 2)")
             # Safe; the lanes process it.
             self.assertEqual(self.value("SELECT count(*) FROM spp_email_inbound WHERE subject = 'large'"), 1)
-            self.assertFalse(self.value("SELECT gateway_failures FROM fetchmail_server WHERE id = %s", slow))
+            self.assertFalse(self.failures(slow))
             self.fetch_all([(address, slow, []), *others])
         self.assert_all_taken_once([(address, slow, ["large", "behind it"]), *others])
 

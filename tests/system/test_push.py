@@ -1,10 +1,13 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-"""Mail is taken as it arrives: a real command that idles, a real server with one cron worker, a real Dovecot."""
+"""Mail is taken as it arrives: a real command that idles, a real server with one cron worker, a real Dovecot.
+
+No job is due before 2090 and a mailbox is checked once a day: what becomes a record does so because its arrival was
+told. How soon that is stands in ``./dev bench push``.
+"""
 
 from __future__ import annotations
 
 import signal
-import sys
 import time
 
 from tools import checkout, odoo_server
@@ -12,11 +15,8 @@ from tools.database import Databases
 from tools.odoo_server import OdooServer
 
 from .case import SystemCase, box, letter, wait_for
-from .console import ConsoleError
 
 FETCH = "mail.ir_cron_mail_gateway_action"
-# What is promised from arrival to record while a cron worker is idle.
-SECONDS = 2
 
 
 class TestPush(SystemCase):
@@ -31,13 +31,7 @@ class TestPush(SystemCase):
     def connect(self, **values):
         """Return (address, id) of a mailbox that is checked once a day by its own interval."""
         address = box()
-        # Odoo locks the job when a mailbox is made; a person's request is tried again while it runs, a test's is not.
-        for _attempt in range(20):
-            try:
-                mailbox = self.mailbox(address, gateway_interval_minutes=1440, **values)
-                break
-            except ConsoleError:
-                time.sleep(0.5)
+        mailbox = self.mailbox(address, gateway_interval_minutes=1440, **values)
         # Not by the model, which locks the job, and the job may be running.
         self.rows("UPDATE fetchmail_server SET date = '2089-12-31' WHERE id = %s", mailbox)
         self.rows(
@@ -59,29 +53,35 @@ class TestPush(SystemCase):
     def is_listened(self, count=1):
         """Wait until the command has connected and what follows from that has been read."""
         wait_for(lambda: self.sessions() >= count, "the command idles", 60)
-        wait_for(lambda: self.value("SELECT count(*) FROM spp_email_watch WHERE is_awaited") == 0, "all are read", 30)
+        wait_for(lambda: self.value("SELECT count(*) FROM spp_email_watch WHERE is_awaited") == 0, "all are read", 60)
+        wait_for(
+            lambda: not self.value("SELECT count(*) FROM fetchmail_server WHERE active AND date > '2089-01-01'"),
+            "each was read since it was connected",
+            60,
+        )
         wait_for(
             lambda: self.value("SELECT count(*) FROM spp_email_lease WHERE claim_until IS NOT NULL") == 0,
             "runs end",
-            30,
+            60,
         )
 
     def sessions(self):
         return self.value("SELECT count(*) FROM spp_email_watch")
 
     def arrive(self, address, subject):
-        """Deliver a message and return after how many seconds its lead was there."""
+        """Deliver a message and wait for its lead."""
         self.dovecot.deliver(address, letter(subject))
-        began = time.monotonic()
-        wait_for(lambda: self.leads(subject), f"the lead of {subject}", 20)
-        return time.monotonic() - began
+        wait_for(lambda: self.leads(subject), f"the lead of {subject}", 60)
+
+    def date(self, mailbox):
+        """When a mailbox was read last."""
+        return self.value("SELECT date FROM fetchmail_server WHERE id = %s", mailbox)
 
     def text(self):
         return self.log.read_text()
 
-    def test_mail_is_taken_within_two_seconds(self):
-        boxes = [self.connect() for _number in range(3)]
-        address, other = boxes[0][0], boxes[1][0]
+    def test_mail_is_taken_as_it_arrives(self):
+        (address, _first), (other, _second), (_quiet, quiet) = [self.connect() for _number in range(3)]
         secured, _id = self.connect(
             port=self.dovecot.imaps,
             server=self.sandbox.host,
@@ -91,21 +91,16 @@ class TestPush(SystemCase):
         self.serve()
         running = self.idle()
         self.is_listened(4)
-        seconds = [self.arrive(to, f"push {number}") for number, to in enumerate([address, other, secured] * 4)]
-        sys.stderr.write(f"arrival to record, seconds: {' '.join(f'{value:.2f}' for value in seconds)}\n")
-        self.assertLess(max(seconds), SECONDS)
-        # Only the mailbox in which mail arrived was read, and no other.
-        self.assertEqual(
-            self.value("SELECT date::text FROM fetchmail_server WHERE id = %s", boxes[2][1])[:4], self.year()
-        )
+        read = self.date(quiet)
+        for number, to in enumerate([address, other, secured] * 4):
+            self.arrive(to, f"push {number}")
+        # Only the mailboxes in which mail arrived were read, and no other.
+        self.assertEqual(self.date(quiet), read)
         running.send_signal(signal.SIGTERM)
         self.assertEqual(running.wait(10), 0)
         self.assertIn("No longer listening for mail.", self.text())
         self.assertNotIn("Traceback", self.text())
         self.assertNotIn("@", "".join(line for line in self.text().splitlines() if "spp_email_gateway" in line))
-
-    def year(self):
-        return str(self.value("SELECT extract(year FROM now())::int"))
 
     def test_several_at_once_are_all_taken(self):
         address, mailbox = self.connect()
@@ -155,7 +150,7 @@ class TestPush(SystemCase):
         # The first wait is half a minute and a bit; what arrives meanwhile is taken when it is over.
         self.dovecot.deliver(address, letter("while it was away"))
         wait_for(lambda: self.leads("while it was away"), "the lead after a restart", 60)
-        self.assertLess(self.arrive(address, "after the restart"), SECONDS)
+        self.arrive(address, "after the restart")
 
     def test_a_new_mailbox_is_found_and_an_archived_one_left(self):
         address, mailbox = self.connect()
@@ -167,7 +162,7 @@ class TestPush(SystemCase):
         self.rows("UPDATE fetchmail_server SET active = FALSE WHERE id = %s", mailbox)
         wait_for(lambda: self.sessions() == 2, "the new mailbox is listened to", 75)
         self.is_listened(2)
-        self.assertLess(self.arrive(second, "to the new one"), SECONDS)
+        self.arrive(second, "to the new one")
         self.dovecot.deliver(address, letter("to the archived one"))
         time.sleep(2)
         self.assertEqual(self.leads("to the archived one"), [])

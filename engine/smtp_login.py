@@ -1,0 +1,116 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""Logging in at an SMTP server: any characters in user and password, and no refusal unnoticed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import smtplib
+
+from .enhanced_status import split_enhanced
+from .errors import GatewayError
+from .login_refusal import provider_advice
+from .smtp_answer import as_text
+
+_CHALLENGES = 5
+
+
+class LoginSession:
+    """A part of smtplib sessions: logs in in UTF-8, and remembers what the server said to AUTH.
+
+    Attributes:
+        auth_answer: (code, reply) of the last command of a login, None before any.
+    """
+
+    auth_answer: tuple[int, bytes] | None = None
+    _in_auth = False
+
+    def docmd(self, cmd, args=""):
+        """Send a command like smtplib; what answers AUTH and its continuation is remembered.
+
+        Odoo's addons for OAuth send AUTH by this method and do not look at the answer.
+        """
+        answer = super().docmd(cmd, args)
+        if cmd.upper() == "AUTH" or self._in_auth:
+            self.auth_answer = answer
+            self._in_auth = answer[0] == 334
+        return answer
+
+    def auth(self, mechanism, authobject, *, initial_response_ok=True):
+        """Log in by a mechanism like smtplib, which takes ASCII only; RFC 4616 §2 says UTF-8."""
+        mechanism = mechanism.upper()
+        first = authobject() if initial_response_ok else None
+        code, reply = self.docmd("AUTH", mechanism if first is None else f"{mechanism} {_encoded(first)}")
+        for _challenge in range(_CHALLENGES):
+            if code != 334:
+                break
+            try:
+                challenge = base64.b64decode(reply)
+            except binascii.Error:
+                challenge = b""
+            code, reply = self.docmd(_encoded(authobject(challenge)))
+        if code in (235, 503):
+            return code, reply
+        raise smtplib.SMTPAuthenticationError(code, reply)
+
+    def auth_cram_md5(self, challenge=None):
+        """RFC 2195, with a password in UTF-8."""
+        if challenge is None:
+            return None
+        return f"{self.user} {hmac.new(self.password.encode(), challenge, 'md5').hexdigest()}"
+
+    def confirm_login(self) -> None:
+        """Notice a login that the server refused while nobody looked.
+
+        Raises:
+            GatewayError: with phase login and the reason in words.
+            smtplib.SMTPServerDisconnected: the connection broke.
+        """
+        if self.auth_answer is None:
+            return
+        code, reply = self.auth_answer
+        challenges = []
+        for _challenge in range(_CHALLENGES):
+            if code != 334:
+                break
+            challenges.append(as_text(reply))
+            # RFC 7628 §3.2.3, and XOAUTH2 of Google and Microsoft: the error comes as a challenge, and only an empty
+            # answer to it brings the code.
+            code, reply = self.docmd("")
+        # RFC 4954 §4: 503 after a login that succeeded before.
+        if code not in (235, 503):
+            raise smtp_login_refusal(code, reply, is_token=bool(challenges))
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode("ascii")
+
+
+def smtp_login_refusal(code: int, reply: bytes | str, *, is_token: bool = False) -> GatewayError:
+    """Return the refusal of a login as an error in words.
+
+    Args:
+        is_token: an access token was refused, and no password.
+    """
+    detail = as_text(reply)
+    field, permanent = "password", code >= 500
+    advice = provider_advice(f"{code} {detail}")
+    if code in (530, 538):
+        # RFC 4954 §6: encryption needed; RFC 3207 §4: "530 Must issue a STARTTLS command first"
+        text, field = "The server takes no login on an unencrypted connection. Choose STARTTLS or TLS.", "security"
+    elif is_token and code != 454:
+        text, permanent = f"The access token was refused. {advice or 'Connect the account again.'}", True
+    elif advice:
+        text = advice
+    elif 400 <= code < 500:
+        text, field = "The server cannot check logins at the moment.", ""
+    elif code == 534 and "mechanism" in detail.lower():
+        text = "The server wants another way of logging in, perhaps OAuth."
+    else:
+        text = "User name or password is wrong."
+    enhanced, _words = split_enhanced(detail)
+    word = f"{code} {enhanced}".strip()
+    return GatewayError(
+        text, permanent=permanent, phase="login", code=word, detail=f"{code} {detail}".strip()[:500], field=field
+    )

@@ -1,0 +1,62 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""A message and its envelope in the form in which they go over the wire."""
+
+from __future__ import annotations
+
+import copy
+import io
+from email.generator import BytesGenerator
+from email.message import EmailMessage
+from email.utils import getaddresses
+
+import idna
+
+
+def flatten(message: EmailMessage, *, utf8: bool = False, seven_bit: bool = False) -> bytes:
+    """Return the message as it goes over the wire, without Bcc, with CRLF line ends.
+
+    Args:
+        utf8: addresses and header fields may stay in UTF-8 (RFC 6532).
+        seven_bit: bodies are put into base64 or quoted-printable.
+    """
+    if "Bcc" in message or "Resent-Bcc" in message:
+        message = copy.copy(message)
+        del message["Bcc"]
+        del message["Resent-Bcc"]
+    policy = message.policy
+    if seven_bit:
+        policy = policy.clone(cte_type="7bit")
+    if utf8:
+        policy = policy.clone(utf8=True)
+    with io.BytesIO() as target:
+        BytesGenerator(target, policy=policy).flatten(message, linesep="\r\n")
+        return target.getvalue()
+
+
+def envelope_of(message, from_addr, to_addrs) -> tuple[str, list[str]]:
+    """Return sender and recipients, from the header fields where smtplib's caller gave none (RFC 5322 §3.6.2)."""
+    resent = "Resent-" if "Resent-Date" in message else ""
+    if from_addr is None:
+        from_addr = getaddresses([str(message[f"{resent}Sender"] or message[f"{resent}From"] or "")])[0][1]
+    if to_addrs is None:
+        fields = [str(message[f"{resent}{name}"] or "") for name in ("To", "Bcc", "Cc")]
+        to_addrs = [address for _name, address in getaddresses(fields) if address]
+    elif isinstance(to_addrs, str):
+        to_addrs = [to_addrs]
+    return from_addr, list(dict.fromkeys(to_addrs))
+
+
+def on_the_wire(address: str) -> str:
+    """The address with its domain in ASCII where that is possible: then most servers can take it (RFC 5891)."""
+    local, _at, domain = address.rpartition("@")
+    if domain.isascii() or not local.isascii():
+        return address
+    try:
+        return f"{local}@{idna.encode(domain, uts46=True).decode('ascii')}"
+    except idna.IDNAError:
+        return address
+
+
+def is_broken(address: str) -> bool:
+    # A line end in an address would be a command of its own.
+    return any(ord(char) < 32 or ord(char) == 127 for char in address)

@@ -1,0 +1,24 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""What servers say while a request sends by Odoo's own code."""
+
+from odoo import api, models
+
+from ..engine.watched_session import watched
+from .mail_mail import RESULTS
+
+
+class IrMailServer(models.Model):
+    _inherit = "ir.mail_server"
+
+    @api.model
+    def send_email(self, message, *args, **kwargs):
+        """Remember each recipient's result where somebody asks for them in the context."""
+        results = self.env.context.get(RESULTS)
+        if results is None or not kwargs.get("smtp_session"):
+            return super().send_email(message, *args, **kwargs)
+        session = kwargs["smtp_session"] = watched(kwargs["smtp_session"])
+        session.results = {}
+        try:
+            return super().send_email(message, *args, **kwargs)
+        finally:
+            results.setdefault(message["Message-Id"], {}).update(session.results)

@@ -1,0 +1,111 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""A mail that is really sent through one server and no other, and what the server said about each recipient."""
+
+import smtplib
+from contextlib import suppress
+
+from odoo import models
+from odoo.addons.base.models.ir_mail_server import MailDeliveryException
+from odoo.exceptions import UserError
+from odoo.tools import email_normalize, email_normalize_all
+
+from ..engine.delivery import RecipientResult
+from ..engine.errors import ConfigurationError, GatewayError
+from ..engine.gate import Departure
+from ..engine.trial_letter import results_of
+
+
+class IrMailServer(models.Model):
+    _inherit = "ir.mail_server"
+
+    def action_send_test_mail(self):
+        """Open the dialogue that sends a test mail."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Send a Test Mail"),
+            "res_model": "spp.email.test.mail",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_server_id": self.id},
+        }
+
+    def _gateway_send_now(self, recipients, subject, body, headers=None):
+        """Send a mail through this server, with the From that any mail of this user gets here.
+
+        Returns:
+            {bare address: RecipientResult}.
+
+        Raises:
+            UserError: nothing was sent; in words.
+        """
+        self.ensure_one()
+        recipients = tuple(dict.fromkeys(email_normalize_all(recipients)))
+        if not recipients:
+            raise UserError(self.env._("Enter the address that the mail is to be sent to."))
+        if not self.active:
+            raise UserError(self.env._("This server is archived."))
+        email_from = self.env.user.email_formatted or self._get_test_email_from()
+        smtp_from = self._find_mail_server(email_from, self)[1]
+        message = self._build_email__(email_from, ", ".join(recipients), subject, body, headers=headers)
+        departure = Departure(0, self.id, email_normalize(smtp_from) or smtp_from, recipients, self.env.company.id)
+        permit = self.env["spp.email.gate"]._ask(departure)
+        if permit.hold:
+            raise UserError(permit.hold.text)
+        results = {
+            address: RecipientResult(refusal.state, refusal.reason, text=refusal.text)
+            for address, refusal in permit.refused.items()
+        }
+        allowed = tuple(address for address in recipients if address not in results)
+        if allowed:
+            message.replace_header("To", ", ".join(allowed))
+            sent = self._gateway_transmit(message, smtp_from, allowed)
+            self.env["spp.email.gate"]._note(departure, sent)
+            results.update(sent)
+        return results
+
+    def _gateway_transmit(self, message, smtp_from, recipients):
+        """Connect, hand over and say goodbye; return {recipient: RecipientResult}, whatever happens."""
+        session, failure, refused = None, None, {}
+        try:
+            session = self._connect__(mail_server_id=self.id, smtp_from=smtp_from)
+            if session is None:
+                raise UserError(self.env._("This database sends no mail: it runs tests, or a rehearsal."))
+            send_message = session.send_message
+
+            def remember_refusals(*arguments, **options):
+                refused.update(send_message(*arguments, **options) or {})
+                return refused
+
+            # Odoo drops what this returns: the recipients that were refused while others were accepted.
+            session.send_message = remember_refusals
+            self.send_email(message, mail_server_id=self.id, smtp_session=session)
+        except UserError:
+            raise
+        except ConfigurationError as error:
+            raise UserError(str(error)) from error
+        except (GatewayError, smtplib.SMTPException, OSError, MailDeliveryException) as error:
+            failure = error
+        finally:
+            if session is not None:
+                with suppress(smtplib.SMTPException, OSError):
+                    session.quit()
+        # A session of the gateway keeps each answer; one of another addon tells what it raised.
+        answers = {address.lower(): result for address, result in (getattr(session, "results", None) or {}).items()}
+        return {**results_of(failure, recipients, refused), **{one: answers[one] for one in recipients if one in answers}}
+
+    def action_test_round_trip(self):
+        """Open the round trips of this server; a new one where it has none."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("spp_email_gateway.action_spp_email_round_trip")
+        trips = self.env["spp.email.round.trip"].search([("server_id", "=", self.id)])
+        mailboxes = self.env["fetchmail.server"].search([("state", "=", "done"), ("server_type", "!=", "local")], limit=2)
+        action["context"] = {
+            "default_server_id": self.id,
+            # Where there is only one, it is the one.
+            "default_mailbox_id": mailboxes.id if len(mailboxes) == 1 else False,
+        }
+        if len(trips) > 1:
+            return {**action, "domain": [("server_id", "=", self.id)]}
+        form = self.env.ref("spp_email_gateway.view_spp_email_round_trip_form")
+        return {**action, "views": [(form.id, "form")], "res_id": trips.id}

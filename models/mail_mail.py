@@ -1,0 +1,166 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""Outgoing mail: Odoo's model and queue, with the gateway's lanes behind it."""
+
+from odoo import api, fields, models
+from odoo.tools import str2bool
+
+from odoo.addons.base.models.ir_mail_server import MailDeliveryException
+
+from ..engine.errors import GatewayError
+from ..engine.outcome import OutboundState
+from .spp_email_queue import BULK, MASS, NOW
+
+# Odoo's own way: whoever presses Send waits until the server has answered.
+IN_REQUEST_PARAMETER = "spp_email_gateway.send_in_request"
+# Context keys while a request sends: {Message-ID: {address: RecipientResult}}, and that somebody waits.
+RESULTS = "gateway_results"
+IN_A_HURRY = "gateway_in_a_hurry"
+# And while the queue writes what became of mails.
+FOLLOWING = "gateway_following"
+
+
+class MailMail(models.Model):
+    _inherit = "mail.mail"
+
+    # What the queue looks at; the table holds years of what was sent.
+    _gateway_outgoing_index = models.Index("(scheduled_date) WHERE state = 'outgoing'")
+
+    # ------------------------------------------------------------------
+    # Into the queue and out of it
+    # ------------------------------------------------------------------
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        mails = super().create(vals_list)
+        if self.env["spp.email.sending"]._is_active():
+            if len(mails) >= BULK:
+                self.env["spp.email.queue"]._place(mails.filtered(lambda mail: mail.state == "outgoing").ids, MASS)
+            mails._gateway_wake()
+        return mails
+
+    def write(self, vals):
+        result = super().write(vals)
+        if vals.get("state") == "cancel":
+            self._gateway_withdraw()
+        elif vals.get("state") == "outgoing":
+            # Odoo's Retry, and other addons: whoever has it already is left out.
+            self._gateway_deliveries()._requeue()
+        # The queue itself asks once for all that it puts off.
+        if (vals.get("state") == "outgoing" or "scheduled_date" in vals) and FOLLOWING not in self.env.context:
+            if self.env["spp.email.sending"]._is_active():
+                self._gateway_wake()
+        return result
+
+    def _gateway_deliveries(self):
+        # sudo: whoever may write on a mail decides about its recipients, without seeing the ledger.
+        return self.env["spp.email.delivery"].sudo().search([("mail_id", "in", self.ids)])  # nosemgrep
+
+    def _gateway_wake(self):
+        """Have the queue look when these mails are due, once the transaction is committed."""
+        now = fields.Datetime.now()
+        waiting = self.filtered(lambda mail: mail.state == "outgoing")
+        later = {mail.scheduled_date for mail in waiting if mail.scheduled_date and mail.scheduled_date > now}
+        sending = self.env["spp.email.sending"]
+        if any(not mail.scheduled_date or mail.scheduled_date <= now for mail in waiting):
+            sending._call_once()
+        for due in later:
+            sending._call_once(due)
+
+    # ------------------------------------------------------------------
+    # Ways to send
+    # ------------------------------------------------------------------
+
+    @api.model
+    def process_email_queue(self, email_ids=(), batch_size=1000):
+        """Send what is due by the gateway's queue; Odoo's scheduled action calls this, and so do other addons."""
+        sending = self.env["spp.email.sending"]
+        if not sending._is_active():
+            return super().process_email_queue(email_ids=email_ids, batch_size=batch_size)
+        mail_ids = list(email_ids) or None
+        if "filters" in self.env.context:
+            domain = [("state", "=", "outgoing"), *self.env.context["filters"]]
+            found = self.search(domain, limit=batch_size, order="id").ids
+            mail_ids = [mail_id for mail_id in found if not email_ids or mail_id in email_ids]
+        if mail_ids is None and self.env.context.get("cron_id"):
+            sending._send_due(self.env["ir.cron"]._commit_progress())
+        else:
+            sending._send_due(mail_ids=mail_ids)
+        self.env.invalidate_all()
+        return True
+
+    def send_after_commit(self):
+        """Have the queue send once the transaction is committed: whoever writes a message does not wait for SMTP."""
+        if not self._gateway_sends_in_background():
+            return super().send_after_commit()
+        self._gateway_enqueue()
+        return None
+
+    def send(self, auto_commit=False, raise_exception=False, post_send_callback=None):
+        """Queue and have it sent at once; with ``raise_exception`` wait for the server, for a short time.
+
+        Whoever wants an exception, as sign-up and two-factor mail do, needs to know; all others have the ledger.
+        """
+        if not self.env["spp.email.sending"]._is_active():
+            return super().send(auto_commit, raise_exception, post_send_callback)
+        if raise_exception or not self._gateway_sends_in_background():
+            return self._gateway_send_in_request(auto_commit, raise_exception, post_send_callback)
+        self._gateway_enqueue()
+        if post_send_callback:
+            post_send_callback(self.ids)
+        return True
+
+    @api.model
+    def _gateway_sends_in_background(self):
+        if not self.env["spp.email.sending"]._is_active():
+            return False
+        # sudo: a setting, no content.
+        return not str2bool(self.env["ir.config_parameter"].sudo().get_param(IN_REQUEST_PARAMETER), False)  # nosemgrep
+
+    def _gateway_enqueue(self):
+        """Have these mails sent as soon as the transaction is committed, whatever date they were to wait for."""
+        waiting = self.filtered(lambda mail: mail.state == "outgoing")
+        # Odoo's send() looks at no date.
+        waiting.filtered("scheduled_date").scheduled_date = False
+        if len(waiting) < BULK and not any(mail._gateway_is_mass() for mail in waiting):
+            self.env["spp.email.queue"]._place(waiting.ids, NOW)
+        self.env["spp.email.sending"]._call_once()
+
+    def _gateway_send_in_request(self, auto_commit, raise_exception, post_send_callback):
+        """Send within the request by Odoo's code; what may pass is queued instead of failing.
+
+        The request has a short time. What the servers say goes to the ledger in the request's own transaction.
+        """
+        results = {}
+        mails = self.with_context(**{RESULTS: results, IN_A_HURRY: True})
+        try:
+            done = super(MailMail, mails).send(auto_commit, raise_exception, post_send_callback)
+        except MailDeliveryException as error:
+            cause = error.args[1] if len(error.args) > 1 else None
+            unreached = isinstance(cause, GatewayError) and not cause.permanent
+            if not unreached and not self._gateway_may_pass(results):
+                raise
+            done = True
+        self.env["spp.email.delivery"]._note_in_request(self.exists(), results)
+        return done
+
+    def _gateway_may_pass(self, results):
+        """Return whether all that servers said about these mails in this request may pass."""
+        said = [result for answers in results.values() for result in answers.values()]
+        return bool(said) and all(result.state is OutboundState.DEFERRED for result in said)
+
+    # ------------------------------------------------------------------
+    # What kind of mail it is
+    # ------------------------------------------------------------------
+
+    def _gateway_is_mass(self):
+        """Return whether it is part of a mass mailing, where that module is there."""
+        return "mailing_id" in self._fields and bool(self.mailing_id)
+
+    def _gateway_class(self):
+        return "mass" if self._gateway_is_mass() else "transactional"
+
+    def _gateway_company(self):
+        """Return the company that a mail belongs to: its record's, by the alias domain or the author otherwise."""
+        self.ensure_one()
+        message = self.mail_message_id
+        return message.record_company_id or message.author_id.company_id or self.env.company

@@ -1,0 +1,339 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""The ledger's own connection: what a server is about to be given, and what it said, committed apart from all else."""
+
+import json
+import random
+from dataclasses import asdict, dataclass
+from dataclasses import fields as dataclass_fields
+from datetime import datetime, timedelta
+
+from odoo import fields, models
+from odoo.tools import SQL
+
+from ..engine.delivery import RecipientResult
+from ..engine.delivery_retry import next_delivery_attempt
+from ..engine.errors import WithdrawnError
+from ..engine.mail_fate import Recipient
+from ..engine.outcome import OutboundReason, OutboundState
+from ..engine.storable import storable
+from .spp_email_delivery import FINAL
+
+DAYS_PARAMETER = "spp_email_gateway.outgoing_days"
+DAYS = 5
+POLICY_PARAMETER = "spp_email_gateway.unknown_outcome"
+# Decided, without having arrived as far as is known.
+REPEATABLE = tuple(state for state in FINAL if state != OutboundState.SENT.value) + (OutboundState.UNKNOWN.value,)
+# Seconds after which a delivery whose outcome is unknown is sent once more, where the policy says so.
+UNKNOWN_WAIT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """What is the same for all recipients of one SMTP transaction."""
+
+    mail_id: int
+    mail_message_id: int | None
+    model: str | None
+    res_id: int | None
+    company_id: int | None
+    subject: str
+    message_id: str
+    mail_class: str
+    partner_id: int | None = None
+    server_id: int | None = None
+    email_from: str = ""
+    envelope_sender: str = ""
+    trace: tuple = ()
+
+    def columns(self):
+        """Return the values as the table has them."""
+        values = {name: getattr(self, name) for name in POSTED}
+        for name in ("subject", "message_id", "email_from", "envelope_sender"):
+            values[name] = storable(values[name])
+        values["trace"] = json.dumps([asdict(step) for step in self.trace]) if self.trace else None
+        return values
+
+
+POSTED = tuple(one.name for one in dataclass_fields(Posting))
+
+# What every attempt writes anew.
+RENEWED = ("server_id", "email_from", "envelope_sender", "message_id", "trace")
+ANSWERED = (
+    "state",
+    "reason",
+    "phase",
+    "smtp_code",
+    "enhanced_status",
+    "smtp_text",
+    "remote_id",
+    "remote_message_id",
+    "next_attempt_date",
+)
+
+BEGIN = f"""
+    INSERT INTO spp_email_delivery AS row (recipient, state, attempts, created_date, attempt_date, {", ".join(POSTED)})
+    SELECT address, 'sending', 1, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC',
+           {", ".join(f"%({name})s" for name in POSTED)}
+      FROM unnest(%(recipients)s) AS address
+     WHERE EXISTS (SELECT 1 FROM mail_mail WHERE id = %(mail_id)s AND state = 'outgoing')
+    ON CONFLICT (mail_id, lower(recipient), COALESCE(partner_id, 0)) DO UPDATE
+       SET state = 'sending', attempts = row.attempts + 1, attempt_date = EXCLUDED.attempt_date,
+           next_attempt_date = NULL, {", ".join(f"{name} = EXCLUDED.{name}" for name in RENEWED)}
+     WHERE row.state NOT IN %(final)s
+    RETURNING id, recipient, created_date, attempts
+"""
+
+ANSWER = f"""
+    UPDATE spp_email_delivery SET {", ".join(f"{name} = %({name})s" for name in ANSWERED)}, final_date = %(final_date)s
+     WHERE id IN %(ids)s AND state = 'sending'
+"""
+
+# For recipients that no transaction was begun for.
+WITHOUT = f"""
+    INSERT INTO spp_email_delivery AS row
+           (recipient, attempts, created_date, attempt_date, final_date, {", ".join((*ANSWERED, *POSTED))})
+    VALUES (%(recipient)s, %(attempts)s, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC', %(final_date)s,
+            {", ".join(f"%({name})s" for name in (*ANSWERED, *POSTED))})
+    ON CONFLICT (mail_id, lower(recipient), COALESCE(partner_id, 0)) DO UPDATE
+       SET attempts = row.attempts + EXCLUDED.attempts, attempt_date = EXCLUDED.attempt_date,
+           final_date = EXCLUDED.final_date, {", ".join(f"{name} = EXCLUDED.{name}" for name in (*ANSWERED, *RENEWED))}
+     WHERE row.state NOT IN %(final)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A row that is being sent: its id, since when it waits (naive UTC), and which attempt this is."""
+
+    id: int
+    since: datetime
+    attempts: int
+
+
+class DeliveryLedger:
+    """One sending thread's hand on the ledger.
+
+    What became of a transaction is written together with the beginning of the next one, in one commit: the disk is
+    waited for once a message. A process that is killed leaves one message a thread whose outcome is unknown.
+
+    Args:
+        env: an Environment on an autonomous cursor.
+    """
+
+    def __init__(self, env):
+        self.env = env
+        self.delivery = env["spp.email.delivery"]
+        self.rng = random.Random()
+        self._begun = {}
+        self._unwritten = []
+
+    def known(self, mail_ids):
+        """Return {mail id: [(row id, Recipient)]} of what the ledger has of these mails.
+
+        The caller has claimed them: a row that is being sent was left so by a worker that died, and its outcome is
+        decided by the policy here.
+        """
+        self._settle_unknown(mail_ids)
+        found = {mail_id: [] for mail_id in mail_ids}
+        for row_id, mail_id, recipient in self.delivery._recipients(self.env, mail_ids):
+            found[mail_id].append((row_id, recipient))
+        self.env.cr.commit()
+        return found
+
+    def begin(self, posting, recipients):
+        """Write, committed, that ``recipients``, lower-case addresses, are about to be given to a server.
+
+        Raises:
+            WithdrawnError: the mail was cancelled meanwhile, or one of them is decided; nothing may be sent.
+        """
+        self._write()
+        cr = self.env.cr
+        cr.execute(BEGIN, {**posting.columns(), "recipients": list(recipients), "final": FINAL})
+        rows = cr.fetchall()
+        if len(rows) != len(set(recipients)):
+            cr.rollback()
+            raise WithdrawnError(f"mail {posting.mail_id} was decided otherwise")
+        cr.commit()
+        self._begun = {address: Begun(row_id, since, attempts) for row_id, address, since, attempts in rows}
+
+    def note(self, posting, results, until=None):
+        """Remember what became of recipients; written with the next beginning, or by ``flush``.
+
+        Args:
+            results: {address: RecipientResult}.
+            until: naive UTC; when those are due that only wait.
+        """
+        self._unwritten.append((posting, results, until, self._begun))
+        self._begun = {}
+
+    def flush(self):
+        """Write and commit what is remembered."""
+        self._write()
+        self.env.cr.commit()
+
+    # ------------------------------------------------------------------
+    # Writing
+    # ------------------------------------------------------------------
+
+    def _write(self):
+        for posting, results, until, begun in self._unwritten:
+            alike = {}
+            for address, result in results.items():
+                row = begun.get(address)
+                if row and result.state is not OutboundState.DEFERRED:
+                    alike.setdefault(result, []).append(row)
+                elif row:
+                    self._answer(result, [row])
+                else:
+                    self._write_without(posting, address, result, until)
+            for result, rows in alike.items():
+                self._answer(result, rows)
+        self._unwritten = []
+
+    def _answer(self, result, rows):
+        """Write the answer of a server about rows that were being sent."""
+        values = self._values(result, rows[0].since, rows[0].attempts)
+        self.env.cr.execute(ANSWER, {**values, "ids": tuple(row.id for row in rows)})
+
+    def _write_without(self, posting, address, result, until):
+        """Write the outcome of a recipient for whom no transaction was begun."""
+        since, attempts = None, 0
+        # What only waits is no attempt.
+        counted = 0 if result.state is OutboundState.QUEUED else 1
+        if result.state is OutboundState.DEFERRED:
+            since, attempts = self._tried(posting, address)
+        values = self._values(result, since, attempts + counted, until)
+        self.env.cr.execute(
+            WITHOUT, {**posting.columns(), **values, "recipient": address, "attempts": counted, "final": FINAL}
+        )
+
+    def _values(self, result, since, attempts, until=None):
+        """Return the columns that an answer writes; what is to be tried again gets its time here."""
+        now = fields.Datetime.now()
+        state, reason, due = result.state, result.reason, until
+        if state in (OutboundState.DEFERRED, OutboundState.UNKNOWN):
+            state, reason, due = self._again(result, since or now, attempts, now)
+        return {
+            "state": state.value,
+            "reason": reason.value,
+            "phase": result.phase or None,
+            "smtp_code": result.code or None,
+            "enhanced_status": result.enhanced or None,
+            "smtp_text": storable(result.text) or None,
+            "remote_id": storable(result.remote_id) or None,
+            "remote_message_id": storable(result.remote_message_id) or None,
+            "next_attempt_date": due,
+            "final_date": None if state in (OutboundState.DEFERRED, OutboundState.QUEUED) else now,
+        }
+
+    def _again(self, result, first, attempts, now):
+        """Return (state, reason, next attempt) of a recipient that may be tried again, or may have it already."""
+        if result.state is OutboundState.UNKNOWN:
+            if self.delivery._holds_unknown():
+                return OutboundState.UNKNOWN, result.reason, None
+            return OutboundState.DEFERRED, result.reason, now + timedelta(seconds=UNKNOWN_WAIT)
+        days = self.env["ir.config_parameter"]._gateway_number(DAYS_PARAMETER, DAYS)
+        due = next_delivery_attempt(now, first, attempts, self.rng, wait=result.wait, days=days)
+        if due is None:
+            return OutboundState.FAILED, OutboundReason.EXPIRED, None
+        return OutboundState.DEFERRED, result.reason, due
+
+    def _tried(self, posting, address):
+        """Return (since when, how often) a recipient is tried."""
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT created_date, attempts FROM spp_email_delivery WHERE mail_id = %s AND lower(recipient) = %s"
+                " AND COALESCE(partner_id, 0) = %s",
+                posting.mail_id,
+                address.lower(),
+                posting.partner_id or 0,
+            )
+        )
+        return rows[0] if rows else (None, 0)
+
+    def _settle_unknown(self, mail_ids):
+        """Decide what happens to rows that a worker had begun when it died."""
+        self._write()
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT id FROM spp_email_delivery WHERE mail_id IN %s AND state = 'sending' FOR UPDATE",
+                tuple(mail_ids) or (0,),
+            )
+        )
+        if rows:
+            lost = RecipientResult(OutboundState.UNKNOWN, OutboundReason.PROCESS_DIED)
+            self._answer(lost, [Begun(row_id, None, 1) for (row_id,) in rows])
+        self.env.cr.commit()
+
+
+class SppEmailDelivery(models.Model):
+    _inherit = "spp.email.delivery"
+
+    def _recipients(self, env, mail_ids):
+        """Return [(row id, mail id, Recipient)] of these mails' rows, oldest first, as ``env``'s cursor sees them."""
+        rows = env.execute_query(
+            SQL(
+                "SELECT id, mail_id, recipient, partner_id, state, reason, next_attempt_date, smtp_text, smtp_code,"
+                " enhanced_status FROM spp_email_delivery WHERE mail_id IN %s ORDER BY id",
+                tuple(mail_ids) or (0,),
+            )
+        )
+        return [
+            (
+                row_id,
+                mail_id,
+                Recipient(
+                    address,
+                    partner_id,
+                    OutboundState(state),
+                    OutboundReason(reason) if reason else None,
+                    due,
+                    text or "",
+                    code or 0,
+                    enhanced or "",
+                ),
+            )
+            for row_id, mail_id, address, partner_id, state, reason, due, text, code, enhanced in rows
+        ]
+
+    def _holds_unknown(self):
+        """Return whether a delivery whose outcome is unknown waits for a person, instead of being sent once more."""
+        # sudo: a setting, no content.
+        return self.env["ir.config_parameter"].sudo().get_param(POLICY_PARAMETER) == "hold"  # nosemgrep
+
+    def _requeue(self):
+        """Have recipients that are decided, but were not sent to, tried again from now on."""
+        lost = self.filtered(lambda row: row.state in REPEATABLE)
+        if lost:
+            lost.write(
+                {
+                    "state": OutboundState.QUEUED.value,
+                    "reason": False,
+                    "next_attempt_date": False,
+                    "final_date": False,
+                    # The days for which it is tried begin again.
+                    "created_date": fields.Datetime.now(),
+                }
+            )
+        waiting = self.filtered(lambda row: row.state == OutboundState.DEFERRED.value and row.next_attempt_date)
+        waiting.next_attempt_date = False
+        return lost + waiting
+
+    def _note_in_request(self, mails, results):
+        """Write what servers said while a request sent ``mails``, and have what may pass sent by the queue.
+
+        In the request's transaction: the mails are not committed yet, and nobody else can see them.
+        """
+        ledger = DeliveryLedger(self.env)
+        waiting = self.env["mail.mail"]
+        for mail in mails:
+            answers = results.get(mail.message_id)
+            if answers:
+                ledger.note(self.env["spp.email.dispatch"]._posting(mail), answers)
+                if any(one.state is OutboundState.DEFERRED for one in answers.values()):
+                    waiting += mail
+        ledger._write()
+        self.invalidate_model()
+        # Odoo calls them failed.
+        waiting.filtered(lambda mail: mail.state == "exception").state = "outgoing"
+        waiting._gateway_wake()

@@ -1,0 +1,80 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""A copy of the database holds its mail, and reads none, until a person says that it may."""
+
+from datetime import timedelta
+
+from odoo import fields, models
+from odoo.exceptions import UserError
+
+from ..engine.gate import Hold
+from ..engine.outcome import OutboundReason
+from ..engine.trace import TraceStep
+from .spp_email_binding import FINDING
+
+# How soon mail that was held is looked at again: so long it may take from the confirmation to the sending.
+HOLD_MINUTES = 15
+
+
+class SppEmailGate(models.AbstractModel):
+    _inherit = "spp.email.gate"
+
+    def _gates(self):
+        # First: what else a copy is asked does not matter.
+        return ["_gate_database", *super()._gates()]
+
+    def _gate_database(self, departure, permit):
+        """Hold everything in a database that may be a copy."""
+        held = self.env["spp.email.binding"]._held()
+        if held:
+            until = fields.Datetime.now() + timedelta(minutes=HOLD_MINUTES)
+            permit.hold = Hold(until, OutboundReason.OTHER_DATABASE, held)
+            permit.steps.append(TraceStep("database", "may be a copy", "held"))
+
+
+class IrMailServer(models.Model):
+    _inherit = "ir.mail_server"
+
+    def _connect__(self, *args, **kwargs):
+        """Refuse to connect for whoever sends past the queue; the mail stays, and can be sent later.
+
+        Raises:
+            UserError: this database may be a copy.
+        """
+        if not self._disable_send():
+            held = self.env["spp.email.binding"]._held()
+            if held:
+                raise UserError(held)
+        return super()._connect__(*args, **kwargs)
+
+
+class FetchmailServer(models.Model):
+    _inherit = "fetchmail.server"
+
+    def fetch_mail(self):
+        held = self.env["spp.email.binding"]._held()
+        if held:
+            # Not noted on the mailbox: there is nothing wrong with it.
+            raise UserError(held)
+        return super().fetch_mail()
+
+    def _fetch_mail(self, batch_limit=50):
+        held = self.env["spp.email.binding"]._held()
+        return UserError(held) if held else super()._fetch_mail(batch_limit=batch_limit)
+
+
+class SppEmailHealth(models.Model):
+    _inherit = "spp.email.health"
+
+    is_other_database = fields.Boolean(compute="_compute_is_other_database")
+
+    def _health_models(self):
+        return [*super()._health_models(), "spp.email.binding"]
+
+    def _compute_is_other_database(self):
+        for finding in self:
+            finding.is_other_database = finding.active and finding.code == FINDING
+
+    def action_confirm_database(self):
+        """Let this database send and read mail, and look anew."""
+        self.env["spp.email.binding"]._confirm()
+        return self.action_check()

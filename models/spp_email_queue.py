@@ -1,0 +1,170 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""The queue of outgoing mail: a small row for each mail that is not decided, taken by one worker at a time."""
+
+from odoo import fields, models
+from odoo.tools import SQL
+
+from ..engine.worker import is_dead
+
+# Lower goes first. A person's mail never waits for a mass mailing.
+NOW, PERSON, MASS = 0, 10, 20
+# Mails made together in such a number are a mass mailing, also without that module.
+BULK = 20
+# Mails that one look takes over from Odoo's table at most; the next one goes on.
+ADOPTED = 5_000
+# A mail whose sending began so often and never ended is suspected of killing its process.
+STARTS = 3
+
+DUE = SQL(
+    "EXISTS (SELECT 1 FROM mail_mail AS mail WHERE mail.id = spp_email_queue.mail_id AND mail.state = 'outgoing'"
+    " AND (mail.scheduled_date IS NULL OR mail.scheduled_date <= now() AT TIME ZONE 'UTC'))"
+)
+FREE = SQL("(claim_until IS NULL OR claim_until < now() AT TIME ZONE 'UTC')")
+# Campaigns one after the other, each mail in the order of its making.
+ORDER = SQL("priority, campaign, mail_id")
+
+
+class SppEmailQueue(models.Model):
+    """Mails are taken over when the queue looks, whoever queued them: other addons write states by themselves.
+
+    The row goes when its mail is decided, so that the table is as small as what waits, however many mails there are.
+    """
+
+    _name = "spp.email.queue"
+    _inherit = ["spp.email.claim.mixin"]
+    _description = "Queue of Outgoing Emails"
+    _log_access = False
+    _rec_name = "mail_id"
+
+    mail_id = fields.Many2one("mail.mail", required=True, readonly=True, ondelete="cascade")
+    priority = fields.Integer(required=True, readonly=True, default=PERSON)
+    campaign = fields.Integer(required=True, readonly=True, default=0, help="Mass mailing that it belongs to; 0: none.")
+    starts = fields.Integer(readonly=True, default=0, help="How often a worker began without coming to an end.")
+
+    _mail_unique = models.UniqueIndex("(mail_id)")
+    _order_index = models.Index("(priority, campaign, mail_id)")
+
+    def _adopt(self):
+        """Take over mails that wait and have no row, and forget those that are decided."""
+        # Only where mass_mailing is there.
+        campaign = SQL("COALESCE(mail.mailing_id, 0)" if "mailing_id" in self.env["mail.mail"]._fields else "0")
+        with self._gateway_cursor(read_committed=True) as env:
+            env.cr.execute(
+                SQL(
+                    """
+                    INSERT INTO spp_email_queue (mail_id, priority, campaign, starts, claim_fence)
+                    SELECT mail.id, CASE WHEN %(campaign)s > 0 THEN %(mass)s ELSE %(person)s END, %(campaign)s, 0, 0
+                      FROM mail_mail AS mail
+                     WHERE mail.state = 'outgoing'
+                       AND NOT EXISTS (SELECT 1 FROM spp_email_queue AS queue WHERE queue.mail_id = mail.id)
+                     ORDER BY mail.id
+                     LIMIT %(limit)s
+                    ON CONFLICT DO NOTHING
+                    """,
+                    campaign=campaign,
+                    mass=MASS,
+                    person=PERSON,
+                    limit=ADOPTED,
+                )
+            )
+            env.cr.execute(
+                SQL(
+                    """
+                    DELETE FROM spp_email_queue AS queue USING mail_mail AS mail
+                     WHERE mail.id = queue.mail_id AND mail.state <> 'outgoing'
+                       AND (queue.claim_until IS NULL OR queue.claim_until < now() AT TIME ZONE 'UTC')
+                    """
+                )
+            )
+
+    def _claim_due(self, limit, mail_ids=None, is_suspect=False):
+        """Claim up to ``limit`` due mails and return {mail id: Claim}, in the queue's order.
+
+        Args:
+            mail_ids: only these; None for all.
+            is_suspect: mails that a worker began and never ended; claimed alone, they take nothing with them.
+        """
+        where = SQL("starts > 0") if is_suspect else SQL("starts = 0")
+        where = SQL("%s AND %s", where, DUE)
+        if mail_ids is not None:
+            where = SQL("%s AND mail_id IN %s", where, tuple(mail_ids) or (0,))
+        claims = self._claim(where, order=ORDER, also=SQL("starts = starts + 1"), limit=limit)
+        if not claims:
+            return {}
+        with self._gateway_cursor() as env:
+            rows = env.execute_query(
+                SQL(
+                    "SELECT id, mail_id FROM spp_email_queue WHERE id IN %s ORDER BY %s",
+                    tuple(claim.id for claim in claims),
+                    ORDER,
+                )
+            )
+        by_id = {claim.id: claim for claim in claims}
+        return {mail_id: by_id[row_id] for row_id, mail_id in rows}
+
+    def _give_back(self, claims, is_begun=False):
+        """Let others have claimed mails, in a transaction of its own.
+
+        Args:
+            is_begun: the sending began and came to an end, without a decision; otherwise it did not begin.
+        """
+        if not claims:
+            return
+        with self._gateway_cursor(read_committed=True) as env:
+            env.cr.execute(
+                SQL(
+                    "UPDATE spp_email_queue AS queue SET claim_owner = NULL, claim_until = NULL, starts = %s"
+                    " FROM (VALUES %s) AS mine (id, fence)"
+                    " WHERE queue.id = mine.id AND queue.claim_fence = mine.fence",
+                    SQL("0") if is_begun else SQL("queue.starts - 1"),
+                    SQL(", ").join(SQL("(%s, %s)", claim.id, claim.fence) for claim in claims),
+                )
+            )
+
+    def _free_claims_of_the_dead(self):
+        """Give back what processes of this machine had claimed that have ended; elsewhere a claim has to run out."""
+        with self._gateway_cursor(read_committed=True) as env:
+            rows = env.execute_query(
+                SQL("SELECT DISTINCT claim_owner FROM spp_email_queue WHERE claim_owner IS NOT NULL")
+            )
+            dead = tuple(owner for (owner,) in rows if is_dead(owner))
+            if dead:
+                env.cr.execute(
+                    SQL(
+                        "UPDATE spp_email_queue SET claim_owner = NULL, claim_until = NULL,"
+                        " claim_fence = claim_fence + 1 WHERE claim_owner IN %s",
+                        dead,
+                    )
+                )
+
+    def _backlog(self, limit):
+        """Return how many mails could be claimed, counted up to ``limit``."""
+        (count,) = self.env.execute_query(
+            SQL(
+                "SELECT count(*) FROM (SELECT 1 FROM spp_email_queue WHERE %s AND %s LIMIT %s) AS due", FREE, DUE, limit
+            )
+        )[0]
+        return count
+
+    def _next_due(self):
+        """Return when the next mail that waits is due, as naive UTC; None when none is planned."""
+        (due,) = self.env.execute_query(
+            SQL(
+                "SELECT min(scheduled_date) FROM mail_mail WHERE state = 'outgoing'"
+                " AND scheduled_date > now() AT TIME ZONE 'UTC'"
+            )
+        )[0]
+        return due
+
+    def _place(self, mail_ids, priority):
+        """Give mails a place in the queue, in the current transaction."""
+        self.env.flush_all()
+        self.env.execute_query(
+            SQL(
+                "INSERT INTO spp_email_queue (mail_id, priority, campaign, starts, claim_fence)"
+                " SELECT id, %s, 0, 0, 0 FROM mail_mail WHERE id IN %s"
+                " ON CONFLICT (mail_id) DO UPDATE SET priority = EXCLUDED.priority RETURNING id",
+                priority,
+                tuple(mail_ids) or (0,),
+            )
+        )

@@ -1,0 +1,211 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""Who sends: lanes of the queue, each with some threads, within the time that the scheduler leaves."""
+
+import logging
+import threading
+import time
+
+import psycopg2
+
+from odoo import SUPERUSER_ID, api, models, modules
+from odoo.exceptions import ConcurrencyError
+
+from .ir_mail_server import smtplib_is_replaced
+from .spp_email_delivery_ledger import DeliveryLedger
+from .transaction_answers import answers
+
+_logger = logging.getLogger(__name__)
+
+# Mails that one claim takes, and one transaction writes the outcome of.
+BATCH_MAILS = 20
+# Seconds after which a batch's outcome is written, and what it has not begun given back.
+BATCH_SECONDS = 2.0
+# Threads of a lane. Each waits for its own server; Odoo's work is done by one at a time.
+THREADS = 4
+THREADS_PARAMETER = "spp_email_gateway.sending_threads"
+# Mails for which another thread is worth its start.
+MAILS_A_THREAD = 5
+# Scheduled actions that send, as data has them, and how many mails wait when one calls the next.
+LANES = 4
+LANES_PARAMETER = "spp_email_gateway.sending_lanes"
+BACKLOG = 50
+# A call outside of the scheduler sets no limit.
+SECONDS = 60
+# A thread that hangs in a conversation is left to it after this; it writes by itself what comes of it.
+GRACE_SECONDS = 2
+# How often a batch's outcome is written that collides with somebody else's write.
+FOLLOW_ATTEMPTS = 3
+
+
+class SppEmailSending(models.AbstractModel):
+    _name = "spp.email.sending"
+    _inherit = ["spp.email.transaction"]
+    _description = "Sending of Outgoing Emails"
+
+    @api.model
+    def _is_active(self):
+        """Return whether mail leaves by the gateway's queue: not in Odoo's tests, nor where smtplib is replaced."""
+        if modules.module.current_test:
+            return bool(self.env.context.get("gateway_queue"))
+        return not self.env["ir.mail_server"]._disable_send() and not smtplib_is_replaced()
+
+    def _cron_send(self, lane):
+        """Send what is due. Called by the job of each lane but the first, which is Odoo's own."""
+        self._send_due(self.env["ir.cron"]._commit_progress(), lane)
+
+    def _send_due(self, seconds=SECONDS, lane=1, mail_ids=None):
+        """Send what is due until nothing is left or ``seconds`` are over; have the rest sent when it is due.
+
+        Args:
+            mail_ids: only these mails; None for all.
+        """
+        if not seconds:
+            self._call(lane)
+            return
+        end = time.monotonic() + seconds
+        queue = self.env["spp.email.queue"]
+        queue._adopt()
+        queue._free_claims_of_the_dead()
+        with self._gateway_cursor() as env:
+            waiting = env["spp.email.queue"]._backlog(max(BACKLOG, THREADS * MAILS_A_THREAD))
+        if waiting >= BACKLOG and lane < self._lanes() and mail_ids is None:
+            with self._gateway_cursor() as env:
+                env["spp.email.sending"]._call(lane + 1)
+        if waiting:
+            count = min(self._threads(), -(-waiting // MAILS_A_THREAD))
+            # Few mails are shared, so that all threads have their part.
+            self._send_in_threads(count, end, mail_ids, min(BATCH_MAILS, -(-waiting // count)))
+        with self._gateway_cursor() as env:
+            env["spp.email.sending"]._call_for_the_rest(lane)
+
+    def _call_for_the_rest(self, lane):
+        """Have this lane work again when something is due."""
+        queue = self.env["spp.email.queue"]
+        if queue._backlog(1):
+            self._call(lane)
+        elif (due := queue._next_due()) and lane == 1:
+            for job in self._job(1):
+                job._trigger(at=due)
+
+    def _call(self, lane):
+        for job in self._job(lane):
+            job._trigger()
+
+    def _call_once(self, due=None):
+        """Have the queue look at once, or when something is due (naive UTC); asked for once a transaction."""
+        called = answers(self.env).setdefault("sending", set())
+        if due not in called:
+            called.add(due)
+            self._job(1)._trigger(due)
+
+    def _job(self, lane):
+        name = "mail.ir_cron_mail_scheduler_action" if lane == 1 else f"spp_email_gateway.ir_cron_send_{lane}"
+        job = self.env.ref(name, raise_if_not_found=False) or self.env["ir.cron"]
+        return job.sudo()  # nosemgrep: starting work, no data
+
+    def _lanes(self):
+        return min(self.env["ir.config_parameter"]._gateway_number(LANES_PARAMETER, LANES), LANES)
+
+    def _threads(self):
+        return max(1, min(self.env["ir.config_parameter"]._gateway_number(THREADS_PARAMETER, THREADS), THREADS))
+
+    # ------------------------------------------------------------------
+    # Threads
+    # ------------------------------------------------------------------
+
+    def _send_in_threads(self, count, end, mail_ids, batch):
+        """Have ``count`` threads empty the queue, and come back by ``end`` and a little."""
+        if modules.module.current_test:
+            # A test's cursors share one transaction, which a second thread would wait for.
+            self._send_until(end, mail_ids, batch)
+            return
+        registry, context = self.env.registry, dict(self.env.context)
+        threads = [
+            threading.Thread(
+                target=_run,
+                args=(registry, context, end, mail_ids, batch),
+                name=f"spp.email.sending-{number}",
+                daemon=True,
+            )
+            for number in range(count)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(0.0, end + GRACE_SECONDS - time.monotonic()))
+
+    def _send_until(self, end, mail_ids=None, batch=BATCH_MAILS):
+        """Claim and send until nothing is due or it is ``end``. One thread's whole work.
+
+        Args:
+            batch: how many mails a claim takes at most.
+        """
+        queue = self.env["spp.email.queue"]
+        with self._autonomous_cursor() as env:
+            ledger = DeliveryLedger(env)
+            more = True
+            while more and time.monotonic() < end:
+                more = False
+                # In turn, so that neither kind keeps the other waiting.
+                for is_suspect, limit in ((False, batch), (True, 1)):
+                    claims = queue._claim_due(limit, mail_ids, is_suspect)
+                    more = more or bool(claims)
+                    if claims:
+                        self._send_claims(claims, ledger, end)
+
+    def _send_claims(self, claims, ledger, end):
+        """Send claimed mails, write what became of them, and give back what was not begun."""
+        begun = []
+        try:
+            with self._gateway_cursor() as env:
+                work = env(user=SUPERUSER_ID)
+                mails = work["mail.mail"].browse(claims)
+                begun = work["spp.email.dispatch"]._dispatch(
+                    mails, ledger, min(end, time.monotonic() + BATCH_SECONDS)
+                )
+        except Exception as error:  # noqa: BLE001 - one bad batch; what was sent stands in the ledger
+            _logger.warning("A batch of outgoing emails ended early: %s.", type(error).__name__)
+            begun = list(claims)
+        ledger.flush()
+        self._follow(begun, claims)
+        self.env["spp.email.queue"]._give_back([claim for mail_id, claim in claims.items() if mail_id not in begun])
+
+    def _follow(self, mail_ids, claims):
+        """Let the mails show what the ledger says, and free their claims; one by one if it fails for all."""
+        mine = {mail_id: claims[mail_id] for mail_id in mail_ids}
+        if not mine:
+            return
+        is_busy = False
+        for _attempt in range(FOLLOW_ATTEMPTS):
+            try:
+                with self._gateway_cursor() as env:
+                    env(user=SUPERUSER_ID)["mail.mail"].browse(mine)._gateway_follow(mine)
+                return
+            except (psycopg2.OperationalError, ConcurrencyError):
+                # A person, or a bounce, writes on the same mail or notification just now.
+                is_busy = True
+            except Exception as error:  # noqa: BLE001 - another addon's fault must not make anything be sent again
+                _logger.warning("The outcome of %s emails could not be written: %s.", len(mine), type(error).__name__)
+                is_busy = False
+                break
+        if len(mine) > 1:
+            for mail_id in mine:
+                self._follow([mail_id], claims)
+        elif is_busy:
+            # The ledger has it: the next worker sends nothing and writes it.
+            self.env["spp.email.queue"]._give_back(list(mine.values()), is_begun=True)
+        else:
+            with self._gateway_cursor() as env:
+                env(user=SUPERUSER_ID)["mail.mail"].browse(mine)._gateway_follow_plainly(mine)
+
+
+def _run(registry, context, end, mail_ids, batch):
+    """Send in a thread of its own: no cursor or record of the caller comes along."""
+    threading.current_thread().dbname = registry.db_name
+    try:
+        with registry.cursor() as cr:
+            env = api.Environment(cr, SUPERUSER_ID, context)
+            env["spp.email.sending"]._send_until(end, mail_ids, batch)
+    except Exception:
+        # Nobody waits for what a thread raises; the claims run out, and others go on.
+        _logger.exception("A thread that sends ended early.")
