@@ -42,7 +42,7 @@ class MailMail(models.Model):
         result = super().write(vals)
         if vals.get("state") == "cancel":
             self._gateway_withdraw()
-        elif vals.get("state") == "outgoing":
+        elif vals.get("state") == "outgoing" and FOLLOWING not in self.env.context:
             # Odoo's Retry, and other addons: whoever has it already is left out.
             self._gateway_deliveries()._requeue()
         # The queue itself asks once for all that it puts off.

@@ -41,6 +41,8 @@ class SppEmailDelivery(models.Model):
                 "next_attempt_date": False,
                 "final_date": False,
                 "is_settled": False,
+                # The days for which it is tried begin again.
+                "created_date": fields.Datetime.now(),
             },
             RETRYABLE,
             needs_mail=True,
@@ -66,7 +68,7 @@ class SppEmailDelivery(models.Model):
             },
             WAITING,
         )
-        changed.mail_id._gateway_follow()
+        changed.mail_id._gateway_follow_decision()
         return changed
 
     def _settle(self, what):
@@ -85,14 +87,14 @@ class SppEmailDelivery(models.Model):
             (OutboundState.UNKNOWN.value,),
         )
         failed = (self - unknown)._decide(what, {"is_settled": True}, FAILURES)
-        (unknown | failed).mail_id._gateway_follow()
+        (unknown | failed).mail_id._gateway_follow_decision()
         return unknown | failed
 
     def _start(self):
         if self:
-            self.mail_id._gateway_follow()
-            # sudo: starting the work, no data.
-            self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()  # nosemgrep
+            mails = self.mail_id
+            mails._gateway_follow_decision()
+            mails._gateway_wake()
 
     def _decide(self, what, values, states, needs_mail=False):
         """Write ``values`` on the rows that are in one of ``states``, note who decided it, and return them.

@@ -5,9 +5,12 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
+from ..engine.enhanced_status import explain_status
 from ..engine.outcome import OUTBOUND_REASON_WORDS, OutboundReason, OutboundState
 from .spp_email_delivery import FAILURES, PENDING
 
+# Their text is written for people.
+OWN_WORDS = (OutboundReason.QUOTA, OutboundReason.PAUSED, OutboundReason.NOT_ALLOWED, OutboundReason.SUPPRESSED)
 PHASES = {
     "connect": "connecting",
     "tls": "starting encryption",
@@ -68,11 +71,17 @@ class SppEmailDelivery(models.Model):
 
     def _explain(self):
         """Return (what it means, what to do about it or "") for the answer that this recipient got."""
-        words = OUTBOUND_REASON_WORDS[OutboundReason(self.reason)] if self.reason else ""
+        reason = OutboundReason(self.reason) if self.reason else None
+        if reason in OWN_WORDS:
+            # What holds it says so itself: "Daily limit reached (200 of 200)".
+            return self.smtp_text or OUTBOUND_REASON_WORDS[reason], ""
+        words = OUTBOUND_REASON_WORDS.get(reason, "")
         if self.state == OutboundState.BOUNCED.value:
             words = self.env._("It came back")
-        answer = " ".join(filter(None, (str(self.smtp_code or ""), self.enhanced_status)))
-        return ": ".join(filter(None, (words, answer))), ""
+        if self.state == OutboundState.SENT.value or not (self.smtp_code or self.enhanced_status):
+            return words, ""
+        status = explain_status(self.smtp_code, self.enhanced_status or "", self.smtp_text or "")
+        return ": ".join(filter(None, (words, status.text))), status.cure
 
     @api.depends("smtp_code", "enhanced_status", "phase")
     def _compute_code_text(self):

@@ -34,7 +34,7 @@ class TestDeliveries(DeliveryCase):
 
     def test_send_now_ends_the_wait(self):
         row = self.row("bob@example.com", "deferred", next_attempt_date="2090-01-01 00:00:00")
-        row.mail_id._gateway_follow()
+        row.mail_id._gateway_follow_decision()
         self.assertEqual(str(row.mail_id.scheduled_date), "2090-01-01 00:00:00")
         row.with_user(self.officer).action_send_now()
         self.assertEqual((row.next_attempt_date, row.mail_id.scheduled_date), (False, False))
@@ -128,14 +128,14 @@ class TestDeliveries(DeliveryCase):
             (("failed", "deferred"), "outgoing"),
             (("sent", "failed"), "exception"),
             (("sent", "unknown"), "exception"),
-            (("sent", "bounced"), "sent"),
+            (("sent", "bounced"), "exception"),
             (("sent", "cancelled"), "sent"),
             (("cancelled", "suppressed"), "cancel"),
         ):
             mail = self.mail(email_to="x@example.com")
             for number, state in enumerate(states):
                 self.row(f"{number}@example.com", state, mail)
-            mail._gateway_follow()
+            mail._gateway_follow_decision()
             with self.subTest(states=states):
                 self.assertEqual(mail.state, expected)
 
@@ -152,14 +152,14 @@ class TestDeliveries(DeliveryCase):
             message, mail = self.message(self.bob, self.eve, statuses=("exception", "sent"))
             self.row("bob@exmaple.com", state, mail, partner_id=self.bob.id)
             self.row("eve@example.com", "sent", mail, partner_id=self.eve.id)
-            mail._gateway_follow()
+            mail._gateway_follow_decision()
             with self.subTest(state=state):
                 found = {one.res_partner_id: one.notification_status for one in message.notification_ids}
                 self.assertEqual(found, {self.bob: status, self.eve: "sent"})
 
     def test_dealt_with_is_no_failure_any_more(self):
         row = self.refused("bob@example.com")
-        row.mail_id._gateway_follow()
+        row.mail_id._gateway_follow_decision()
         self.assertEqual(row.mail_id.state, "exception")
         row.with_user(self.officer).action_settle()
         self.assertEqual((row.state, row.is_settled, row.mail_id.state), ("failed", True, "cancel"))
@@ -172,12 +172,12 @@ class TestDeliveries(DeliveryCase):
     def test_the_form_tells_what_happened(self):
         row = self.refused("bob@example.com")
         form = Form(row.with_user(self.viewer).with_context(tz="UTC"))
-        self.assertEqual(form.answer_words, "The server refused it: 550 5.1.1")
+        self.assertEqual(form.answer_words, "The server refused it: The address does not exist.")
         self.assertEqual((form.code_text, form.phase_text), ("550 5.1.1", "naming the recipient"))
         lines = form.timeline_text.split("\n")
         self.assertEqual(
             [line.partition(": ")[2] for line in lines],
-            ["Queued", "Attempt 1: The server refused it: 550 5.1.1", "Failed"],
+            ["Queued", "Attempt 1: The server refused it: The address does not exist.", "Failed"],
         )
         self.assertTrue(lines[1].startswith("2026-03-01 10:00:00"))
 

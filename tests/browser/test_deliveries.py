@@ -39,7 +39,7 @@ for name, subject, state, values in (
         "recipient": f"{name}@exmaple.test", "state": state, "server_id": server.id, "email_from": "office@example.test",
         "mail_class": "transactional", "created_date": "2026-03-02 09:29:58", "message_id": message.message_id,
         "company_id": env.company.id, **dates, **values})
-    mail._gateway_follow()
+    mail._gateway_follow_decision()
     answer[name] = row.id
 """
 
@@ -177,7 +177,7 @@ answer = user.id
         )
         self.open(f"users/{user}")
         self.page.locator("[name=gateway_invitation_note]").wait_for()
-        self.assertIn("Invitation not delivered: The server refused it: 550 5.1.1", self.alerts()[0])
+        self.assertIn("Invitation not delivered: The server refused it: The address does not exist.", self.alerts()[0])
         self.screenshot("user-invitation")
 
 
