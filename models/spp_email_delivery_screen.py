@@ -94,29 +94,21 @@ class SppEmailDelivery(models.Model):
         """One line an event, oldest first, in the time zone of whoever looks."""
         states = dict(self._fields["state"]._description_selection(self.env))
         for row in self:
-            lines = [row._event(row.created_date, self.env._("Queued"))]
+            events = [(row.created_date, self.env._("Queued"))]
             if row.attempts:
-                lines.append(
-                    row._event(
-                        row.attempt_date,
-                        self.env._(
-                            "Attempt %(number)s: %(answer)s",
-                            number=row.attempts,
-                            answer=row.answer_words or states[row.state],
-                        ),
-                    )
+                answer = row.answer_words or states[row.state]
+                events.append(
+                    (row.attempt_date, self.env._("Attempt %(number)s: %(answer)s", number=row.attempts, answer=answer))
                 )
             if row.final_date:
-                lines.append(row._event(row.final_date, states[row.state]))
-            elif row.is_pending:
-                soon = self.env._("As soon as may be")
-                lines.append(row._event(row.next_attempt_date, self.env._("Next attempt"), soon))
-            row.timeline_text = "\n".join(filter(None, lines))
-
-    def _event(self, moment, words, otherwise=""):
-        if not moment:
-            return f"{otherwise}: {words}" if otherwise else ""
-        return f"{fields.Datetime.context_timestamp(self, moment):%Y-%m-%d %H:%M:%S}: {words}"
+                events.append((row.final_date, states[row.state]))
+            elif row.next_attempt_date:
+                events.append((row.next_attempt_date, self.env._("Next attempt")))
+            # Who is tried again is queued after the last attempt.
+            events = sorted((event for event in events if event[0]), key=lambda event: event[0])
+            row.timeline_text = "\n".join(
+                f"{fields.Datetime.context_timestamp(row, moment):%Y-%m-%d %H:%M:%S}: {words}" for moment, words in events
+            )
 
     # ------------------------------------------------------------------
     # Ways

@@ -57,6 +57,7 @@ class DeliveryCase(GatewayCase):
             "smtp_text": "no such user here",
             "phase": "recipient",
             "attempts": 1,
+            "created_date": "2026-03-01 09:59:00",
             "attempt_date": "2026-03-01 10:00:00",
             "final_date": "2026-03-01 10:00:00",
         }

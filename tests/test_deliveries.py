@@ -181,6 +181,28 @@ class TestDeliveries(DeliveryCase):
         )
         self.assertTrue(lines[1].startswith("2026-03-01 10:00:00"))
 
+    def test_the_timeline_is_in_order_after_a_retry(self):
+        row = self.refused("bob@example.com", created_date="2026-03-01 09:59:00")
+        row.with_user(self.officer).action_retry()
+        lines = [line.partition(": ")[2] for line in row.timeline_text.split("\n")]
+        self.assertEqual(lines, ["Attempt 1: The address does not exist.", "Queued"])
+
+    def test_what_a_server_means_and_what_helps(self):
+        for values, words, cure in (
+            ({}, "The server refused it: The address does not exist.", "Check its spelling"),
+            ({"state": "bounced"}, "It came back: The address does not exist.", "Check its spelling"),
+            ({"reason": "no_connection", "smtp_code": 0, "enhanced_status": False}, "The server could not be", ""),
+            ({"reason": "quota", "smtp_text": "Daily limit reached (200 of 200)"}, "Daily limit reached (200", ""),
+            ({"reason": "quota", "smtp_text": False}, "A limit of the server is reached", ""),
+            ({"state": "sent", "reason": "accepted", "smtp_code": 250}, "The server accepted it", ""),
+            ({"reason": False, "smtp_code": 0, "enhanced_status": False}, "", ""),
+        ):
+            row = self.refused("x@example.com")
+            row.write(values)
+            with self.subTest(values=values):
+                self.assertEqual((row.answer_words[: len(words)], row.answer_cure[: len(cure)]), (words, cure))
+                self.assertEqual(bool(row.answer_words), bool(words))
+
     def test_viewers_see_no_buttons_and_officers_all(self):
         buttons = {"action_retry", "action_cancel", "action_send_now", "action_settle"}
         for user, expected in ((self.viewer, set()), (self.officer, buttons), (self.manager, buttons)):
