@@ -70,7 +70,11 @@ class TestAccess(GatewayCase):
         self.assertEqual(
             set(rules),
             {
+                "spp.email.delivery",
                 "spp.email.dry.run",
+                "spp.email.folder.choice",
+                "spp.email.folder.choice.line",
+                "spp.email.start",
                 "spp.email.inbound.alias",
                 "spp.email.inbound.answer",
                 "spp.email.inbound.attach",
