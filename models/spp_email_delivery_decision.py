@@ -1,5 +1,5 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-"""What people decide about deliveries: rows are locked, their state is read under the lock, and the decision is kept."""
+"""What people decide about deliveries: rows are locked, read under the lock, and the decision is kept."""
 
 from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
@@ -92,9 +92,9 @@ class SppEmailDelivery(models.Model):
 
     def _start(self):
         if self:
-            self.mail_id._gateway_follow()
-            # sudo: starting the work, no data.
-            self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()  # nosemgrep
+            mails = self.mail_id
+            mails._gateway_follow()
+            mails._gateway_wake()
 
     def _decide(self, what, values, states, needs_mail=False):
         """Write ``values`` on the rows that are in one of ``states``, note who decided it, and return them.
@@ -168,7 +168,9 @@ class SppEmailDelivery(models.Model):
         self._check_may_decide()
         if not self._cancel():
             raise UserError(
-                self.env._("Nothing was changed: only what is still waiting can be cancelled, and this is sent or over.")
+                self.env._(
+                    "Nothing was changed: only what is still waiting can be cancelled, and this is sent or over."
+                )
             )
         return True
 

@@ -22,6 +22,7 @@ from . import (
     test_fetching_interval,
     test_fetchmail_server,
     test_fetchmail_server_reading,
+    test_former_address,
     test_health,
     test_hooks,
     test_inbound_actions,
@@ -36,6 +37,7 @@ from . import (
     test_mail_server_session,
     test_notices,
     test_original_email,
+    test_parameters,
     test_preview_harmless,
     test_processing,
     test_program_calls,
@@ -48,6 +50,7 @@ from . import (
     test_rule_values,
     test_rules,
     test_sealed_char,
+    test_sender_health,
     test_sent_content,
     test_server_action,
     test_target_profiles,
@@ -58,6 +61,7 @@ from . import (
     test_wizard_rights,
 )
 from .engine import (
+    test_answered,
     test_arrival,
     test_attempt,
     test_autoconfig,
