@@ -10,7 +10,7 @@ from odoo import fields, models
 
 from ..engine.gate import Hold
 from ..engine.outcome import OutboundReason, OutboundState
-from ..engine.quota import QuotaUnit, Window, describe_shortage, wishes
+from ..engine.quota import Window, describe_shortage, wishes
 from ..engine.trace import TraceStep
 
 # What a server took, or may have taken, counts.
@@ -39,7 +39,7 @@ class SppEmailGate(models.AbstractModel):
         if not server or not recipients:
             return
         limits = server._gateway_limits()
-        wanted = wishes(recipients, QuotaUnit(server.gateway_quota_unit), is_mass=departure.is_mass)
+        wanted = wishes(recipients, server._gateway_unit(), is_mass=departure.is_mass)
         short, counts = self.env["spp.email.quota.use"]._reserve(server.id, limits, wanted)
         if short:
             text = describe_shortage(short, fields.Datetime.now(), self._local(departure))
@@ -58,7 +58,7 @@ class SppEmailGate(models.AbstractModel):
         server = self._limited_server(departure)
         if not server:
             return
-        unit = QuotaUnit(server.gateway_quota_unit)
+        unit = server._gateway_unit()
         accepted = [address for address, result in results.items() if result.state in _COUNTED]
         kept = {
             (wish.window, wish.domain): wish.count for wish in wishes(accepted, unit, is_mass=departure.is_mass)
@@ -77,7 +77,7 @@ class SppEmailGate(models.AbstractModel):
     def _limited_server(self, departure):
         """Return the server of a departure if it has limits, else an empty recordset."""
         # sudo: whoever causes mail sends it through servers whose settings are not shown to them.
-        server = self.env["ir.mail_server"].sudo().browse(departure.server_id or ())  # nosemgrep
+        server = self.env["ir.mail_server"].sudo().browse(departure.server_id or ()).exists()  # nosemgrep
         return server if server and server._gateway_limits() else server.browse()
 
     def _crosses(self, limits, counts, wanted, window):

@@ -188,6 +188,20 @@ class TestQuota(GatewayCase):
                     self.gate._note(departure, {"a@remote.test": SENT})
         self.assertFalse(self.sql("SELECT 1 FROM spp_email_quota_use"))
 
+    def test_a_server_that_was_deleted_meanwhile(self):
+        departure = self.departure("a@remote.test")
+        with self.own_cursors():
+            self.gate._ask(departure)
+            self.server.unlink()
+            self.gate._note(departure, {"a@remote.test": DEFERRED})
+            self.assertFalse(self.gate._ask(departure).hold)
+
+    def test_a_server_that_odoos_neutralization_inserts(self):
+        self.sql("UPDATE ir_mail_server SET gateway_quota_unit = NULL WHERE id = %s RETURNING id", self.server.id)
+        self.server.invalidate_recordset()
+        self.ask(*self.many(3))
+        self.assertEqual(self.used(), "today 3 of 200")
+
     def test_the_counts_of_servers_do_not_mix(self):
         other = self.make_server(name="Other", gateway_quota_day=7, gateway_quota_hour=5)
         self.ask(*self.many(5), server=other)

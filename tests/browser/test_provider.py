@@ -21,7 +21,7 @@ answer = [server.id, env["spp.email.discovery"].create({
 
 class TestProvider(BrowserCase):
     def begin(self):
-        self.open_app("Email Gateway", "Outgoing Email Servers")
+        self.open_app("Email Gateway", "Outgoing", "Outgoing Email Servers")
         self.press("New")
         self.page.wait_for_selector(".o_form_sheet")
 
@@ -47,7 +47,7 @@ class TestProvider(BrowserCase):
         self.assertIn("MX record of your domain", self.alerts()[0])
 
     def test_nothing_is_found(self):
-        self.open_app("Email Gateway", "Outgoing Email Servers")
+        self.open_app("Email Gateway", "Outgoing", "Outgoing Email Servers")
         self.press("Find Settings")
         self.page.wait_for_selector(".modal .o_form_view")
         self.page.locator(".modal [name=address] input").fill("ann@nowhere-at-all.test")
