@@ -123,7 +123,7 @@ class TestSmtpAnswer(EngineCase):
             ("in-v3.mailjet.com", "OK queued as 8b0fdab1-7f26", "<8b0fdab1-7f26@mailjet.com>"),
             ("in-v3.notmailjet.com", "OK queued as 8b0fdab1-7f26", ""),
             ("smtp-relay.brevo.com", "2.0.0 OK: queued as <2026.1@mailin.fr>", "<2026.1@mailin.fr>"),
-            ("smtp.office365.com", "2.6.0 <x@prod.outlook.com> [InternalId=1, Hostname=X] Queued", "<x@prod.outlook.com>"),
+            ("smtp.office365.com", "2.6.0 <x@x.outlook> [InternalId=1, Hostname=X] ok", "<x@x.outlook>"),
             ("mx.example.com", "2.0.0 Ok: queued as 4XyZ1234", ""),
             ("", "", ""),
         ):  # fmt: skip
