@@ -92,10 +92,10 @@ UNKNOWN = ("unknown", "lost_after_data")
 
 
 class TestSmtpTransaction(TransactionCase):
-    def script(self, answers, *, data=b"354 go on\r\n", end=b"250 2.0.0 Ok: queued as 4XyZ\r\n", hello=HELLO):
+    def script(self, answers, *, data=b"354 go on\r\n", end=b"250 2.0.0 Ok: queued as 4XyZ\r\n"):
         """A whole pipelined transaction with three recipients."""
         last = b"250 ok\r\n" + b"".join(answers) + data
-        return [*hello, *commands(ANN, BOB, EVE, last=last), *body(self.message), Expect(LONE_DOT, end)]
+        return [*HELLO, *commands(ANN, BOB, EVE, last=last), *body(self.message), Expect(LONE_DOT, end)]
 
     # ------------------------------------------------------------------
     # Answers
