@@ -14,6 +14,7 @@ from . import (
     spp_email_inbound_record,
     spp_email_tag,
     spp_email_rule,
+    spp_email_rule_compiled,
     spp_email_rule_line,
     spp_email_rule_condition,
     spp_email_rule_value,
