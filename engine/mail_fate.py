@@ -10,7 +10,9 @@ from datetime import datetime
 from .outcome import OUTBOUND_REASON_WORDS, OutboundReason, OutboundState
 
 PENDING = (OutboundState.QUEUED, OutboundState.SENDING, OutboundState.DEFERRED)
-FAILED = (OutboundState.FAILED, OutboundState.BOUNCED, OutboundState.UNKNOWN)
+FAILED = (OutboundState.FAILED, OutboundState.UNKNOWN)
+# What came back later was sent all the same; its notification says the rest.
+REACHED = (OutboundState.SENT, OutboundState.BOUNCED)
 
 # Odoo's words for failures, as its notifications and mass mailing have them.
 FAILURE_TYPES = {
@@ -33,6 +35,7 @@ class Recipient:
         next_attempt: naive UTC; None when nothing is planned.
         text: the server's words, or ours.
         code: SMTP code, 0 for none.
+        is_settled: a person has dealt with the failure; it is none any more.
     """
 
     address: str
@@ -43,6 +46,7 @@ class Recipient:
     text: str = ""
     code: int = 0
     enhanced: str = ""
+    is_settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +70,24 @@ class MailFate:
     failed: tuple[Recipient, ...] = ()
 
 
-def failure_type(recipient: Recipient) -> str:
-    """Return Odoo's kind of failure of one recipient."""
-    if recipient.reason is OutboundReason.REFUSED:
+def failure_type(reason: OutboundReason | None, code: int, enhanced: str) -> str:
+    """Return Odoo's kind of failure of one recipient.
+
+    Args:
+        code: SMTP code, 0 for none.
+        enhanced: RFC 3463 status, "" for none.
+    """
+    if reason is OutboundReason.REFUSED:
         # RFC 3463 §3: x.1.x is about addresses, x.0.x and x.5.x say nothing; such a code mostly is about them then.
-        says_nothing = recipient.enhanced[:3] in ("", "5.0", "5.5")
-        if recipient.enhanced.startswith("5.1.") or (says_nothing and recipient.code in (550, 551, 553)):
+        says_nothing = enhanced[:3] in ("", "5.0", "5.5")
+        if enhanced.startswith("5.1.") or (says_nothing and code in (550, 551, 553)):
             return "mail_email_invalid"
         return "unknown"
-    return FAILURE_TYPES.get(recipient.reason, "unknown")
+    return FAILURE_TYPES.get(reason, "unknown")
+
+
+def _kind(recipient: Recipient) -> str:
+    return failure_type(recipient.reason, recipient.code, recipient.enhanced)
 
 
 def in_words(recipient: Recipient) -> str:
@@ -90,8 +103,8 @@ def mail_fate(recipients: Sequence[Recipient]) -> MailFate:
     While one is pending the mail waits for the earliest next attempt. Then it failed if anybody has to look at one of
     them, was sent if a server took one, and is cancelled otherwise.
     """
-    sent = tuple(one for one in recipients if one.state is OutboundState.SENT)
-    failed = tuple(one for one in recipients if one.state in FAILED)
+    sent = tuple(one for one in recipients if one.state in REACHED)
+    failed = tuple(one for one in recipients if one.state in FAILED and not one.is_settled)
     pending = [one for one in recipients if one.state in PENDING]
     if pending:
         planned = [one.next_attempt for one in pending]
@@ -99,12 +112,12 @@ def mail_fate(recipients: Sequence[Recipient]) -> MailFate:
         reason = _summary(pending, len(recipients)) if any(one.reason for one in pending) else ""
         return MailFate("outgoing", due, "", reason, sent, failed)
     if failed:
-        kinds = {failure_type(one) for one in failed}
+        kinds = {_kind(one) for one in failed}
         kind = kinds.pop() if len(kinds) == 1 else "unknown"
         return MailFate("exception", None, kind, _summary(failed, len(recipients)), sent, failed)
     if sent:
         return MailFate("sent", sent=sent)
-    kind = failure_type(recipients[0]) if recipients and recipients[0].state is OutboundState.SUPPRESSED else ""
+    kind = _kind(recipients[0]) if recipients and recipients[0].state is OutboundState.SUPPRESSED else ""
     return MailFate("cancel", None, kind, _summary(recipients, len(recipients)))
 
 

@@ -28,6 +28,7 @@ class SendingSession:
         reopen: returns another session for the same server and login, for a kept one that turns out dead.
         results: {address: RecipientResult} for every address of the last send_message(), also when it raised.
         remote_message_id: the Message-ID that the provider gave the last message, "" when it is not known to differ.
+        content: the last message as it went over the wire, b"" before it was put into bytes.
         messages: how many transactions this connection has had.
         must_reset: the server may still be in a transaction.
         is_kept: the connection has been used or has waited before, so the server may have given it up.
@@ -39,6 +40,7 @@ class SendingSession:
     reopen: Callable[[], smtplib.SMTP] | None = None
     results: dict[str, RecipientResult] = {}
     remote_message_id = ""
+    content = b""
     messages = 0
     must_reset = False
     is_kept = False
@@ -65,7 +67,7 @@ class SendingSession:
                 be opened.
         """
         sender, addresses = envelope_of(msg, from_addr, to_addrs)
-        self.results, self.remote_message_id = {}, ""
+        self.results, self.remote_message_id, self.content = {}, "", b""
         if self.own_mark:
             del msg[own_mark.HEADER]
             msg[own_mark.HEADER] = self.own_mark
@@ -97,6 +99,7 @@ class SendingSession:
         if not content.isascii() and not self.has_extn("8bitmime"):
             # RFC 6152 §3: what a server does not offer to take must be put into seven bits by the client.
             content = flatten(msg, utf8=needs_utf8, seven_bit=True)
+        self.content = content
         self._check_size(sender, len(content))
         options = list(mail_options) if self.does_esmtp else []
         if self.has_extn("size"):

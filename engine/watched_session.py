@@ -24,6 +24,7 @@ class WatchedSession:
     """
 
     remote_message_id = ""
+    content = b""
 
     def __init__(self, session: Any):
         self._session = session

@@ -40,15 +40,16 @@ class MailMail(models.Model):
 
     def write(self, vals):
         result = super().write(vals)
+        if FOLLOWING in self.env.context:
+            return result
+        # Other addons write states by themselves.
         if vals.get("state") == "cancel":
             self._gateway_withdraw()
-        elif vals.get("state") == "outgoing" and FOLLOWING not in self.env.context:
-            # Odoo's Retry, and other addons: whoever has it already is left out.
-            self._gateway_deliveries()._requeue()
-        # The queue itself asks once for all that it puts off.
-        if (vals.get("state") == "outgoing" or "scheduled_date" in vals) and FOLLOWING not in self.env.context:
-            if self.env["spp.email.sending"]._is_active():
-                self._gateway_wake()
+        elif vals.get("state") == "outgoing":
+            # Whoever has it already is left out.
+            self._gateway_deliveries()._retry()
+        if (vals.get("state") == "outgoing" or "scheduled_date" in vals) and self.env["spp.email.sending"]._is_active():
+            self._gateway_wake()
         return result
 
     def _gateway_deliveries(self):
@@ -121,6 +122,7 @@ class MailMail(models.Model):
         waiting = self.filtered(lambda mail: mail.state == "outgoing")
         # Odoo's send() looks at no date.
         waiting.filtered("scheduled_date").scheduled_date = False
+        waiting._gateway_deliveries()._hurry()
         if len(waiting) < BULK and not any(mail._gateway_is_mass() for mail in waiting):
             self.env["spp.email.queue"]._place(waiting.ids, NOW)
         self.env["spp.email.sending"]._call_once()

@@ -4,15 +4,14 @@
 from collections import defaultdict
 
 from odoo import fields, models
-from odoo.tools import SQL, email_normalize
+from odoo.tools import SQL
 
-from ..engine.mail_fate import Recipient, failure_type, in_words, mail_fate
+from ..engine.mail_fate import Recipient, mail_fate
 from ..engine.outcome import OutboundReason, OutboundState
 from .mail_mail import FOLLOWING
 
+SENT = OutboundState.SENT
 NO_RECIPIENT = Recipient("", None, OutboundState.FAILED, OutboundReason.NO_RECIPIENT)
-# Notifications that nothing more happens to.
-SETTLED = ("sent", "canceled")
 
 
 class MailMail(models.Model):
@@ -21,96 +20,68 @@ class MailMail(models.Model):
     def _gateway_follow(self, claims=None):
         """Write state, failure and notifications from the ledger, and what Odoo does once a mail is decided.
 
-        Mails that were decided otherwise meanwhile, cancelled by a person, keep that.
-
         Args:
-            claims: {mail id: Claim} of the worker that sent them; their rows in the queue go, or wait on.
+            claims: {mail id: Claim} of the worker that sent them; their rows in the queue go, or wait on. Mails that
+                were decided otherwise meanwhile, cancelled by a person, keep that. None for a person's decision about
+                rows, which decides about the mail, whatever it was.
         """
         rows = defaultdict(list)
+        self.env["spp.email.delivery"].flush_model()
         for _row_id, mail_id, recipient in self.env["spp.email.delivery"]._recipients(self.env, self.ids):
             rows[mail_id].append(recipient)
-        mails = self.with_context(**{FOLLOWING: True}).exists()
+        # sudo: the state of a mail is what its rows say, whoever made them change.
+        mails = self.sudo().with_context(**{FOLLOWING: True}).exists()  # nosemgrep
+        if claims is None:
+            mails = mails.filtered(lambda mail: rows[mail.id])
+        else:
+            decided = mails.filtered(lambda mail: mail.state != "outgoing")
+            decided._gateway_withdraw()
+            mails -= decided
         fates = {mail: mail_fate(rows[mail.id] or [NO_RECIPIENT]) for mail in mails}
-        undecided = mails.filtered(lambda mail: mail.state == "outgoing")
-        self._gateway_free(claims, undecided.filtered(lambda mail: fates[mail].state == "outgoing"))
-        sent = undecided.filtered(lambda mail: fates[mail].state == "sent")
-        others = undecided - sent
-        for mail in others:
+        self._gateway_free(claims, mails.filtered(lambda mail: fates[mail].state == "outgoing"))
+        # Most of them, and all at once: it is the same for each.
+        # What came back is told apart.
+        sent = mails.filtered(lambda mail: rows[mail.id] and all(one.state is SENT for one in rows[mail.id]))
+        for mail in mails - sent:
             mail._gateway_show(fates[mail])
         if sent:
-            # All at once: it is the same for each of them.
             sent.write({"state": "sent", "failure_type": False, "failure_reason": False})
-            took = [one for mail in sent for one in fates[mail].sent]
-            partners = self.env["res.partner"].browse(one.partner_id for one in took if one.partner_id)
-            sent._postprocess_sent_message(
-                success_pids=list(partners), success_emails=[one.address for one in took if not one.partner_id]
-            )
-        (mails - undecided)._gateway_withdraw()
+            sent._gateway_postprocess([one for mail in sent for one in fates[mail].sent])
+
+    def _gateway_postprocess(self, reached, **failure):
+        """Have Odoo and other addons do what follows once mails are decided; it deletes those that want it."""
+        self._postprocess_sent_message(
+            success_pids=list(self.env["res.partner"].browse(one.partner_id for one in reached if one.partner_id)),
+            success_emails=[one.address for one in reached if not one.partner_id],
+            **failure,
+        )
 
     def _gateway_show(self, fate):
-        """Write one mail's fate, unless all of its recipients were sent to."""
+        """Write one mail's fate, whatever it is."""
         self.ensure_one()
-        if fate.state == "outgoing":
-            values = {"scheduled_date": fate.due or False, "failure_reason": fate.failure_reason or False}
-            self.write({name: value for name, value in values.items() if self[name] != value})
-            self._gateway_notify_recipients(fate)
-            return
+        is_decided_now = self.state == "outgoing" and fate.state != "outgoing"
         values = {
             "state": fate.state,
             "failure_type": fate.failure_type or False,
             "failure_reason": fate.failure_reason or False,
         }
-        if fate.state == "exception" and self.auto_delete:
+        if fate.state == "outgoing":
+            values["scheduled_date"] = fate.due or False
+        if fate.state == "exception":
             # Odoo deletes it with some kinds of failure; whoever corrects the address needs it.
             values["auto_delete"] = False
-        self.write(values)
-        self._gateway_notify_recipients(fate)
-        partners = self.env["res.partner"].browse(one.partner_id for one in fate.sent if one.partner_id)
-        if fate.state == "exception":
-            self._postprocess_sent_message(
-                success_pids=list(partners),
-                success_emails=[one.address for one in fate.sent if not one.partner_id],
-                failure_reason=fate.failure_reason,
-                failure_type=fate.failure_type or "unknown",
+        self.write({name: value for name, value in values.items() if self[name] != value})
+        deliveries = self.gateway_delivery_ids
+        deliveries.invalidate_recordset()
+        if is_decided_now and fate.state == "exception":
+            self._gateway_postprocess(
+                fate.sent, failure_reason=fate.failure_reason, failure_type=fate.failure_type or "unknown"
             )
-            # Each with its own reason, which Odoo does not know of.
-            self._gateway_notify_recipients(fate)
-
-    def _gateway_notifications(self):
-        # sudo: notifications of all recipients, whoever sends.
-        return self.env["mail.notification"].sudo().search(  # nosemgrep
-            [
-                ("notification_type", "=", "email"),
-                ("mail_mail_id", "in", self.ids),
-                ("notification_status", "not in", SETTLED),
-            ]
-        )
-
-    def _gateway_notify_recipients(self, fate):
-        """Write the notification of each recipient that is decided, as far as it changes."""
-        if not (self.is_notification and (fate.sent or fate.failed)):
-            return
-        by_partner = {one.partner_id: one for one in (*fate.failed, *fate.sent) if one.partner_id}
-        by_address = {one.address: one for one in (*fate.failed, *fate.sent) if not one.partner_id}
-        changed = self.env["mail.notification"]
-        for notification in self._gateway_notifications():
-            address = email_normalize(notification.mail_email_address or "") or ""
-            one = by_partner.get(notification.res_partner_id.id) or by_address.get(address)
-            if not one:
-                continue
-            if one.state is OutboundState.SENT:
-                values = {"notification_status": "sent", "failure_type": False, "failure_reason": False}
-            else:
-                values = {
-                    "notification_status": "bounce" if one.state is OutboundState.BOUNCED else "exception",
-                    "failure_type": failure_type(one),
-                    "failure_reason": in_words(one),
-                }
-            if any(notification[name] != value for name, value in values.items()):
-                notification.write(values)
-                changed += notification
-        failed = changed.filtered(lambda one: one.notification_status != "sent").mail_message_id
-        failed.filtered(lambda message: message._is_thread_message())._notify_message_notification_update()
+        # Each recipient with its own reason, which Odoo does not know of.
+        changed = self._gateway_follow_notifications(deliveries)
+        changed.filtered(lambda message: message._is_thread_message())._notify_message_notification_update()
+        if is_decided_now and fate.state == "sent":
+            self._gateway_postprocess(fate.sent)
 
     def _gateway_withdraw(self):
         """Cancel what the ledger still has to send of mails that are decided otherwise."""

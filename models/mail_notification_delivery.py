@@ -5,7 +5,7 @@ from odoo import models
 from odoo.tools import LazyTranslate
 from odoo.tools.mail import email_normalize
 
-from .mail_mail_following import FAILED_NOTIFICATION
+from .mail_mail_notification import FAILED_NOTIFICATION
 
 _lt = LazyTranslate(__name__)
 

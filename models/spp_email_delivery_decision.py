@@ -68,7 +68,7 @@ class SppEmailDelivery(models.Model):
             },
             WAITING,
         )
-        changed.mail_id._gateway_follow_decision()
+        changed.mail_id._gateway_follow()
         return changed
 
     def _settle(self, what):
@@ -87,13 +87,24 @@ class SppEmailDelivery(models.Model):
             (OutboundState.UNKNOWN.value,),
         )
         failed = (self - unknown)._decide(what, {"is_settled": True}, FAILURES)
-        (unknown | failed).mail_id._gateway_follow_decision()
-        return unknown | failed
+        settled = unknown | failed
+        settled._ignore_notifications()
+        settled.mail_id._gateway_follow()
+        return settled
+
+    def _ignore_notifications(self):
+        """Turn the envelopes of these failures white, if they are red still."""
+        notifications = self.mail_message_id._gateway_failed_notifications()
+        rows = notifications._gateway_deliveries()
+        mine = notifications.filtered(lambda one: rows[one] & self)
+        mine.with_context(gateway_follows=True).write({"notification_status": "canceled"})
+        messages = mine.mail_message_id.filtered(lambda message: message._is_thread_message())
+        messages._notify_message_notification_update()
 
     def _start(self):
         if self:
             mails = self.mail_id
-            mails._gateway_follow_decision()
+            mails._gateway_follow()
             mails._gateway_wake()
 
     def _decide(self, what, values, states, needs_mail=False):

@@ -21,8 +21,6 @@ from .spp_email_delivery import FINAL
 DAYS_PARAMETER = "spp_email_gateway.outgoing_days"
 DAYS = 5
 POLICY_PARAMETER = "spp_email_gateway.unknown_outcome"
-# Decided, without having arrived as far as is known.
-REPEATABLE = tuple(state for state in FINAL if state != OutboundState.SENT.value) + (OutboundState.UNKNOWN.value,)
 # Seconds after which a delivery whose outcome is unknown is sent once more, where the policy says so.
 UNKNOWN_WAIT = 300
 
@@ -102,6 +100,23 @@ WITHOUT = f"""
 
 
 @dataclass(frozen=True, slots=True)
+class SentContent:
+    """A message as it went over the wire, and what decides whether it is kept.
+
+    Attributes:
+        octets: the bytes after signing.
+        keep: what the server keeps: all, transactional or none.
+        is_secret: it is known to hold a way to log in.
+        body_html: of the mail, where such a way may stand.
+    """
+
+    octets: bytes
+    keep: str
+    is_secret: bool
+    body_html: str
+
+
+@dataclass(frozen=True, slots=True)
 class Begun:
     """A row that is being sent: its id, since when it waits (naive UTC), and which attempt this is."""
 
@@ -156,14 +171,15 @@ class DeliveryLedger:
         cr.commit()
         self._begun = {address: Begun(row_id, since, attempts) for row_id, address, since, attempts in rows}
 
-    def note(self, posting, results, until=None):
+    def note(self, posting, results, until=None, content=None):
         """Remember what became of recipients; written with the next beginning, or by ``flush``.
 
         Args:
             results: {address: RecipientResult}.
             until: naive UTC; when those are due that only wait.
+            content: SentContent to keep if one of them was accepted; None for nothing.
         """
-        self._unwritten.append((posting, results, until, self._begun))
+        self._unwritten.append((posting, results, until, self._begun, content))
         self._begun = {}
 
     def flush(self):
@@ -176,7 +192,7 @@ class DeliveryLedger:
     # ------------------------------------------------------------------
 
     def _write(self):
-        for posting, results, until, begun in self._unwritten:
+        for posting, results, until, begun, content in self._unwritten:
             alike = {}
             for address, result in results.items():
                 row = begun.get(address)
@@ -188,7 +204,26 @@ class DeliveryLedger:
                     self._write_without(posting, address, result, until)
             for result, rows in alike.items():
                 self._answer(result, rows)
+            if content:
+                self._keep(posting, results, begun, content)
         self._unwritten = []
+
+    def _keep(self, posting, results, begun, content):
+        """Keep the bytes that were accepted, where server, class and the mail itself allow it."""
+        accepted = [address for address, result in results.items() if result.state is OutboundState.SENT]
+        if accepted:
+            facts = {
+                "mail_id": posting.mail_id,
+                "mail_message_id": posting.mail_message_id,
+                "company_id": posting.company_id,
+                "model": posting.model,
+                "gateway_is_secret": content.is_secret,
+                "body_html": content.body_html,
+                "delivery_ids": [begun[address].id for address in accepted if address in begun],
+                "keep": content.keep,
+                "is_mass": posting.mail_class == "mass",
+            }
+            self.env["spp.email.sent.content"]._keep_known(facts, posting.message_id, accepted, content.octets)
 
     def _answer(self, result, rows):
         """Write the answer of a server about rows that were being sent."""
@@ -274,7 +309,7 @@ class SppEmailDelivery(models.Model):
         rows = env.execute_query(
             SQL(
                 "SELECT id, mail_id, recipient, partner_id, state, reason, next_attempt_date, smtp_text, smtp_code,"
-                " enhanced_status FROM spp_email_delivery WHERE mail_id IN %s ORDER BY id",
+                " enhanced_status, is_settled FROM spp_email_delivery WHERE mail_id IN %s ORDER BY id",
                 tuple(mail_ids) or (0,),
             )
         )
@@ -291,33 +326,16 @@ class SppEmailDelivery(models.Model):
                     text or "",
                     code or 0,
                     enhanced or "",
+                    bool(is_settled),
                 ),
             )
-            for row_id, mail_id, address, partner_id, state, reason, due, text, code, enhanced in rows
+            for row_id, mail_id, address, partner_id, state, reason, due, text, code, enhanced, is_settled in rows
         ]
 
     def _holds_unknown(self):
         """Return whether a delivery whose outcome is unknown waits for a person, instead of being sent once more."""
         # sudo: a setting, no content.
         return self.env["ir.config_parameter"].sudo().get_param(POLICY_PARAMETER) == "hold"  # nosemgrep
-
-    def _requeue(self):
-        """Have recipients that are decided, but were not sent to, tried again from now on."""
-        lost = self.filtered(lambda row: row.state in REPEATABLE)
-        if lost:
-            lost.write(
-                {
-                    "state": OutboundState.QUEUED.value,
-                    "reason": False,
-                    "next_attempt_date": False,
-                    "final_date": False,
-                    # The days for which it is tried begin again.
-                    "created_date": fields.Datetime.now(),
-                }
-            )
-        waiting = self.filtered(lambda row: row.state == OutboundState.DEFERRED.value and row.next_attempt_date)
-        waiting.next_attempt_date = False
-        return lost + waiting
 
     def _note_in_request(self, mails, results):
         """Write what servers said while a request sent ``mails``, and have what may pass sent by the queue.

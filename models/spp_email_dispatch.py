@@ -19,7 +19,8 @@ from ..engine.smtp_answer import no_session
 from ..engine.trace import TraceStep
 from ..engine.watched_session import watched
 from .spp_email_delivery import FINAL
-from .spp_email_delivery_ledger import Posting
+from .spp_email_delivery_ledger import Posting, SentContent
+from .spp_email_sent_content import DEFAULT_KEEP
 
 _logger = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class Part:
     partner_id: int | None
     # Addresses of the ledger that need nothing now: decided, or not due.
     skipped: set = field(default_factory=set)
+    content: SentContent | None = None
 
 
 class SppEmailDispatch(models.AbstractModel):
@@ -260,7 +262,8 @@ class SppEmailDispatch(models.AbstractModel):
             return None
         if route.server.id in group.unreachable and not is_last:
             return FAIL_OVER
-        ledger.note(part.posting, results)
+        ledger.note(part.posting, results, content=part.content)
+        part.content = None
         return None
 
     def _hold(self, ledger, posting, addresses, hold):
@@ -302,6 +305,10 @@ class SppEmailDispatch(models.AbstractModel):
             # Odoo puts what happened in the session into an exception of its own.
             raise transaction.failure
         results = dict(session.results)
+        if session.content:
+            mail = part.mail
+            keep = route.server.gateway_keep_sent or DEFAULT_KEEP
+            part.content = SentContent(session.content, keep, mail.gateway_is_secret, mail.body_html or "")
         if failure is not None and not session.is_open:
             sessions.discard(route)
         if results:

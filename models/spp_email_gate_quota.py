@@ -1,6 +1,8 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """The gate that holds mail while a limit of its server is reached."""
 
+import threading
+from dataclasses import replace
 from datetime import timedelta, timezone
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -17,6 +19,10 @@ _COUNTED = (OutboundState.SENT, OutboundState.UNKNOWN)
 WARNED_WINDOWS = (Window.HOUR, Window.DAY, Window.MASS_DAY)
 WARNING_SHARE = 0.9
 QUEUE_JOB = "mail.ir_cron_mail_scheduler_action"
+
+# What the thread's last departure reserved. A thread asks, sends and notes one after the other; when it could not send
+# at all, the results do not say for whom it had asked.
+_thread = threading.local()
 
 
 class SppEmailGate(models.AbstractModel):
@@ -43,6 +49,7 @@ class SppEmailGate(models.AbstractModel):
             permit.steps.append(TraceStep(f"limits of server {server.id}", text, "waits"))
             self._wake_queue(until)
             return
+        _thread.reserved = ((self.env.cr.dbname, departure), wanted)
         if any(self._crosses(limits, counts, wanted, window) for window in WARNED_WINDOWS):
             self._look_at_health()
 
@@ -56,13 +63,15 @@ class SppEmailGate(models.AbstractModel):
         kept = {
             (wish.window, wish.domain): wish.count for wish in wishes(accepted, unit, is_mass=departure.is_mass)
         }
-        reserved = wishes(list(results), unit, is_mass=departure.is_mass)
+        asked, reserved = getattr(_thread, "reserved", None) or (None, None)
+        if asked == (self.env.cr.dbname, departure):
+            _thread.reserved = None
+        else:
+            # Reserved elsewhere: what is noted was asked for.
+            reserved = wishes(list(results), unit, is_mass=departure.is_mass)
         self.env["spp.email.quota.use"]._give_back(
             server.id,
-            [
-                type(wish)(wish.window, wish.count - kept.get((wish.window, wish.domain), 0), wish.domain)
-                for wish in reserved
-            ],
+            [replace(wish, count=wish.count - kept.get((wish.window, wish.domain), 0)) for wish in reserved],
         )
 
     def _limited_server(self, departure):

@@ -22,6 +22,31 @@ BATCH = 5_000
 # What is kept of mail that no server of the list sent.
 DEFAULT_KEEP = "transactional"
 
+# In one statement each: it is written for every message that leaves.
+DELIVERIES = (
+    "INSERT INTO spp_email_sent_content_delivery_rel (content_id, delivery_id)"
+    " SELECT kept.id, unnest(%(delivery_ids)s::int[]) FROM kept"
+)
+KEEP_SMALL = f"""
+    WITH kept AS (
+        INSERT INTO spp_email_sent_content (mail_id, mail_message_id, company_id, message_id, recipients, digest,
+                                            headers, kept_date, size, stored_size, is_compressed, data)
+        VALUES (%(mail_id)s, %(mail_message_id)s, %(company_id)s, %(message_id)s, %(recipients)s, %(digest)s,
+                %(headers)s, now() AT TIME ZONE 'UTC', %(size)s, %(stored_size)s, %(is_compressed)s, %(data)s)
+        RETURNING id)
+    {DELIVERIES}
+"""
+KEEP_LARGE = f"""
+    WITH kept AS (
+        UPDATE spp_email_sent_content
+           SET mail_id = %(mail_id)s, mail_message_id = %(mail_message_id)s, company_id = %(company_id)s,
+               message_id = %(message_id)s, recipients = %(recipients)s, digest = %(digest)s, headers = %(headers)s,
+               kept_date = now() AT TIME ZONE 'UTC'
+         WHERE id = %(id)s
+        RETURNING id)
+    {DELIVERIES}
+"""
+
 
 class SppEmailSentContent(models.Model):
     """One row for each email that was handed to a server: the ones of a mail to several people differ."""
@@ -78,37 +103,37 @@ class SppEmailSentContent(models.Model):
         """
         contents = self.with_env(env)
         facts = contents._facts(mail_id, [address.lower() for address in recipients])
-        if not contents._may_keep(facts, content):
+        return contents._keep_known(facts, message_id, recipients, content)
+
+    def _keep_known(self, facts, message_id, recipients, content):
+        """As ``_keep``, for a caller who knows what ``_facts`` would ask, on this Environment's cursor."""
+        if not self._may_keep(facts, content):
             return False
-        content_id = contents._store(content)
-        contents.env.cr.execute(
-            SQL(
-                """
-                UPDATE spp_email_sent_content
-                   SET mail_id = %s, mail_message_id = %s, company_id = %s, message_id = %s, recipients = %s,
-                       digest = %s, headers = %s, kept_date = now() AT TIME ZONE 'UTC'
-                 WHERE id = %s
-                """,
-                facts["mail_id"],
-                facts["mail_message_id"],
-                facts["company_id"],
-                storable(message_id or ""),
-                storable("\n".join(recipients)),
-                hashlib.sha256(content).hexdigest(),
-                storable(_headers(content), MOST_HEADERS),
-                content_id,
-            ),
+        columns = {
+            "mail_id": facts["mail_id"],
+            "mail_message_id": facts["mail_message_id"],
+            "company_id": facts["company_id"],
+            "message_id": storable(message_id or ""),
+            "recipients": storable("\n".join(recipients)),
+            "digest": hashlib.sha256(content).hexdigest(),
+            "headers": storable(_headers(content), MOST_HEADERS),
+        }
+        if len(content) <= LARGE:
+            data = zlib.compress(content, 1)
+            stored = {"size": len(content), "stored_size": len(data), "is_compressed": True}
+            # A failing INSERT is logged by Odoo with all of its values.
+            self.env.cr.execute(
+                KEEP_SMALL,
+                {**columns, **stored, "data": psycopg2.Binary(data), "delivery_ids": facts["delivery_ids"]},
+                log_exceptions=False,
+            )
+            return True
+        content_id = self._copy(content)
+        self.env.cr.execute(
+            KEEP_LARGE,
+            {**columns, "id": content_id, "delivery_ids": facts["delivery_ids"]},
             log_exceptions=False,
         )
-        if facts["delivery_ids"]:
-            contents.env.cr.execute(
-                SQL(
-                    "INSERT INTO spp_email_sent_content_delivery_rel (content_id, delivery_id)"
-                    " SELECT %s, unnest(%s)",
-                    content_id,
-                    facts["delivery_ids"],
-                )
-            )
         return True
 
     def _facts(self, mail_id, addresses):
@@ -152,22 +177,8 @@ class SppEmailSentContent(models.Model):
         is_secret = facts["gateway_is_secret"] or facts["model"] == "res.users"
         return not is_secret and not holds_login_link(facts["body_html"])
 
-    def _store(self, content):
-        """Write the bytes into a row of their own; return its id."""
-        if len(content) <= LARGE:
-            data = zlib.compress(content, 1)
-            # A failing INSERT is logged by Odoo with all of its values.
-            self.env.cr.execute(
-                SQL(
-                    "INSERT INTO spp_email_sent_content (size, stored_size, is_compressed, data)"
-                    " VALUES (%s, %s, TRUE, %s) RETURNING id",
-                    len(content),
-                    len(data),
-                    psycopg2.Binary(data),
-                ),
-                log_exceptions=False,
-            )
-            return self.env.cr.fetchone()[0]
+    def _copy(self, content):
+        """Write large bytes into a row of their own; return its id."""
         ((content_id,),) = self.env.execute_query(SQL("SELECT nextval('spp_email_sent_content_id_seq')::int"))
         self.env.cr.copy_expert(
             "COPY spp_email_sent_content (id, size, stored_size, is_compressed, data) FROM STDIN (FORMAT BINARY)",

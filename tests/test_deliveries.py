@@ -34,7 +34,7 @@ class TestDeliveries(DeliveryCase):
 
     def test_send_now_ends_the_wait(self):
         row = self.row("bob@example.com", "deferred", next_attempt_date="2090-01-01 00:00:00")
-        row.mail_id._gateway_follow_decision()
+        row.mail_id._gateway_follow()
         self.assertEqual(str(row.mail_id.scheduled_date), "2090-01-01 00:00:00")
         row.with_user(self.officer).action_send_now()
         self.assertEqual((row.next_attempt_date, row.mail_id.scheduled_date), (False, False))
@@ -128,14 +128,14 @@ class TestDeliveries(DeliveryCase):
             (("failed", "deferred"), "outgoing"),
             (("sent", "failed"), "exception"),
             (("sent", "unknown"), "exception"),
-            (("sent", "bounced"), "exception"),
+            (("sent", "bounced"), "sent"),
             (("sent", "cancelled"), "sent"),
             (("cancelled", "suppressed"), "cancel"),
         ):
             mail = self.mail(email_to="x@example.com")
             for number, state in enumerate(states):
                 self.row(f"{number}@example.com", state, mail)
-            mail._gateway_follow_decision()
+            mail._gateway_follow()
             with self.subTest(states=states):
                 self.assertEqual(mail.state, expected)
 
@@ -152,17 +152,25 @@ class TestDeliveries(DeliveryCase):
             message, mail = self.message(self.bob, self.eve, statuses=("exception", "sent"))
             self.row("bob@exmaple.com", state, mail, partner_id=self.bob.id)
             self.row("eve@example.com", "sent", mail, partner_id=self.eve.id)
-            mail._gateway_follow_decision()
+            mail._gateway_follow()
             with self.subTest(state=state):
                 found = {one.res_partner_id: one.notification_status for one in message.notification_ids}
                 self.assertEqual(found, {self.bob: status, self.eve: "sent"})
 
     def test_dealt_with_is_no_failure_any_more(self):
         row = self.refused("bob@example.com")
-        row.mail_id._gateway_follow_decision()
+        row.mail_id._gateway_follow()
         self.assertEqual(row.mail_id.state, "exception")
         row.with_user(self.officer).action_settle()
         self.assertEqual((row.state, row.is_settled, row.mail_id.state), ("failed", True, "cancel"))
+
+    def test_dealt_with_turns_the_envelope_white(self):
+        message, mail = self.message(self.bob, self.eve)
+        bob = self.refused("bob@exmaple.com", mail, partner_id=self.bob.id)
+        self.refused("eve@example.com", mail, partner_id=self.eve.id)
+        bob.with_user(self.officer).action_settle()
+        found = {one.res_partner_id: one.notification_status for one in message.notification_ids}
+        self.assertEqual(found, {self.bob: "canceled", self.eve: "exception"})
 
     def test_the_outcome_that_nobody_knows_is_decided_by_a_person(self):
         row = self.row("bob@example.com", "unknown")

@@ -62,7 +62,6 @@ class TestProvider(BrowserCase):
         self.page.wait_for_selector(".o_field_x2many .o_data_row")
         rows = [row.inner_text() for row in self.page.locator(".o_data_row").all()]
         self.assertIn("The domain's DNS names it", rows[0])
-        self.screenshot("find-settings")
         self.page.locator(".o_data_row").first.get_by_role("button", name="Use").locator("visible=true").click()
         self.settle()
         self.page.wait_for_timeout(500)

@@ -25,7 +25,7 @@ FATES = (
     ([REFUSED, one("failed", "expired")], "exception", None, "unknown"),
     ([one("failed", "expired")], "exception", None, "mail_smtp"),
     ([one("unknown", "process_died")], "exception", None, "unknown"),
-    ([one("bounced")], "exception", None, "unknown"),
+    ([one("bounced")], "sent", None, ""),
     ([SENT, one("deferred", "try_later", NOON)], "outgoing", NOON, ""),
     ([one("deferred", "try_later", ONE), one("deferred", "try_later", NOON)], "outgoing", NOON, ""),
     ([one("deferred", "try_later", ONE), one("queued")], "outgoing", None, ""),
@@ -58,7 +58,7 @@ class TestMailFate(unittest.TestCase):
     def test_kinds_of_failure(self):
         for recipient, kind in KINDS:
             with self.subTest(recipient):
-                self.assertEqual(failure_type(recipient), kind)
+                self.assertEqual(failure_type(recipient.reason, recipient.code, recipient.enhanced), kind)
 
     def test_reasons_in_words(self):
         for recipients, words in (

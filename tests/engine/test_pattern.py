@@ -42,7 +42,8 @@ class TestPattern(EngineCase):
                 start = time.monotonic()
                 with self.assertRaises(PatternTimeout):
                     search(compile_pattern(pattern), [text + "!"], time.monotonic)
-                self.assertLess(time.monotonic() - start, 2)
+                # Without the limit it would take years; how long a busy machine takes to notice is no promise.
+                self.assertLess(time.monotonic() - start, 60)
 
     def test_the_time_is_for_all_texts_together(self):
         clock = iter(range(100)).__next__  # a second for each look at it
