@@ -81,7 +81,10 @@ from . import (
     ir_cron,
     mail_alias,
     mail_alias_domain,
+    spp_email_former_address,
     mail_alias_domain_from,
+    mail_alias_domain_former,
+    ir_config_parameter_sync,
     ir_model,
     mail_message,
     mail_message_original,
@@ -110,6 +113,7 @@ from . import (
     ir_mail_server_from,
     ir_mail_server_test,
     spp_email_gate_database,
+    spp_email_sender_health,
     ir_mail_server_rehearsal,
     spp_email_quota_use,
     # The last of the gates: what a later one held would have taken places for nothing.

@@ -106,10 +106,9 @@ class IrMailServer(models.Model):
         choice = self._gateway_choice(wanted, mail_servers, company)
         # sudo: as in `_gateway_choice`.
         servers = self.env["ir.mail_server"].sudo()  # nosemgrep
-        found = [(one.server_id, one.email_from) for one in (choice, *choice.alternatives)]
         ways = []
-        for number, (server_id, chosen_from) in enumerate(found):
-            server = servers.browse(server_id or ())
+        for number, one in enumerate((choice, *choice.alternatives)):
+            server = servers.browse(one.server_id or ())
             steps = (*general.steps, *choice.steps) if not number else ()
             if general.address:
                 way_from = wanted
@@ -117,7 +116,7 @@ class IrMailServer(models.Model):
                 decision = server_from(sender, server._gateway_sending_server(), settings)
                 steps = (*steps, *decision.steps)
                 kept = email_from if decision.address == sender else decision.address
-                way_from = kept if decision.address else chosen_from or email_from
+                way_from = kept if decision.address else one.email_from or email_from
             ways.append(Way(server, way_from, steps, choice.is_fallback and not number))
         return ways
 

@@ -81,6 +81,7 @@ class IrMailServer(models.Model):
             session.set_debuglevel(smtp_debug or server.smtp_debug)
             # Some methods of smtplib need a greeting that nobody sent yet.
             session.ehlo_or_helo_if_needed()
+            session.unlimit()
         except smtplib.SMTPAuthenticationError as error:
             session.close()
             raise smtp_login_refusal(error.smtp_code, error.smtp_error) from error

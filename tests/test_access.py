@@ -52,6 +52,8 @@ RIGHTS = {
     "spp.email.rule.condition": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.rule.value": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.dry.run": {"officer": "rwcu", "manager": "rwcu", "system": "rwcu"},
+    "spp.email.configuration.server": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.former.address": {"manager": "ru", "system": "ru"},
     "spp.email.explain": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.recipient.entry": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.binding": {"manager": "r", "system": "r"},
