@@ -111,7 +111,6 @@ class TestAccess(GatewayCase):
                 "spp.email.reconciliation",
                 "spp.email.reconciliation.line",
                 "spp.email.retention",
-                "spp.email.delivery",
                 "spp.email.delivery.retention",
                 "spp.email.sent.content",
                 "spp.email.resend",

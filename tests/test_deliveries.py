@@ -180,12 +180,12 @@ class TestDeliveries(DeliveryCase):
     def test_the_form_tells_what_happened(self):
         row = self.refused("bob@example.com")
         form = Form(row.with_user(self.viewer).with_context(tz="UTC"))
-        self.assertEqual(form.answer_words, "The server refused it: The address does not exist.")
+        self.assertEqual(form.answer_words, "The address does not exist.")
         self.assertEqual((form.code_text, form.phase_text), ("550 5.1.1", "naming the recipient"))
         lines = form.timeline_text.split("\n")
         self.assertEqual(
             [line.partition(": ")[2] for line in lines],
-            ["Queued", "Attempt 1: The server refused it: The address does not exist.", "Failed"],
+            ["Queued", "Attempt 1: The address does not exist.", "Failed"],
         )
         self.assertTrue(lines[1].startswith("2026-03-01 10:00:00"))
 
@@ -197,7 +197,7 @@ class TestDeliveries(DeliveryCase):
 
     def test_what_a_server_means_and_what_helps(self):
         for values, words, cure in (
-            ({}, "The server refused it: The address does not exist.", "Check its spelling"),
+            ({}, "The address does not exist.", "Check its spelling"),
             ({"state": "bounced"}, "It came back: The address does not exist.", "Check its spelling"),
             ({"reason": "no_connection", "smtp_code": 0, "enhanced_status": False}, "The server could not be", ""),
             ({"reason": "quota", "smtp_text": "Daily limit reached (200 of 200)"}, "Daily limit reached (200", ""),
