@@ -20,6 +20,7 @@ from ..engine.from_policy import (
 )
 from ..engine.outcome import selection
 from ..engine.trace import TraceStep
+from .transaction_answers import asked_once
 
 
 class Way(NamedTuple):
@@ -153,6 +154,10 @@ class IrMailServer(models.Model):
     @api.model
     def _gateway_from_settings(self, company):
         """Return the engine's FromSettings of a company, and of the alias domain that the context names."""
+        key = (company.id, self.env.context.get("domain_notifications_email"))
+        return asked_once(self.env, "from settings", key, lambda: self._gateway_read_from_settings(company))
+
+    def _gateway_read_from_settings(self, company):
         default_from = email_normalize(self._gateway_notification_address(company)) or ""
         # sudo: alias domains and parameters are the system's; whoever sends is bound by them.
         domains = self.env["mail.alias.domain"].sudo().search([])  # nosemgrep # pylint: disable=no-search-all
@@ -223,7 +228,8 @@ class IrMailServer(models.Model):
         sender = email_normalize(str(email_from or ""), strict=False) or ""
         general = general_from(sender, settings)
         # sudo: as in Odoo, sending uses any server.
-        server = self.sudo().browse(getattr(smtp_session, "gateway_server_id", None)).exists()  # nosemgrep
+        server = self.sudo().browse(getattr(smtp_session, "gateway_server_id", None))  # nosemgrep
+        server = asked_once(self.env, "servers there", server.id, server.exists)
         if server and not self._filter_mail_servers_fallback(server):
             return ""
         return general.address or server_from(sender, server._gateway_sending_server(), settings).address

@@ -21,6 +21,7 @@ from ..engine.watched_session import watched
 from .spp_email_delivery import FINAL
 from .spp_email_delivery_ledger import Posting, SentContent
 from .spp_email_sent_content import DEFAULT_KEEP
+from .transaction_answers import DISPATCHING
 
 _logger = logging.getLogger(__name__)
 
@@ -88,6 +89,8 @@ class SppEmailDispatch(models.AbstractModel):
         The ledger has then what became of each recipient, and the transaction what other addons wrote on the way. The
         mails' own states are not touched: no lock is held on them while a server is waited for.
         """
+        self = self.with_context(**{DISPATCHING: True})
+        mails = mails.with_env(self.env)
         known = ledger.known(mails.ids)
         begun = []
         with self._sessions() as sessions:
