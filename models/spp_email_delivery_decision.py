@@ -87,8 +87,19 @@ class SppEmailDelivery(models.Model):
             (OutboundState.UNKNOWN.value,),
         )
         failed = (self - unknown)._decide(what, {"is_settled": True}, FAILURES)
-        (unknown | failed).mail_id._gateway_follow()
-        return unknown | failed
+        settled = unknown | failed
+        settled._ignore_notifications()
+        settled.mail_id._gateway_follow()
+        return settled
+
+    def _ignore_notifications(self):
+        """Turn the envelopes of these failures white, if they are red still."""
+        notifications = self.mail_message_id._gateway_failed_notifications()
+        rows = notifications._gateway_deliveries()
+        mine = notifications.filtered(lambda one: rows[one] & self)
+        mine.with_context(gateway_follows=True).write({"notification_status": "canceled"})
+        messages = mine.mail_message_id.filtered(lambda message: message._is_thread_message())
+        messages._notify_message_notification_update()
 
     def _start(self):
         if self:

@@ -11,6 +11,8 @@ from .spp_email_delivery import FAILURES, PENDING
 
 # Their text is written for people.
 OWN_WORDS = (OutboundReason.QUOTA, OutboundReason.PAUSED, OutboundReason.NOT_ALLOWED, OutboundReason.SUPPRESSED)
+# Of these the server's answer says more.
+SAID_BY_STATUS = (OutboundReason.REFUSED, OutboundReason.TRY_LATER)
 PHASES = {
     "connect": "connecting",
     "tls": "starting encryption",
@@ -81,6 +83,8 @@ class SppEmailDelivery(models.Model):
         if self.state == OutboundState.SENT.value or not (self.smtp_code or self.enhanced_status):
             return words, ""
         status = explain_status(self.smtp_code, self.enhanced_status or "", self.smtp_text or "")
+        if reason in SAID_BY_STATUS and self.state != OutboundState.BOUNCED.value:
+            words = ""
         return ": ".join(filter(None, (words, status.text))), status.cure
 
     @api.depends("smtp_code", "enhanced_status", "phase")
@@ -106,10 +110,8 @@ class SppEmailDelivery(models.Model):
                 events.append((row.next_attempt_date, self.env._("Next attempt")))
             # Who is tried again is queued after the last attempt.
             events = sorted((event for event in events if event[0]), key=lambda event: event[0])
-            row.timeline_text = "\n".join(
-                f"{fields.Datetime.context_timestamp(row, moment):%Y-%m-%d %H:%M:%S}: {words}"
-                for moment, words in events
-            )
+            local = [(fields.Datetime.context_timestamp(row, moment), words) for moment, words in events]
+            row.timeline_text = "\n".join(f"{moment:%Y-%m-%d %H:%M:%S}: {words}" for moment, words in local)
 
     # ------------------------------------------------------------------
     # Ways

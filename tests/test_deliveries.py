@@ -128,7 +128,7 @@ class TestDeliveries(DeliveryCase):
             (("failed", "deferred"), "outgoing"),
             (("sent", "failed"), "exception"),
             (("sent", "unknown"), "exception"),
-            (("sent", "bounced"), "exception"),
+            (("sent", "bounced"), "sent"),
             (("sent", "cancelled"), "sent"),
             (("cancelled", "suppressed"), "cancel"),
         ):
@@ -164,6 +164,14 @@ class TestDeliveries(DeliveryCase):
         row.with_user(self.officer).action_settle()
         self.assertEqual((row.state, row.is_settled, row.mail_id.state), ("failed", True, "cancel"))
 
+    def test_dealt_with_turns_the_envelope_white(self):
+        message, mail = self.message(self.bob, self.eve)
+        bob = self.refused("bob@exmaple.com", mail, partner_id=self.bob.id)
+        self.refused("eve@example.com", mail, partner_id=self.eve.id)
+        bob.with_user(self.officer).action_settle()
+        found = {one.res_partner_id: one.notification_status for one in message.notification_ids}
+        self.assertEqual(found, {self.bob: "canceled", self.eve: "exception"})
+
     def test_the_outcome_that_nobody_knows_is_decided_by_a_person(self):
         row = self.row("bob@example.com", "unknown")
         row.with_user(self.officer).action_settle()
@@ -172,12 +180,12 @@ class TestDeliveries(DeliveryCase):
     def test_the_form_tells_what_happened(self):
         row = self.refused("bob@example.com")
         form = Form(row.with_user(self.viewer).with_context(tz="UTC"))
-        self.assertEqual(form.answer_words, "The server refused it: The address does not exist.")
+        self.assertEqual(form.answer_words, "The address does not exist.")
         self.assertEqual((form.code_text, form.phase_text), ("550 5.1.1", "naming the recipient"))
         lines = form.timeline_text.split("\n")
         self.assertEqual(
             [line.partition(": ")[2] for line in lines],
-            ["Queued", "Attempt 1: The server refused it: The address does not exist.", "Failed"],
+            ["Queued", "Attempt 1: The address does not exist.", "Failed"],
         )
         self.assertTrue(lines[1].startswith("2026-03-01 10:00:00"))
 
@@ -189,7 +197,7 @@ class TestDeliveries(DeliveryCase):
 
     def test_what_a_server_means_and_what_helps(self):
         for values, words, cure in (
-            ({}, "The server refused it: The address does not exist.", "Check its spelling"),
+            ({}, "The address does not exist.", "Check its spelling"),
             ({"state": "bounced"}, "It came back: The address does not exist.", "Check its spelling"),
             ({"reason": "no_connection", "smtp_code": 0, "enhanced_status": False}, "The server could not be", ""),
             ({"reason": "quota", "smtp_text": "Daily limit reached (200 of 200)"}, "Daily limit reached (200", ""),

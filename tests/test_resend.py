@@ -34,7 +34,7 @@ class TestResend(DeliveryCase):
         wizard = self.dialogue(message)
         (line,) = wizard.line_ids
         self.assertEqual((line.name, line.email, line.is_again), ("Bob", "bob@exmaple.com", True))
-        self.assertEqual(line.reason, "The server refused it: The address does not exist.")
+        self.assertEqual(line.reason, "The address does not exist.")
         self.assertEqual((line.code, line.server_name, line.answer), ("550 5.1.1", "Relay", "no such user here"))
         self.assertEqual((wizard.subject, wizard.others_text), ("News", "One other recipient was reached."))
 

@@ -39,8 +39,8 @@ for name, subject, state, values in (
         "mail_id": mail.id, "mail_message_id": message.id, "model": "crm.lead", "res_id": lead.id,
         "subject": subject,
         "recipient": f"{name}@exmaple.test", "state": state, "server_id": server.id,
-        "email_from": "office@example.test",
-        "mail_class": "transactional", "created_date": "2026-03-02 09:29:58", "message_id": message.message_id,
+        "email_from": "office@example.test", "mail_class": "transactional",
+        "created_date": "2026-03-02 09:29:58", "message_id": message.message_id,
         "company_id": env.company.id, **dates, **values})
     mail._gateway_follow()
     answer[name] = row.id
@@ -63,7 +63,7 @@ class TestDeliveries(BrowserCase):
         badge = self.row("amina").locator("[name=state] .badge")
         self.assertEqual(badge.inner_text(), "Failed")
         self.assertIn("text-bg-danger", badge.get_attribute("class"))
-        self.assertIn("The server refused it", self.row("amina").locator("[name=answer_words]").inner_text())
+        self.assertIn("The address does not exist.", self.row("amina").locator("[name=answer_words]").inner_text())
         self.screenshot("deliveries-list")
         for label, shown, hidden in (
             ("Failed", "amina", "joseph"),
@@ -212,7 +212,7 @@ answer = user.id
         )
         self.open(f"users/{user}")
         self.page.locator("[name=gateway_invitation_note]").wait_for()
-        self.assertIn("Invitation not delivered: The server refused it: The address does not exist.", self.alerts()[0])
+        self.assertIn("Invitation not delivered: The address does not exist.", self.alerts()[0])
         self.screenshot("user-invitation")
 
 
