@@ -18,7 +18,7 @@ class IrMailServer(models.Model):
     gateway_keep_sent = fields.Selection(
         KEEP,
         string="Keep a Copy of",
-        required=True,
+        # Not required by the database: Odoo's neutralization inserts a server of its own by SQL.
         default=DEFAULT_KEEP,
         help="The bytes as sent, for 30 days, so that they can be downloaded. Emails with links or codes to log in are "
         "never kept.",

@@ -12,6 +12,7 @@ from ..engine.gate import Hold
 from ..engine.outcome import OutboundReason, OutboundState
 from ..engine.quota import Window, describe_shortage, wishes
 from ..engine.trace import TraceStep
+from .transaction_answers import asked_once
 
 # What a server took, or may have taken, counts.
 _COUNTED = (OutboundState.SENT, OutboundState.UNKNOWN)
@@ -76,8 +77,13 @@ class SppEmailGate(models.AbstractModel):
 
     def _limited_server(self, departure):
         """Return the server of a departure if it has limits, else an empty recordset."""
+        return asked_once(
+            self.env, "limited servers", departure.server_id, lambda: self._read_limited_server(departure.server_id)
+        )
+
+    def _read_limited_server(self, server_id):
         # sudo: whoever causes mail sends it through servers whose settings are not shown to them.
-        server = self.env["ir.mail_server"].sudo().browse(departure.server_id or ()).exists()  # nosemgrep
+        server = self.env["ir.mail_server"].sudo().browse(server_id or ()).exists()  # nosemgrep
         return server if server and server._gateway_limits() else server.browse()
 
     def _crosses(self, limits, counts, wanted, window):

@@ -8,9 +8,12 @@ from tools.sandbox import DOMAIN
 from .case import SystemCase, box, wait_for
 
 DOMAIN_WITH_BOUNCES = """
-env["mail.alias.domain"].search([]).unlink()
-domain = env["mail.alias.domain"].create({"name": name, "bounce_alias": alias, "catchall_alias": "catchall"})
-env.company.alias_domain_id = domain
+values = {"name": name, "bounce_alias": alias, "catchall_alias": "catchall"}
+domain = env.company.alias_domain_id
+if domain:
+    domain.write(values)
+else:
+    domain = env.company.alias_domain_id = env["mail.alias.domain"].create(values)
 answer = domain.bounce_email
 """
 
