@@ -47,6 +47,7 @@
         "views/spp_email_test_mail_views.xml",
         "views/spp_email_discovery_views.xml",
         "views/spp_email_round_trip_views.xml",
+        "views/spp_email_configuration_server_views.xml",
         "views/spp_email_retention_views.xml",
         "views/spp_email_recipient_entry_views.xml",
         "views/spp_email_delivery_views.xml",

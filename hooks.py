@@ -19,6 +19,8 @@ def post_init_hook(env):
         " SET gateway_start = 'everything', gateway_pop_leave_days = 0, gateway_size_limit = 0"
     )
     env.cr.execute("UPDATE fetchmail_server SET gateway_action = 'create' WHERE object_id IS NOT NULL")
+    # The parameters of the mail set-up show the main alias domain's values from now on.
+    env["mail.alias.domain"]._gateway_show_parameters()
     seal_columns(env)
 
 

@@ -25,7 +25,10 @@ class Push(Workload):
         "Odoo has no push and is not measured: its job runs every 5 minutes, so a message waits for 150 seconds on "
         "average and 300 at most."
     )
-    limit = "Waking the cron worker, an IMAP conversation of about 15 round trips, and Odoo's `message_process`."
+    limit = (
+        "Dovecot, which waits for half a second before it tells of new mail; then waking the cron worker, an IMAP "
+        "conversation of about 15 round trips, and Odoo's `message_process`."
+    )
     kinds = ("gateway",)
     count = 30
     rounds = 1

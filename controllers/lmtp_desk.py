@@ -40,6 +40,14 @@ class LmtpDesk:
         self.database = database
         self.intake_id = intake_id
 
+    def size(self):
+        try:
+            with self._intake() as intake:
+                return intake._size_limit_bytes() if intake else None
+        except psycopg2.Error as error:
+            _logger.warning("The size limit could not be read: %s.", type(error).__name__)
+            return None
+
     def judge(self, recipient):
         try:
             with self._intake() as intake:

@@ -12,13 +12,6 @@ MOST_FILES = 50
 
 
 class SentController(http.Controller):
-    @http.route("/spp_email_gateway/sent/content/<int:content_id>", type="http", auth="user", readonly=True)
-    def of_content(self, content_id):
-        """Officers: one email."""
-        content = request.env["spp.email.sent.content"].browse(content_id).exists()
-        content.check_access("read")
-        return self._answer(content)
-
     @http.route("/spp_email_gateway/sent/delivery/<int:delivery_id>", type="http", auth="user", readonly=True)
     def of_delivery(self, delivery_id):
         """Officers: what this recipient was sent."""

@@ -125,7 +125,7 @@ def discover(
     missing = [protocol for protocol in protocols if protocol not in {one.protocol for one in found.candidates}]
     for candidate in _by_guess(domain, missing, probe or guarded_probe, lambda: clock() < end):
         _add(found, candidate)
-    found.candidates = [candidate if candidate.user else replace(candidate, user=address) for candidate in found.candidates]
+    found.candidates = [one if one.user else replace(one, user=address) for one in found.candidates]
     return found
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_ENHANCED = re.compile(r"^\s*([245])\.(\d{1,3})\.(\d{1,3})\b[\s:\-]*")  # RFC 3463 §2, RFC 2034 §4
+_ENHANCED = re.compile(r"^\s*([245])\.(\d{1,3})\.(\d{1,3})\b(?!\.\d)[\s:\-]*")  # RFC 3463 §2, RFC 2034 §4
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,10 @@ _BY_TEXT = (
     (r"5\.7\.139|basic auth\w* is disabled|BasicAuthBlocked|5\.7\.30\b", _NO_BASIC),
     (r"SmtpClientAuthentication is disabled|5\.7\.57", _NO_SMTP),
     (r"gr[ea]y.?list", _GREYLISTED),
+    (r"receiving (mail|messages) (at a rate|too)|receiving rate", _RECIPIENT_LIMIT),
     (r"daily (user )?(sending|message|mail)[\w ]*(limit|quota)|submission ?quota|sending (rate|limit|quota)"
-     r"|throttling failure|too many messages|hourly (limit|quota)|rate limit|limit on the number of messages", _LIMIT),
+     r"|throttling failure|too many messages|hourly (limit|quota)|rate limit|unusual rate"
+     r"|limit on the number of messages", _LIMIT),
     (r"over ?quota|quota exceeded|exceed\w* (\w+ )?(storage|quota)|mailbox (is )?full|out of storage"
      r"|insufficient (mailbox|storage)|not enough space", _FULL),
     (r"(message|mail|size).{0,30}(too (big|large)|exceeds?)|too large|max\w* message size", _TOO_LARGE),
@@ -163,7 +165,7 @@ _BY_CODE = {
 
 
 # RFC 3463 §3.2 and §3.3: about a mailbox, too large or full, which texts of one kind often mix up.
-_PLAIN = {"1.1", "1.2", "1.3", "1.6", "1.10", "2.2", "2.3", "3.4", "7.57", "7.139"}
+_PLAIN = {"1.1", "1.2", "1.3", "1.6", "2.2", "2.3", "3.4", "7.57", "7.139"}
 
 
 def explain_status(code: int, enhanced: str = "", text: str = "") -> StatusWords:
@@ -179,14 +181,14 @@ def explain_status(code: int, enhanced: str = "", text: str = "") -> StatusWords
     if enhanced.startswith("2.") or (not enhanced and 200 <= code < 300):
         return _ACCEPTED
     status = enhanced.partition(".")[2]
-    if enhanced == "4.7.1" and code in (0, 450, 451):
-        return _GREYLISTED
     if status in _PLAIN and not (status == "1.1" and _is_about_sending(text)):
         return _BY_STATUS[status]
     for pattern, words in _BY_TEXT:
         if pattern.search(f"{enhanced} {text}"):
             # A limit of the recipient, not of ours: Gmail's 4.2.1 and 5.2.1.
             return _RECIPIENT_LIMIT if words is _LIMIT and status.startswith("2.") else words
+    if enhanced == "4.7.1" and code in (0, 450, 451):
+        return _GREYLISTED
     return (
         _BY_STATUS.get(status)
         or _BY_CODE.get(code)

@@ -28,6 +28,9 @@ _TOO_MANY = "452 4.5.3 Too many recipients"
 class Desk(Protocol):
     """Decides about and keeps what comes. Its methods are called in threads, several at once."""
 
+    def size(self) -> int | None:
+        """Return how many octets a message may have now, None to leave that as it was."""
+
     def judge(self, recipient: str) -> str:
         """Return "" to take mail for an address, or the answer that refuses it."""
 
@@ -37,7 +40,11 @@ class Desk(Protocol):
 
 @dataclass(frozen=True)
 class Limits:
-    """Attributes: size: octets of a message; connections: at once; seconds: for a command, or for a whole message."""
+    """What the server begins with.
+
+    Attributes: size: octets of a message, until the desk says otherwise; connections: at once; seconds: for a command,
+        or for a whole message.
+    """
 
     size: int
     connections: int = 20
@@ -160,6 +167,15 @@ class _Session(LMTP):
     def cut(self):
         if self.transport is not None:
             self.transport.abort()
+
+    @syntax("LHLO hostname")
+    async def smtp_LHLO(self, arg):
+        # An MTA greets on each connection, so that a limit that people change needs no new start of this server.
+        try:
+            self.data_size_limit = await self._owner.ask(self._owner.desk.size) or self.data_size_limit
+        except Exception as error:  # noqa: BLE001 - the limit that was known last holds
+            self._owner.report(type(error).__name__)
+        await super().smtp_LHLO(arg)
 
     @syntax("DATA")
     async def smtp_DATA(self, arg):

@@ -146,6 +146,21 @@ def shortage(
     return max(found, key=lambda one: one.until, default=None)
 
 
+def line_up(short: Shortage, count: int, uses: Iterable[Use], now: datetime, waiting: int) -> datetime:
+    """Return until when a message of ``count`` uses waits behind ``waiting`` uses that wait for the same limit.
+
+    If all that wait came back for the first free place, all but one would have come for nothing, place after place.
+    Nobody is sent away for longer than until all that counts now has left the window: who waits may be cancelled.
+    """
+    left = short.used
+    lapses = _lapses(short.window, short.domain, uses, now)
+    for end, lapsed in lapses:
+        left -= lapsed
+        if left + waiting + count <= max(short.limit, count):
+            return end
+    return lapses[-1][0] if lapses else short.until
+
+
 def used(window: Window, uses: Iterable[Use], now: datetime, domain: str = "") -> int:
     """Return what counts in a window at ``now``."""
     return sum(count for _end, count in _lapses(window, domain, uses, now))

@@ -56,7 +56,10 @@ _MAILJET_HOST = re.compile(r"(^|\.)mailjet\.com$", re.IGNORECASE)
 def as_text(reply: bytes | str) -> str:
     """The reply as text of bounded length without control characters but line ends."""
     text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else str(reply)
-    return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text[: 4 * LONGEST_TEXT])
+    text = text[: 4 * LONGEST_TEXT]
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text)
 
 
 def judge(code: int, reply: bytes | str, phase: str, remote_id: str = "") -> RecipientResult:
@@ -163,6 +166,8 @@ def no_session(error: Exception) -> RecipientResult:
         facts = {"code": error.smtp_code, "enhanced": enhanced, "text": text[:LONGEST_TEXT]}
     if phase in ("resolve", "greeting"):
         phase = "connect"
+    # "421 too many connections, try again in 60 seconds" may be all that it says.
+    facts["wait"] = requested_wait(facts["text"])
     if phase == "login":
         reason = OutboundReason.NO_LOGIN
     return RecipientResult(OutboundState.DEFERRED, reason, phase=phase, **facts)

@@ -42,9 +42,12 @@ class LoginSession:
         mechanism = mechanism.upper()
         first = authobject() if initial_response_ok else None
         code, reply = self.docmd("AUTH", mechanism if first is None else f"{mechanism} {_encoded(first)}")
+        # smtplib's auth_login() counts by this whether the password's turn has come.
+        self._auth_challenge_count = 0 if first is None else 1
         for _challenge in range(_CHALLENGES):
             if code != 334:
                 break
+            self._auth_challenge_count += 1
             try:
                 challenge = base64.b64decode(reply)
             except binascii.Error:

@@ -39,7 +39,7 @@ def envelope_of(message, from_addr, to_addrs) -> tuple[str, list[str]]:
     if from_addr is None:
         from_addr = getaddresses([str(message[f"{resent}Sender"] or message[f"{resent}From"] or "")])[0][1]
     if to_addrs is None:
-        fields = [str(message[f"{resent}{name}"] or "") for name in ("To", "Bcc", "Cc")]
+        fields = [str(message[f"{resent}{name}"] or "") for name in ("To", "Cc", "Bcc")]
         to_addrs = [address for _name, address in getaddresses(fields) if address]
     elif isinstance(to_addrs, str):
         to_addrs = [to_addrs]
@@ -58,5 +58,7 @@ def on_the_wire(address: str) -> str:
 
 
 def is_broken(address: str) -> bool:
-    # A line end in an address would be a command of its own.
-    return any(ord(char) < 32 or ord(char) == 127 for char in address)
+    """Whether an address cannot be named to a server: a line end in it would be a command of its own."""
+    return not address.isprintable() and any(
+        ord(char) < 32 or 0x7F <= ord(char) < 0xA0 or 0xD800 <= ord(char) < 0xE000 for char in address
+    )

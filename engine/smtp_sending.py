@@ -11,11 +11,27 @@ from . import own_mark
 from .delivery import RecipientResult
 from .errors import GatewayError
 from .outcome import OutboundReason, OutboundState
-from .smtp_answer import judge, lost_before_data, no_session
+from .smtp_answer import as_text, judge, lost_before_data, no_session
 from .smtp_message import envelope_of, flatten, is_broken, on_the_wire
 from .smtp_transaction import StaleSession, Transaction
 
 _NO_UTF8 = "The address has characters beyond ASCII, which this server cannot take (no SMTPUTF8)."
+
+
+_NOT_OF_THE_CONNECTION = {
+    "on_begin",
+    "reopen",
+    "results",
+    "content",
+    "remote_message_id",
+    "smtp_from",
+    "from_filter",
+    "own_mark",
+}
+
+
+class NotBuiltError(smtplib.SMTPDataError):
+    """The message could not be put into bytes; nothing was said to the server."""
 
 
 class SendingSession:
@@ -25,10 +41,11 @@ class SendingSession:
         own_mark: this database's mark, put on every message; "" for none.
         on_begin: called with (from_addr, to_addrs, message) before anything is said about a message; what it raises
             ends the sending.
+        sign_sender: makes the envelope sender what the server is told, a signed return path.
         reopen: returns another session for the same server and login, for a kept one that turns out dead.
         results: {address: RecipientResult} for every address of the last send_message(), also when it raised.
+        content: the bytes of the last message as they went, or would have gone, over the wire.
         remote_message_id: the Message-ID that the provider gave the last message, "" when it is not known to differ.
-        content: the last message as it went over the wire, b"" before it was put into bytes.
         messages: how many transactions this connection has had.
         must_reset: the server may still be in a transaction.
         is_kept: the connection has been used or has waited before, so the server may have given it up.
@@ -37,10 +54,11 @@ class SendingSession:
 
     own_mark = ""
     on_begin: Callable[[str, list[str], EmailMessage], None] | None = None
+    sign_sender: Callable[[str], str] | None = None
     reopen: Callable[[], smtplib.SMTP] | None = None
     results: dict[str, RecipientResult] = {}
-    remote_message_id = ""
     content = b""
+    remote_message_id = ""
     messages = 0
     must_reset = False
     is_kept = False
@@ -67,7 +85,9 @@ class SendingSession:
                 be opened.
         """
         sender, addresses = envelope_of(msg, from_addr, to_addrs)
-        self.results, self.remote_message_id, self.content = {}, "", b""
+        if self.sign_sender is not None:
+            sender = self.sign_sender(sender)
+        self.results, self.content, self.remote_message_id = {}, b"", ""
         if self.own_mark:
             del msg[own_mark.HEADER]
             msg[own_mark.HEADER] = self.own_mark
@@ -84,6 +104,7 @@ class SendingSession:
                     raise smtplib.SMTPServerDisconnected("The server has closed the connection.") from error
                 self.results = {}
                 self._reopen()
+                self.ehlo_or_helo_if_needed()
                 return self._send(msg, sender, addresses, mail_options, rcpt_options)
         except BaseException as error:
             # Whatever it was, the ledger gets a row for everybody; what was decided stays.
@@ -95,23 +116,19 @@ class SendingSession:
         if not recipients:
             raise smtplib.SMTPRecipientsRefused(local)
         needs_utf8 = not sender.isascii() or not all(map(str.isascii, recipients.values()))
-        content = flatten(msg, utf8=needs_utf8)
-        if not content.isascii() and not self.has_extn("8bitmime"):
-            # RFC 6152 §3: what a server does not offer to take must be put into seven bits by the client.
-            content = flatten(msg, utf8=needs_utf8, seven_bit=True)
-        self.content = content
+        self.content = content = self._flatten(msg, needs_utf8)
         self._check_size(sender, len(content))
-        options = list(mail_options) if self.does_esmtp else []
+        options = []
         if self.has_extn("size"):
             options.append(f"SIZE={len(content)}")
         if self.has_extn("8bitmime") and not content.isascii():
             options.append("BODY=8BITMIME")
         if needs_utf8:
             options.append("SMTPUTF8")
+        if self.does_esmtp:
+            options += [option for option in mail_options if option.upper() not in options]
         self.command_encoding = "utf-8" if needs_utf8 else "ascii"
-        transaction = Transaction(
-            self, sender, recipients, content, options, rcpt_options if self.does_esmtp else ()
-        )
+        transaction = Transaction(self, sender, recipients, content, options, rcpt_options if self.does_esmtp else ())
         self.messages += 1
         try:
             refused = transaction.run()
@@ -124,6 +141,17 @@ class SendingSession:
             self.results = {**transaction.results, **self.results}
         self.remote_message_id = transaction.remote_message_id
         return {**refused, **local}
+
+    def _flatten(self, msg, needs_utf8):
+        try:
+            content = flatten(msg, utf8=needs_utf8)
+            if not content.isascii() and not self.has_extn("8bitmime"):
+                # RFC 6152 §3: what a server does not offer to take must be put into seven bits by the client.
+                content = flatten(msg, utf8=needs_utf8, seven_bit=True)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            # What Python's generator raises for a message that is none. It would fail for ever.
+            raise NotBuiltError(554, f"5.6.0 The message cannot be written: {error}".encode()) from error
+        return content
 
     def _sort_recipients(self, sender, addresses):
         """Return ({address: form on the wire}, refusals of those that cannot even be asked about)."""
@@ -161,14 +189,17 @@ class SendingSession:
         """Become another connection to the same server; whoever holds this object notices nothing."""
         self.close()
         fresh = self.reopen()
-        kept = {"on_begin", "reopen", "results", "remote_message_id", "smtp_from", "from_filter", "own_mark"}
-        state = {name: value for name, value in vars(fresh).items() if name not in kept}
         if isinstance(fresh, SendingSession):
             self.__class__ = type(fresh)
-        vars(self).update({"messages": 0, "must_reset": False, "is_kept": False, **state})
+        # All of the old connection goes, with what its server said about itself.
+        own = {name: value for name, value in vars(self).items() if name in _NOT_OF_THE_CONNECTION}
+        vars(self).clear()
+        vars(self).update({**vars(fresh), **own})
 
     def _decide_all(self, addresses, error):
-        if isinstance(error, smtplib.SMTPSenderRefused):
+        if isinstance(error, NotBuiltError):
+            result = RecipientResult(OutboundState.FAILED, OutboundReason.NOT_BUILT, text=as_text(error.smtp_error))
+        elif isinstance(error, smtplib.SMTPSenderRefused):
             result = judge(error.smtp_code, error.smtp_error, "sender")
         elif isinstance(error, smtplib.SMTPServerDisconnected):
             result = lost_before_data(str(error), "connect")

@@ -37,7 +37,8 @@ def open_session(connection: Connection, context: ssl.SSLContext | None = None) 
     """Return a connected session, encrypted as the connection says, not logged in.
 
     Args:
-        connection: where and how to connect; its timeouts hold for every answer.
+        connection: where and how to connect; its timeouts hold for every answer. Until unlimit() all answers together
+            may take twice the read timeout.
         context: replaces the context made from the connection, for a client certificate.
 
     Raises:
@@ -52,6 +53,7 @@ def open_session(connection: Connection, context: ssl.SSLContext | None = None) 
     session._host, session._connection = connection.host, connection
     session.transfer_timeout = connection.answer_timeout
     session.sock = connect(connection, resolve(connection))
+    session.limit_opening()
     try:
         if connection.security is Security.TLS:
             session.sock = encrypt(session.sock, context, connection.host)

@@ -70,6 +70,10 @@ class WireSession:
                 break
         return code, b"\n".join(lines)
 
+    def limit_opening(self) -> None:
+        """Bound greeting, encryption and login together, until the next unlimit() or limit()."""
+        self._pace(end=time.monotonic() + 2 * self._connection.read_timeout)
+
     def limit(self, seconds: float) -> None:
         """Bound all answers to the commands of one transaction, by so much more than one answer may take."""
         self._pace(end=time.monotonic() + self._connection.answer_timeout + seconds if self._connection else None)

@@ -11,11 +11,7 @@ class FetchmailServer(models.Model):
     _inherit = "fetchmail.server"
 
     gateway_provider = fields.Selection(
-        [
-            (provider.code, provider.name)
-            for provider in PROVIDERS.values()
-            if provider.incoming or not provider.outgoing
-        ],
+        [(one.code, one.name) for one in PROVIDERS.values() if one.incoming or not one.outgoing],
         string="Provider",
         help="Fills in server, port and encryption. Never the password.",
     )

@@ -1,6 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """With which From a mail leaves: the parameters, the alias domain and the server's own policy."""
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from odoo import api, fields, models
@@ -20,6 +21,7 @@ from ..engine.from_policy import (
 )
 from ..engine.outcome import selection
 from ..engine.trace import TraceStep
+from .transaction_answers import asked_once
 
 
 class Way(NamedTuple):
@@ -106,10 +108,9 @@ class IrMailServer(models.Model):
         choice = self._gateway_choice(wanted, mail_servers, company)
         # sudo: as in `_gateway_choice`.
         servers = self.env["ir.mail_server"].sudo()  # nosemgrep
-        found = [(one.server_id, one.email_from) for one in (choice, *choice.alternatives)]
         ways = []
-        for number, (server_id, chosen_from) in enumerate(found):
-            server = servers.browse(server_id or ())
+        for number, one in enumerate((choice, *choice.alternatives)):
+            server = servers.browse(one.server_id or ())
             steps = (*general.steps, *choice.steps) if not number else ()
             if general.address:
                 way_from = wanted
@@ -117,7 +118,7 @@ class IrMailServer(models.Model):
                 decision = server_from(sender, server._gateway_sending_server(), settings)
                 steps = (*steps, *decision.steps)
                 kept = email_from if decision.address == sender else decision.address
-                way_from = kept if decision.address else chosen_from or email_from
+                way_from = kept if decision.address else one.email_from or email_from
             ways.append(Way(server, way_from, steps, choice.is_fallback and not number))
         return ways
 
@@ -154,6 +155,10 @@ class IrMailServer(models.Model):
     @api.model
     def _gateway_from_settings(self, company):
         """Return the engine's FromSettings of a company, and of the alias domain that the context names."""
+        key = (company.id, self.env.context.get("domain_notifications_email"))
+        return asked_once(self.env, "from settings", key, lambda: self._gateway_read_from_settings(company))
+
+    def _gateway_read_from_settings(self, company):
         default_from = email_normalize(self._gateway_notification_address(company)) or ""
         # sudo: alias domains and parameters are the system's; whoever sends is bound by them.
         domains = self.env["mail.alias.domain"].sudo().search([])  # nosemgrep # pylint: disable=no-search-all
@@ -180,6 +185,15 @@ class IrMailServer(models.Model):
             email_normalize(self.sudo().smtp_user) or "",  # nosemgrep: the login of the server that sends
             personal=not self._filter_mail_servers_fallback(self),
         )
+
+    def _gateway_only_from(self):
+        """Return the one address that everything leaves as through this server; "" when that depends on the mail."""
+        server = self._gateway_sending_server()
+        if server.personal:
+            return ""
+        settings = replace(self._gateway_from_settings(self.company_id or self._gateway_company()), dynamic="")
+        forced = general_from("", settings).address
+        return forced or (server.policy is FromPolicy.FORCE and server_from("", server, settings).address) or ""
 
     # ------------------------------------------------------------------
     # What leaves
@@ -224,7 +238,8 @@ class IrMailServer(models.Model):
         sender = email_normalize(str(email_from or ""), strict=False) or ""
         general = general_from(sender, settings)
         # sudo: as in Odoo, sending uses any server.
-        server = self.sudo().browse(getattr(smtp_session, "gateway_server_id", None)).exists()  # nosemgrep
+        server = self.sudo().browse(getattr(smtp_session, "gateway_server_id", None))  # nosemgrep
+        server = asked_once(self.env, "servers there", server.id, server.exists)
         if server and not self._filter_mail_servers_fallback(server):
             return ""
         return general.address or server_from(sender, server._gateway_sending_server(), settings).address

@@ -102,17 +102,17 @@ class IrMailServer(models.Model):
         is_ours = isinstance(session, SendingSession)
         if is_ours:
             session.reopen = connect
-            if session.is_kept:
-                # Of this message, not of the one that opened the session.
-                session.smtp_from = found_from
-                session.from_filter = server.from_filter if server else servers._get_default_from_filter()
-                servers._gateway_mark(session)
+            # Of this message, not of the one that opened the session.
+            session.smtp_from = found_from
+            session.from_filter = server.from_filter if server else servers._get_default_from_filter()
+            servers._gateway_mark(session)
         try:
             yield session
         finally:
             if is_ours:
                 # Both hold on to a cursor that ends with its thread.
                 session.on_begin = session.reopen = None
+                session.content = b""
                 POOL.release(key, session)
             else:
                 _leave(session)

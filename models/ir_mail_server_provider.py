@@ -12,7 +12,7 @@ class IrMailServer(models.Model):
     _inherit = "ir.mail_server"
 
     gateway_provider = fields.Selection(
-        [(provider.code, provider.name) for provider in PROVIDERS.values() if provider.outgoing or not provider.incoming],
+        [(one.code, one.name) for one in PROVIDERS.values() if one.outgoing or not one.incoming],
         string="Provider",
         help="Fills in server, port, encryption and the limits that the provider publishes. Never the password.",
     )

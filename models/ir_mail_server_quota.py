@@ -38,7 +38,7 @@ class IrMailServer(models.Model):
     gateway_quota_unit = fields.Selection(
         [(QuotaUnit.RECIPIENTS.value, "Each recipient"), (QuotaUnit.MESSAGES.value, "Each message")],
         string="What Is Counted",
-        required=True,
+        # Not required by the database: Odoo's neutralization inserts a server of its own by SQL.
         default=QuotaUnit.RECIPIENTS.value,
         help="Most providers count each recipient of a message.",
     )
@@ -61,6 +61,9 @@ class IrMailServer(models.Model):
         """Return the engine's limits: {Window: uses}, without those that are not set."""
         self.ensure_one()
         return {window: self[name] for window, name in LIMIT_FIELDS.items() if self[name] > 0}
+
+    def _gateway_unit(self):
+        return QuotaUnit(self.gateway_quota_unit or QuotaUnit.RECIPIENTS)
 
     @api.depends(*LIMIT_FIELDS.values())
     def _compute_gateway_quota_text(self):

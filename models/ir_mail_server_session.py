@@ -11,6 +11,7 @@ from ..engine.connection import Connection, Password
 from ..engine.errors import ConfigurationError
 from ..engine.own_mark import own_mark
 from ..engine.smtp_login import smtp_login_refusal
+from ..engine.smtp_sending import SendingSession
 from ..engine.smtp_session import NOTICE_HEADER, adopt_session, open_session
 from .ir_mail_server import ENCRYPTIONS, OAUTH, smtplib_is_replaced
 from .mail_mail import IN_A_HURRY
@@ -71,7 +72,9 @@ class IrMailServer(models.Model):
                 mail_server_id=mail_server_id,
                 allow_archived=allow_archived,
             )
-            return session if smtplib_is_replaced() else self._gateway_mark(adopt_session(session))
+            if smtplib_is_replaced() or not isinstance(adopt_session(session), SendingSession):
+                return session
+            return self._gateway_mark(session)
         if mail_server_id:
             self._check_forced_mail_server(server, allow_archived, smtp_from)
         session = open_session(server._gateway_connection())
@@ -81,6 +84,7 @@ class IrMailServer(models.Model):
             session.set_debuglevel(smtp_debug or server.smtp_debug)
             # Some methods of smtplib need a greeting that nobody sent yet.
             session.ehlo_or_helo_if_needed()
+            session.unlimit()
         except smtplib.SMTPAuthenticationError as error:
             session.close()
             raise smtp_login_refusal(error.smtp_code, error.smtp_error) from error

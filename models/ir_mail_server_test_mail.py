@@ -5,14 +5,17 @@ import smtplib
 from contextlib import suppress
 
 from odoo import models
-from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 from odoo.exceptions import UserError
 from odoo.tools import email_normalize, email_normalize_all
+
+from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
 from ..engine.delivery import RecipientResult
 from ..engine.errors import ConfigurationError, GatewayError
 from ..engine.gate import Departure
-from ..engine.trial_letter import results_of
+from ..engine.outcome import OutboundReason, OutboundState
+from ..engine.smtp_answer import no_session
+from ..engine.watched_session import watched
 
 
 class IrMailServer(models.Model):
@@ -65,41 +68,38 @@ class IrMailServer(models.Model):
         return results
 
     def _gateway_transmit(self, message, smtp_from, recipients):
-        """Connect, hand over and say goodbye; return {recipient: RecipientResult}, whatever happens."""
-        session, failure, refused = None, None, {}
+        """Connect, hand over and say goodbye; return {recipient: RecipientResult}, whatever the server does."""
         try:
             session = self._connect__(mail_server_id=self.id, smtp_from=smtp_from)
-            if session is None:
-                raise UserError(self.env._("This database sends no mail: it runs tests, or a rehearsal."))
-            send_message = session.send_message
-
-            def remember_refusals(*arguments, **options):
-                refused.update(send_message(*arguments, **options) or {})
-                return refused
-
-            # Odoo drops what this returns: the recipients that were refused while others were accepted.
-            session.send_message = remember_refusals
-            self.send_email(message, mail_server_id=self.id, smtp_session=session)
-        except UserError:
-            raise
         except ConfigurationError as error:
             raise UserError(str(error)) from error
-        except (GatewayError, smtplib.SMTPException, OSError, MailDeliveryException) as error:
+        except (GatewayError, smtplib.SMTPException, OSError) as error:
+            return dict.fromkeys(recipients, no_session(error))
+        if session is None:
+            raise UserError(self.env._("This database sends no mail: it runs tests, or a rehearsal."))
+        # A session of the gateway keeps each answer; for one of another addon its keeper does.
+        session, failure = watched(session), None
+        if return_path := self.env.context.get("gateway_return_path"):
+            session.sign_sender = lambda _sender: return_path
+        try:
+            self.send_email(message, mail_server_id=self.id, smtp_session=session)
+        except (GatewayError, smtplib.SMTPException, OSError, MailDeliveryException, AssertionError) as error:
+            # What the server said stands in the results; Odoo asserts that there is a sender that can be used.
             failure = error
         finally:
-            if session is not None:
-                with suppress(smtplib.SMTPException, OSError):
-                    session.quit()
-        # A session of the gateway keeps each answer; one of another addon tells what it raised.
-        answers = {address.lower(): result for address, result in (getattr(session, "results", None) or {}).items()}
-        return {**results_of(failure, recipients, refused), **{one: answers[one] for one in recipients if one in answers}}
+            with suppress(smtplib.SMTPException, OSError):
+                session.quit()
+        answers = {address.lower(): result for address, result in session.results.items()}
+        not_begun = RecipientResult(OutboundState.FAILED, OutboundReason.NOT_BUILT, text=str(failure or ""))
+        return {address: answers.get(address, not_begun) for address in recipients}
 
     def action_test_round_trip(self):
         """Open the round trips of this server; a new one where it has none."""
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id("spp_email_gateway.action_spp_email_round_trip")
         trips = self.env["spp.email.round.trip"].search([("server_id", "=", self.id)])
-        mailboxes = self.env["fetchmail.server"].search([("state", "=", "done"), ("server_type", "!=", "local")], limit=2)
+        readable = [("state", "=", "done"), ("server_type", "!=", "local")]
+        mailboxes = self.env["fetchmail.server"].search(readable, limit=2)
         action["context"] = {
             "default_server_id": self.id,
             # Where there is only one, it is the one.

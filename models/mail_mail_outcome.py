@@ -10,6 +10,7 @@ from ..engine.mail_fate import Recipient, mail_fate
 from ..engine.outcome import OutboundReason, OutboundState
 from .mail_mail import FOLLOWING
 
+SENT = OutboundState.SENT
 NO_RECIPIENT = Recipient("", None, OutboundState.FAILED, OutboundReason.NO_RECIPIENT)
 
 
@@ -39,7 +40,8 @@ class MailMail(models.Model):
         fates = {mail: mail_fate(rows[mail.id] or [NO_RECIPIENT]) for mail in mails}
         self._gateway_free(claims, mails.filtered(lambda mail: fates[mail].state == "outgoing"))
         # Most of them, and all at once: it is the same for each.
-        sent = mails.filtered(lambda mail: len(fates[mail].sent) == len(rows[mail.id]) and fates[mail].state == "sent")
+        # What came back is told apart.
+        sent = mails.filtered(lambda mail: rows[mail.id] and all(one.state is SENT for one in rows[mail.id]))
         for mail in mails - sent:
             mail._gateway_show(fates[mail])
         if sent:

@@ -35,7 +35,9 @@ class MailNotification(models.Model):
             if mine:
                 return mine
         address = email_normalize(self.mail_email_address or self.res_partner_id.email or "")
-        return rows.filtered(lambda row: not row.partner_id and row.recipient.lower() == address) if address else rows[:0]
+        if not address:
+            return rows[:0]
+        return rows.filtered(lambda row: not row.partner_id and row.recipient.lower() == address)
 
     def _gateway_deliveries(self):
         """Return {notification: its delivery rows, newest mail's only}, read as the system: the caller has checked."""

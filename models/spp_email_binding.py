@@ -9,6 +9,7 @@ from odoo.tools import SQL
 
 from ..engine.database_binding import Identity, differences
 from ..engine.health import HealthFinding, HealthState
+from .transaction_answers import asked_once
 
 _logger = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ class SppEmailBinding(models.Model):
     @api.model
     def _held(self):
         """Return why this database neither sends nor reads, in words for people; "" when it does."""
-        found = self._differences()
+        found = asked_once(self.env, "binding", None, self._differences)
         if not found:
             return ""
         return self.env._(

@@ -9,6 +9,7 @@ from odoo.tools import SQL
 from ..engine.breaker import BREAKER_STATE_WORDS, Breaker, BreakerState, admit, after, give_back, try_now
 from ..engine.health import HealthFinding, HealthState
 from ..engine.outcome import selection
+from .transaction_answers import asked_once
 
 COLUMNS = ("state", "failures", "pauses", "since", "until", "cause")
 
@@ -71,7 +72,9 @@ class SppEmailBreaker(models.Model):
 
     def _look(self, server_id):
         """Return the Breaker as this transaction sees it: nearly always there is none, or it is closed."""
-        return self._read_breaker(self.env, server_id, SQL())
+        return asked_once(
+            self.env, "breakers", server_id, lambda: self._read_breaker(self.env, server_id, SQL())
+        )
 
     def _change(self, server_id, change):
         """Write what ``change(breaker, now)`` makes of a server's Breaker, in a transaction of its own."""

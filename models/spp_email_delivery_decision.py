@@ -1,5 +1,5 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-"""What people decide about deliveries: rows are locked, their state is read under the lock, and the decision is kept."""
+"""What people decide about deliveries: rows are locked, read under the lock, and the decision is kept."""
 
 from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
@@ -87,14 +87,25 @@ class SppEmailDelivery(models.Model):
             (OutboundState.UNKNOWN.value,),
         )
         failed = (self - unknown)._decide(what, {"is_settled": True}, FAILURES)
-        (unknown | failed).mail_id._gateway_follow()
-        return unknown | failed
+        settled = unknown | failed
+        settled._ignore_notifications()
+        settled.mail_id._gateway_follow()
+        return settled
+
+    def _ignore_notifications(self):
+        """Turn the envelopes of these failures white, if they are red still."""
+        notifications = self.mail_message_id._gateway_failed_notifications()
+        rows = notifications._gateway_deliveries()
+        mine = notifications.filtered(lambda one: rows[one] & self)
+        mine.with_context(gateway_follows=True).write({"notification_status": "canceled"})
+        messages = mine.mail_message_id.filtered(lambda message: message._is_thread_message())
+        messages._notify_message_notification_update()
 
     def _start(self):
         if self:
-            self.mail_id._gateway_follow()
-            # sudo: starting the work, no data.
-            self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()  # nosemgrep
+            mails = self.mail_id
+            mails._gateway_follow()
+            mails._gateway_wake()
 
     def _decide(self, what, values, states, needs_mail=False):
         """Write ``values`` on the rows that are in one of ``states``, note who decided it, and return them.
@@ -168,7 +179,9 @@ class SppEmailDelivery(models.Model):
         self._check_may_decide()
         if not self._cancel():
             raise UserError(
-                self.env._("Nothing was changed: only what is still waiting can be cancelled, and this is sent or over.")
+                self.env._(
+                    "Nothing was changed: only what is still waiting can be cancelled, and this is sent or over."
+                )
             )
         return True
 

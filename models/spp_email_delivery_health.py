@@ -21,6 +21,9 @@ class SppEmailHealth(models.Model):
 class SppEmailDelivery(models.Model):
     _inherit = "spp.email.delivery"
 
+    # For the form of a user: few rows of many.
+    _user_index = models.Index("(res_id) WHERE model = 'res.users'")
+
     @api.model
     def _unheard_domain(self):
         """Return the domain of failures whose red envelope nobody sees."""

@@ -12,7 +12,8 @@ KINDS = {
     "failed": ("Failed", ("exception",), ("failed", "bounced", "suppressed")),
     "cancelled": ("Cancelled", ("cancel",), ("cancelled",)),
 }
-# Emails that one run of the autovacuum deletes at most, since Odoo deletes them one by one; and rows. The next one goes on.
+# Emails that one run of the autovacuum deletes at most, since Odoo deletes them one by one; and rows. The next run
+# goes on.
 MAIL_BATCH = 2_000
 ROW_BATCH = 10_000
 
@@ -81,7 +82,9 @@ class SppEmailDeliveryRetention(models.Model):
 
     def _of_mails(self, days):
         """Return the SQL condition on ``mail``, emails of this rule that nobody has touched for ``days``."""
-        company = SQL("(SELECT message.record_company_id FROM mail_message AS message WHERE message.id = mail.mail_message_id)")
+        company = SQL(
+            "(SELECT message.record_company_id FROM mail_message AS message WHERE message.id = mail.mail_message_id)"
+        )
         return SQL(
             "mail.state IN %s AND mail.write_date < now() AT TIME ZONE 'UTC' - %s * interval '1 day' AND %s"
             # One recipient that is held or undecided keeps the whole.

@@ -5,9 +5,14 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
+from ..engine.enhanced_status import explain_status
 from ..engine.outcome import OUTBOUND_REASON_WORDS, OutboundReason, OutboundState
 from .spp_email_delivery import FAILURES, PENDING
 
+# Their text is written for people.
+OWN_WORDS = (OutboundReason.QUOTA, OutboundReason.PAUSED, OutboundReason.NOT_ALLOWED, OutboundReason.SUPPRESSED)
+# Of these the server's answer says more.
+SAID_BY_STATUS = (OutboundReason.REFUSED, OutboundReason.TRY_LATER)
 PHASES = {
     "connect": "connecting",
     "tls": "starting encryption",
@@ -34,7 +39,7 @@ class SppEmailDelivery(models.Model):
     is_mail_gone = fields.Boolean(compute="_compute_is_pending")
 
     def init(self):
-        super().init()
+        result = super().init()
         generated = self.env.execute_query(
             SQL(
                 "SELECT is_generated FROM information_schema.columns"
@@ -51,6 +56,7 @@ class SppEmailDelivery(models.Model):
                     table=SQL.identifier(self._table),
                 )
             )
+        return result
 
     @api.depends("state", "mail_id")
     def _compute_is_pending(self):
@@ -67,11 +73,19 @@ class SppEmailDelivery(models.Model):
 
     def _explain(self):
         """Return (what it means, what to do about it or "") for the answer that this recipient got."""
-        words = OUTBOUND_REASON_WORDS[OutboundReason(self.reason)] if self.reason else ""
+        reason = OutboundReason(self.reason) if self.reason else None
+        if reason in OWN_WORDS:
+            # What holds it says so itself: "Daily limit reached (200 of 200)".
+            return self.smtp_text or OUTBOUND_REASON_WORDS[reason], ""
+        words = OUTBOUND_REASON_WORDS.get(reason, "")
         if self.state == OutboundState.BOUNCED.value:
             words = self.env._("It came back")
-        answer = " ".join(filter(None, (str(self.smtp_code or ""), self.enhanced_status)))
-        return ": ".join(filter(None, (words, answer))), ""
+        if self.state == OutboundState.SENT.value or not (self.smtp_code or self.enhanced_status):
+            return words, ""
+        status = explain_status(self.smtp_code, self.enhanced_status or "", self.smtp_text or "")
+        if reason in SAID_BY_STATUS and self.state != OutboundState.BOUNCED.value:
+            words = ""
+        return ": ".join(filter(None, (words, status.text))), status.cure
 
     @api.depends("smtp_code", "enhanced_status", "phase")
     def _compute_code_text(self):
@@ -84,28 +98,20 @@ class SppEmailDelivery(models.Model):
         """One line an event, oldest first, in the time zone of whoever looks."""
         states = dict(self._fields["state"]._description_selection(self.env))
         for row in self:
-            lines = [row._event(row.created_date, self.env._("Queued"))]
+            events = [(row.created_date, self.env._("Queued"))]
             if row.attempts:
-                lines.append(
-                    row._event(
-                        row.attempt_date,
-                        self.env._(
-                            "Attempt %(number)s: %(answer)s",
-                            number=row.attempts,
-                            answer=row.answer_words or states[row.state],
-                        ),
-                    )
+                answer = row.answer_words or states[row.state]
+                events.append(
+                    (row.attempt_date, self.env._("Attempt %(number)s: %(answer)s", number=row.attempts, answer=answer))
                 )
             if row.final_date:
-                lines.append(row._event(row.final_date, states[row.state]))
-            elif row.is_pending:
-                lines.append(row._event(row.next_attempt_date, self.env._("Next attempt"), self.env._("As soon as may be")))
-            row.timeline_text = "\n".join(filter(None, lines))
-
-    def _event(self, moment, words, otherwise=""):
-        if not moment:
-            return f"{otherwise}: {words}" if otherwise else ""
-        return f"{fields.Datetime.context_timestamp(self, moment):%Y-%m-%d %H:%M:%S}: {words}"
+                events.append((row.final_date, states[row.state]))
+            elif row.next_attempt_date:
+                events.append((row.next_attempt_date, self.env._("Next attempt")))
+            # Who is tried again is queued after the last attempt.
+            events = sorted((event for event in events if event[0]), key=lambda event: event[0])
+            local = [(fields.Datetime.context_timestamp(row, moment), words) for moment, words in events]
+            row.timeline_text = "\n".join(f"{moment:%Y-%m-%d %H:%M:%S}: {words}" for moment, words in local)
 
     # ------------------------------------------------------------------
     # Ways

@@ -1,6 +1,8 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """The gate that holds mail while a limit of its server is reached."""
 
+import threading
+from dataclasses import replace
 from datetime import timedelta, timezone
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -8,8 +10,9 @@ from odoo import fields, models
 
 from ..engine.gate import Hold
 from ..engine.outcome import OutboundReason, OutboundState
-from ..engine.quota import QuotaUnit, Window, describe_shortage, wishes
+from ..engine.quota import Window, describe_shortage, wishes
 from ..engine.trace import TraceStep
+from .transaction_answers import asked_once
 
 # What a server took, or may have taken, counts.
 _COUNTED = (OutboundState.SENT, OutboundState.UNKNOWN)
@@ -17,6 +20,10 @@ _COUNTED = (OutboundState.SENT, OutboundState.UNKNOWN)
 WARNED_WINDOWS = (Window.HOUR, Window.DAY, Window.MASS_DAY)
 WARNING_SHARE = 0.9
 QUEUE_JOB = "mail.ir_cron_mail_scheduler_action"
+
+# What the thread's last departure reserved. A thread asks, sends and notes one after the other; when it could not send
+# at all, the results do not say for whom it had asked.
+_thread = threading.local()
 
 
 class SppEmailGate(models.AbstractModel):
@@ -33,7 +40,7 @@ class SppEmailGate(models.AbstractModel):
         if not server or not recipients:
             return
         limits = server._gateway_limits()
-        wanted = wishes(recipients, QuotaUnit(server.gateway_quota_unit), is_mass=departure.is_mass)
+        wanted = wishes(recipients, server._gateway_unit(), is_mass=departure.is_mass)
         short, counts = self.env["spp.email.quota.use"]._reserve(server.id, limits, wanted)
         if short:
             text = describe_shortage(short, fields.Datetime.now(), self._local(departure))
@@ -43,6 +50,7 @@ class SppEmailGate(models.AbstractModel):
             permit.steps.append(TraceStep(f"limits of server {server.id}", text, "waits"))
             self._wake_queue(until)
             return
+        _thread.reserved = ((self.env.cr.dbname, departure), wanted)
         if any(self._crosses(limits, counts, wanted, window) for window in WARNED_WINDOWS):
             self._look_at_health()
 
@@ -51,24 +59,31 @@ class SppEmailGate(models.AbstractModel):
         server = self._limited_server(departure)
         if not server:
             return
-        unit = QuotaUnit(server.gateway_quota_unit)
+        unit = server._gateway_unit()
         accepted = [address for address, result in results.items() if result.state in _COUNTED]
         kept = {
             (wish.window, wish.domain): wish.count for wish in wishes(accepted, unit, is_mass=departure.is_mass)
         }
-        reserved = wishes(list(results), unit, is_mass=departure.is_mass)
+        asked, reserved = getattr(_thread, "reserved", None) or (None, None)
+        if asked == (self.env.cr.dbname, departure):
+            _thread.reserved = None
+        else:
+            # Reserved elsewhere: what is noted was asked for.
+            reserved = wishes(list(results), unit, is_mass=departure.is_mass)
         self.env["spp.email.quota.use"]._give_back(
             server.id,
-            [
-                type(wish)(wish.window, wish.count - kept.get((wish.window, wish.domain), 0), wish.domain)
-                for wish in reserved
-            ],
+            [replace(wish, count=wish.count - kept.get((wish.window, wish.domain), 0)) for wish in reserved],
         )
 
     def _limited_server(self, departure):
         """Return the server of a departure if it has limits, else an empty recordset."""
+        return asked_once(
+            self.env, "limited servers", departure.server_id, lambda: self._read_limited_server(departure.server_id)
+        )
+
+    def _read_limited_server(self, server_id):
         # sudo: whoever causes mail sends it through servers whose settings are not shown to them.
-        server = self.env["ir.mail_server"].sudo().browse(departure.server_id or ())  # nosemgrep
+        server = self.env["ir.mail_server"].sudo().browse(server_id or ()).exists()  # nosemgrep
         return server if server and server._gateway_limits() else server.browse()
 
     def _crosses(self, limits, counts, wanted, window):

@@ -2,9 +2,11 @@
 """Tells managers before a server's limit is met."""
 
 from odoo import api, fields, models
+from odoo.fields import Domain
 
 from ..engine.health import HealthFinding, HealthState
 from ..engine.quota import Window
+from .ir_mail_server_quota import LIMIT_FIELDS
 from .spp_email_gate_quota import WARNED_WINDOWS, WARNING_SHARE
 
 # A warning ends well below the mark at which it began: an hourly limit would raise and clear it all day.
@@ -17,7 +19,8 @@ class SppEmailQuotaUse(models.Model):
     @api.model
     def _gateway_health(self):
         """Findings about servers that used most of a limit. Called by the job, which sees all servers."""
-        servers = self.env["ir.mail_server"].search([]).filtered(lambda server: server._gateway_limits())
+        limited = Domain.OR([(name, ">", 0)] for name in LIMIT_FIELDS.values())
+        servers = self.env["ir.mail_server"].search(limited)
         counts = self._used(servers.ids, fields.Datetime.now())
         warned = set(self.env["spp.email.health"].search([("code", "=like", r"quota\_%")]).mapped("code"))
         findings = []
@@ -44,7 +47,7 @@ class SppEmailQuotaUse(models.Model):
             titles[window],
             self.env._("%(used)s of %(limit)s are used.", used=used, limit=limit),
             self.env._(
-                "Mail over the limit waits and leaves by itself once there is room. If your provider allows more, raise "
-                "the limit on the server's form under Limits; else send campaigns through another server."
+                "Mail over the limit waits and leaves by itself once there is room. If your provider allows more, "
+                "raise the limit on the server's form under Limits; else send campaigns through another server."
             ),
         )

@@ -1,13 +1,17 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """What left through each server lately, counted so that several lanes together never send more than a limit."""
 
+from dataclasses import replace
+
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..engine.quota import DOMAIN_WINDOWS, Use, Window, horizon, returns, shortage, slot
+from ..engine.quota import DOMAIN_WINDOWS, Use, Window, horizon, line_up, returns, shortage, slot
 
 # The row of a server that whoever counts locks first.
 _ANCHOR = "anchor"
+# Before the name of a window: how much waits for it, by the time until which it was told to wait.
+_LINE = "line_"
 
 
 class SppEmailQuotaUse(models.Model):
@@ -19,8 +23,8 @@ class SppEmailQuotaUse(models.Model):
     _log_access = False
 
     # No foreign key: checking it would wait for whoever holds the server's row, which may be the sender itself.
-    server_id = fields.Integer("Server", required=True, readonly=True)
-    window = fields.Char(required=True, readonly=True, help="Window of engine.quota.")
+    server_id = fields.Integer(required=True, readonly=True)
+    window = fields.Char(required=True, readonly=True, help="Window of engine.quota, or who waits for it.")
     start_date = fields.Datetime(required=True, readonly=True)
     domain = fields.Char(required=True, readonly=True, help="Recipients' domain; blank where all count together.")
     used = fields.Integer(required=True, readonly=True)
@@ -42,7 +46,37 @@ class SppEmailQuotaUse(models.Model):
         uses = self._uses(server_id, now, {wish.domain for wish in wanted})
         short = shortage(limits, wanted, uses, now)
         if short:
-            return short, None
+            wish = next(one for one in wanted if (one.window, one.domain) == (short.window, short.domain))
+            return self._line_up(server_id, short, wish, uses, now), None
+        self._add(server_id, [(wish.window.value, slot(wish.window, now), wish.domain, wish.count) for wish in wanted])
+        counts = {wish.window: wish.count for wish in wanted if not wish.domain}
+        for use in uses:
+            if not use.domain and use.window in counts:
+                counts[use.window] += use.count
+        return None, counts
+
+    def _line_up(self, server_id, short, wish, uses, now):
+        """Return the shortage with the time at which it is this message's turn, and note that it waits until then."""
+        line = f"{_LINE}{short.window.value}"
+        waiting = self.env.execute_query(
+            SQL(
+                """
+                SELECT COALESCE(sum("used"), 0)::int FROM spp_email_quota_use
+                 WHERE server_id = %s AND "window" = %s AND "domain" = %s AND start_date > %s
+                """,
+                server_id,
+                line,
+                short.domain,
+                now,
+            )
+        )[0][0]
+        until = line_up(short, wish.count, uses, now, waiting)
+        self._add(server_id, [(line, until, short.domain, wish.count)])
+        return replace(short, until=until)
+
+    def _add(self, server_id, rows):
+        """Add (window, beginning of the slot, domain, count) rows to what is counted."""
+        windows, starts, domains, counts = map(list, zip(*rows, strict=True))
         self.env.execute_query(
             SQL(
                 """
@@ -53,17 +87,12 @@ class SppEmailQuotaUse(models.Model):
                   RETURNING id
                 """,
                 server_id,
-                [wish.window.value for wish in wanted],
-                [slot(wish.window, now) for wish in wanted],
-                [wish.domain for wish in wanted],
-                [wish.count for wish in wanted],
+                windows,
+                starts,
+                domains,
+                counts,
             )
         )
-        counts = {wish.window: wish.count for wish in wanted if not wish.domain}
-        for use in uses:
-            if not use.domain and use.window in counts:
-                counts[use.window] += use.count
-        return None, counts
 
     def _give_back(self, server_id, wanted):
         """Free places that a message took and did not need."""
@@ -118,11 +147,11 @@ class SppEmailQuotaUse(models.Model):
             SQL(
                 """
                 SELECT "window", start_date, "used", "domain" FROM spp_email_quota_use
-                 WHERE server_id = %s AND "domain" IN %s AND "window" <> %s AND start_date > %s
+                 WHERE server_id = %s AND "domain" IN %s AND "window" IN %s AND start_date > %s
                 """,
                 server_id,
                 tuple({"", *domains}),
-                _ANCHOR,
+                tuple(window.value for window in Window),
                 min(windows.values()),
             )
         )

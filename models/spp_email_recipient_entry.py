@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 from ..engine.recipient_list import clean_entry, refusal
+from .transaction_answers import asked_once
 
 
 class SppEmailRecipientEntry(models.Model):
@@ -62,13 +63,17 @@ class SppEmailRecipientEntry(models.Model):
             recipients: bare lower-case addresses.
             company_id: of the mail; entries of other companies do not count. None: only those of all companies.
         """
+        lists = asked_once(self.env, "recipient lists", company_id, lambda: self._lists(company_id))
+        if not lists:
+            return {}
+        found = {recipient: refusal(recipient, lists["allow"], lists["deny"]) for recipient in recipients}
+        return {recipient: text for recipient, text in found.items() if text}
+
+    def _lists(self, company_id):
+        """Return {kind: entries} for a company's mail; empty when there are none."""
         # sudo: the lists bind everybody who causes mail.
         entries = self.sudo().search([("company_id", "in", (False, company_id or False))])  # nosemgrep
-        if not entries:
-            return {}
-        lists = {
+        return entries and {
             kind: frozenset(entries.filtered(lambda one, kind=kind: one.kind == kind).mapped("entry"))
             for kind in ("allow", "deny")
         }
-        found = {recipient: refusal(recipient, lists["allow"], lists["deny"]) for recipient in recipients}
-        return {recipient: text for recipient, text in found.items() if text}

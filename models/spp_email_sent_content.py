@@ -19,11 +19,7 @@ COPY_SIZE = 1024 * 1024
 MOST_HEADERS = 32 * 1024
 # Contents that one run of the autovacuum removes at most; the next one goes on.
 BATCH = 5_000
-KEEP = [
-    ("all", "All emails"),
-    ("transactional", "All but mass mail"),
-    ("none", "None"),
-]
+# What is kept of mail that no server of the list sent.
 DEFAULT_KEEP = "transactional"
 
 # In one statement each: it is written for every message that leaves.
@@ -157,7 +153,8 @@ class SppEmailSentContent(models.Model):
             SQL(
                 """
                 SELECT delivery.id, delivery.mail_class, delivery.company_id, server.gateway_keep_sent
-                  FROM spp_email_delivery AS delivery LEFT JOIN ir_mail_server AS server ON server.id = delivery.server_id
+                  FROM spp_email_delivery AS delivery
+                  LEFT JOIN ir_mail_server AS server ON server.id = delivery.server_id
                  WHERE delivery.mail_id = %s AND lower(delivery.recipient) = ANY(%s)
                 """,
                 mail_id or 0,
@@ -205,10 +202,6 @@ class SppEmailSentContent(models.Model):
         is_compressed, data = rows[0]
         return zlib.decompress(data) if is_compressed else bytes(data)
 
-    def action_download(self):
-        self.ensure_one()
-        return _download(f"/spp_email_gateway/sent/content/{self.id}")
-
     # ------------------------------------------------------------------
     # Removing
     # ------------------------------------------------------------------
@@ -227,7 +220,8 @@ class SppEmailSentContent(models.Model):
                                    WHERE content.stored_size > 0
                                      AND content.kept_date < now() AT TIME ZONE 'UTC' - %s * interval '1 day'
                                      AND NOT EXISTS (SELECT 1 FROM spp_email_sent_content_delivery_rel AS rel
-                                                       JOIN spp_email_delivery AS delivery ON delivery.id = rel.delivery_id
+                                                       JOIN spp_email_delivery AS delivery
+                                                         ON delivery.id = rel.delivery_id
                                                       WHERE rel.content_id = content.id AND delivery.is_held IS TRUE)
                                    ORDER BY content.kept_date LIMIT %s)
                     RETURNING id
@@ -254,74 +248,8 @@ class SppEmailSentContent(models.Model):
         return len(removed) + len(empty), int(len(removed) == BATCH or len(empty) == BATCH)
 
 
-class SppEmailDelivery(models.Model):
-    _inherit = "spp.email.delivery"
-
-    sent_content_ids = fields.Many2many(
-        "spp.email.sent.content",
-        "spp_email_sent_content_delivery_rel",
-        "delivery_id",
-        "content_id",
-        string="As Sent",
-        readonly=True,
-        groups="spp_email_gateway.group_email_gateway_officer",
-    )
-    has_sent_content = fields.Boolean(
-        compute="_compute_has_sent_content", groups="spp_email_gateway.group_email_gateway_officer"
-    )
-    sent_headers = fields.Text(
-        "Headers as Sent",
-        compute="_compute_has_sent_content",
-        groups="spp_email_gateway.group_email_gateway_officer",
-    )
-
-    @api.depends("sent_content_ids")
-    def _compute_has_sent_content(self):
-        for row in self:
-            row.has_sent_content = any(content.stored_size for content in row.sent_content_ids)
-            row.sent_headers = row.sent_content_ids[:1].headers
-
-    def action_download_sent(self):
-        self.ensure_one()
-        return _download(f"/spp_email_gateway/sent/delivery/{self.id}")
-
-
-class MailMail(models.Model):
-    _inherit = "mail.mail"
-
-    gateway_has_sent_content = fields.Boolean(compute="_compute_gateway_has_sent_content")
-
-    def _compute_gateway_has_sent_content(self):
-        # sudo: whoever reads an email may know that its bytes are there.
-        found = self.env["spp.email.sent.content"].sudo().search(  # nosemgrep
-            [("mail_id", "in", self.ids), ("stored_size", ">", 0)]
-        )
-        for mail in self:
-            mail.gateway_has_sent_content = mail in found.mail_id
-
-    def action_download_sent(self):
-        self.ensure_one()
-        return _download(f"/spp_email_gateway/sent/mail/{self.id}")
-
-
-class IrMailServer(models.Model):
-    _inherit = "ir.mail_server"
-
-    gateway_keep_sent = fields.Selection(
-        KEEP,
-        string="Keep a Copy of",
-        required=True,
-        default=DEFAULT_KEEP,
-        help="The bytes as sent, for 30 days, so that they can be downloaded. Emails with links or codes to log in are "
-        "never kept.",
-    )
-
-
 def _headers(content):
     """Return the header of a message as text."""
-    end = min((place for place in (content.find(b"\r\n\r\n"), content.find(b"\n\n")) if place >= 0), default=len(content))
+    ends = [place for place in (content.find(b"\r\n\r\n"), content.find(b"\n\n")) if place >= 0]
+    end = min(ends, default=len(content))
     return content[: min(end, MOST_HEADERS)].decode("utf-8", "replace").replace("\r\n", "\n")
-
-
-def _download(url):
-    return {"type": "ir.actions.act_url", "url": url, "target": "download"}

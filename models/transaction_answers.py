@@ -15,3 +15,17 @@ def answers(env):
 def forget(env, question):
     """Forget an answer that a write has made wrong."""
     env.cr.cache.get(_KEY, {}).pop(question, None)
+
+
+# Context key while the queue sends a batch: nothing that it asks the same for each mail changes in its transaction.
+DISPATCHING = "gateway_dispatching"
+
+
+def asked_once(env, question, key, ask):
+    """Return ``ask()``; while the queue sends, what it said before in this transaction."""
+    if DISPATCHING not in env.context:
+        return ask()
+    known = answers(env).setdefault(question, {})
+    if key not in known:
+        known[key] = ask()
+    return known[key]

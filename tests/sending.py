@@ -18,15 +18,14 @@ class DeliveryCase(GatewayCase):
                 "name": "Writer",
                 "login": "gateway_writer",
                 "email": "writer@example.com",
-                "group_ids": [(6, 0, [cls.env.ref("base.group_user").id, cls.env.ref("base.group_partner_manager").id])],
+                "group_ids": cls.env.ref("base.group_user") + cls.env.ref("base.group_partner_manager"),
             }
         )
 
     @classmethod
     def mail(cls, state="outgoing", **values):
-        return cls.env["mail.mail"].create(
-            {"subject": "News", "body_html": "<p>hello</p>", "email_from": "office@gateway.test", "state": state, **values}
-        )
+        base = {"subject": "News", "body_html": "<p>hello</p>", "email_from": "office@gateway.test"}
+        return cls.env["mail.mail"].create({**base, "state": state, **values})
 
     @classmethod
     def row(cls, recipient, state="queued", mail=None, **values):
@@ -58,6 +57,7 @@ class DeliveryCase(GatewayCase):
             "smtp_text": "no such user here",
             "phase": "recipient",
             "attempts": 1,
+            "created_date": "2026-03-01 09:59:00",
             "attempt_date": "2026-03-01 10:00:00",
             "final_date": "2026-03-01 10:00:00",
         }

@@ -1,4 +1,8 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+from ast import literal_eval
+
+from lxml import etree
+
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 
@@ -160,6 +164,14 @@ class TestDeliveries(DeliveryCase):
         row.with_user(self.officer).action_settle()
         self.assertEqual((row.state, row.is_settled, row.mail_id.state), ("failed", True, "cancel"))
 
+    def test_dealt_with_turns_the_envelope_white(self):
+        message, mail = self.message(self.bob, self.eve)
+        bob = self.refused("bob@exmaple.com", mail, partner_id=self.bob.id)
+        self.refused("eve@example.com", mail, partner_id=self.eve.id)
+        bob.with_user(self.officer).action_settle()
+        found = {one.res_partner_id: one.notification_status for one in message.notification_ids}
+        self.assertEqual(found, {self.bob: "canceled", self.eve: "exception"})
+
     def test_the_outcome_that_nobody_knows_is_decided_by_a_person(self):
         row = self.row("bob@example.com", "unknown")
         row.with_user(self.officer).action_settle()
@@ -168,14 +180,36 @@ class TestDeliveries(DeliveryCase):
     def test_the_form_tells_what_happened(self):
         row = self.refused("bob@example.com")
         form = Form(row.with_user(self.viewer).with_context(tz="UTC"))
-        self.assertEqual(form.answer_words, "The server refused it: 550 5.1.1")
+        self.assertEqual(form.answer_words, "The address does not exist.")
         self.assertEqual((form.code_text, form.phase_text), ("550 5.1.1", "naming the recipient"))
         lines = form.timeline_text.split("\n")
         self.assertEqual(
             [line.partition(": ")[2] for line in lines],
-            ["Queued", "Attempt 1: The server refused it: 550 5.1.1", "Failed"],
+            ["Queued", "Attempt 1: The address does not exist.", "Failed"],
         )
         self.assertTrue(lines[1].startswith("2026-03-01 10:00:00"))
+
+    def test_the_timeline_is_in_order_after_a_retry(self):
+        row = self.refused("bob@example.com", created_date="2026-03-01 09:59:00")
+        row.with_user(self.officer).action_retry()
+        lines = [line.partition(": ")[2] for line in row.timeline_text.split("\n")]
+        self.assertEqual(lines, ["Attempt 1: The address does not exist.", "Queued"])
+
+    def test_what_a_server_means_and_what_helps(self):
+        for values, words, cure in (
+            ({}, "The address does not exist.", "Check its spelling"),
+            ({"state": "bounced"}, "It came back: The address does not exist.", "Check its spelling"),
+            ({"reason": "no_connection", "smtp_code": 0, "enhanced_status": False}, "The server could not be", ""),
+            ({"reason": "quota", "smtp_text": "Daily limit reached (200 of 200)"}, "Daily limit reached (200", ""),
+            ({"reason": "quota", "smtp_text": False}, "A limit of the server is reached", ""),
+            ({"state": "sent", "reason": "accepted", "smtp_code": 250}, "The server accepted it", ""),
+            ({"reason": False, "smtp_code": 0, "enhanced_status": False}, "", ""),
+        ):
+            row = self.refused("x@example.com")
+            row.write(values)
+            with self.subTest(values=values):
+                self.assertEqual((row.answer_words[: len(words)], row.answer_cure[: len(cure)]), (words, cure))
+                self.assertEqual(bool(row.answer_words), bool(words))
 
     def test_viewers_see_no_buttons_and_officers_all(self):
         buttons = {"action_retry", "action_cancel", "action_send_now", "action_settle"}
@@ -194,6 +228,23 @@ class TestDeliveries(DeliveryCase):
         for group in ("state", "reason", "server_id", "recipient_domain", "smtp_code", "created_date:day"):
             with self.subTest(group=group):
                 rows.formatted_read_group([], [group], ["__count"])
+
+    def test_every_filter_finds_what_it_says(self):
+        rows = self.one_of_each()
+        rows["sent"].created_date = "2020-01-01 00:00:00"
+        deliveries = self.env["spp.email.delivery"].with_user(self.viewer)
+        arch = etree.fromstring(deliveries.get_view(view_type="search")["arch"])
+        for name, states in (
+            ("failed", {"failed", "bounced"}),
+            ("waiting", {"queued", "sending", "deferred"}),
+            ("unknown", {"unknown"}),
+            ("sent", {"sent"}),
+            ("today", set(STATES) - {"sent"}),
+        ):
+            domain = literal_eval(arch.find(f".//filter[@name='{name}']").get("domain"))
+            found = deliveries.search([*domain, ("id", "in", [row.id for row in rows.values()])])
+            with self.subTest(name=name):
+                self.assertEqual(set(found.mapped("state")), states)
 
     def test_the_domain_is_known_however_the_row_was_written(self):
         by_orm = self.row("Bob@Example.COM")

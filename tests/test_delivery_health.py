@@ -23,7 +23,7 @@ class TestDeliveryHealth(DeliveryCase):
         self.unheard()
         found = self.finding()
         self.assertEqual(found.code, "failed_mails")
-        self.assertIn("bob@example.com: The server refused it: 550 5.1.1", found.text)
+        self.assertIn("bob@example.com: The address does not exist.", found.text)
 
     def test_what_has_a_red_envelope_and_an_author_is_none(self):
         message, mail = self.message(self.bob, author=self.writer)
@@ -80,7 +80,7 @@ class TestDeliveryHealth(DeliveryCase):
         user = self.new_user()
         self.assertFalse(self.note(user))
         self.about(user, "failed", reason="refused", smtp_code=550)
-        self.assertEqual(self.note(user), "Invitation not delivered: The server refused it: 550")
+        self.assertEqual(self.note(user), "Invitation not delivered: The server refused the message.")
         form = Form(user.with_user(self.system), view="base.view_users_form")
         self.assertEqual(form.gateway_invitation_note, self.note(user))
 
@@ -96,7 +96,8 @@ class TestDeliveryHealth(DeliveryCase):
         user.invalidate_recordset()
         self.about(user, "bounced", smtp_code=552)
         self.assertEqual(
-            self.note(user), "The last email about this account was not delivered: It came back: 552"
+            self.note(user),
+            "The last email about this account was not delivered: It came back: The recipient's mailbox is full.",
         )
 
     def test_others_are_told_nothing(self):

@@ -32,14 +32,16 @@ class TestDiscovery(GatewayCase):
             }
         )
 
-    def search_for(self, record, candidates=FOUND, notes=(), user=None):
+    def search_for(self, record, candidates=(), notes=(), user=None):
         """Press Find Settings, then Find; return the wizard."""
         action = record.with_user(user or self.manager).action_find_settings()
-        with Form(self.env[action["res_model"]].with_user(user or self.manager).with_context(action["context"])) as form:
+        wizards = self.env[action["res_model"]].with_user(user or self.manager)
+        with Form(wizards.with_context(**action["context"])) as form:
             if not form.address:
                 form.address = "ann@found.test"
         wizard = form.record
-        with patch.object(spp_email_discovery, "discover", return_value=Discovery(list(candidates), list(notes))) as ask:
+        discovery = Discovery(list(candidates or FOUND), list(notes))
+        with patch.object(spp_email_discovery, "discover", return_value=discovery) as ask:
             wizard.action_find()
         self.asked = ask.call_args.args
         return wizard
@@ -47,7 +49,7 @@ class TestDiscovery(GatewayCase):
     def test_nobody_is_asked_before_the_click(self):
         with patch.object(spp_email_discovery, "discover", side_effect=AssertionError):
             action = self.server.with_user(self.manager).action_find_settings()
-            wizard = self.env["spp.email.discovery"].with_user(self.manager).with_context(action["context"])
+            wizard = self.env["spp.email.discovery"].with_user(self.manager).with_context(**action["context"])
             self.assertEqual(wizard.create({}).address, "ann@found.test")
 
     def test_what_is_found_is_shown_with_where_it_comes_from(self):
@@ -76,7 +78,7 @@ class TestDiscovery(GatewayCase):
     def test_it_fills_a_new_form(self):
         wizard = self.search_for(self.env["ir.mail_server"])
         action = wizard.line_ids[1].action_use()
-        with Form(self.env["ir.mail_server"].with_user(self.manager).with_context(action["context"])) as form:
+        with Form(self.env["ir.mail_server"].with_user(self.manager).with_context(**action["context"])) as form:
             self.assertEqual(form.smtp_host, "smtp.gmail.com")
         server = form.record
         self.assertEqual(
@@ -98,7 +100,7 @@ class TestDiscovery(GatewayCase):
         )
         self.assertFalse(box._credential().secret)
         action = self.search_for(self.env["fetchmail.server"], INCOMING).line_ids.action_use()
-        with Form(self.env["fetchmail.server"].with_user(self.manager).with_context(action["context"])) as form:
+        with Form(self.env["fetchmail.server"].with_user(self.manager).with_context(**action["context"])) as form:
             form.password = "secret"
         self.assertEqual((form.record.server_type, form.record.port), ("pop", 110))
 

@@ -36,6 +36,9 @@ class FakeSession(SendingSession):
     def ehlo_or_helo_if_needed(self):
         pass
 
+    def unlimit(self):
+        pass
+
     def say_goodbye(self):
         self.said_goodbye, self.is_open = True, False
 
@@ -110,6 +113,13 @@ class TestMailServerSession(OutgoingCase, MockSmtplibCase):
         session = self.use(self.servers)
         self.assertIs(self.use(self.out), session)
         self.assertEqual(session.smtp_from, "ann@gateway.test")
+
+    def test_the_sender_is_the_one_that_was_chosen_with_the_server(self):
+        # Nobody may send as a stranger here: the notification address does, from the first session on.
+        self.out.from_filter = "notifications@gateway.test"
+        for _time in range(2):
+            session = self.use(self.servers, "stranger@example.com")
+            self.assertEqual(session.smtp_from, "notifications@gateway.test")
 
     def test_a_broken_session_is_not_used_again(self):
         with self.keeping(), self.assertRaises(smtplib.SMTPServerDisconnected):

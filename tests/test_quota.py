@@ -1,5 +1,6 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 from datetime import timedelta
+from unittest.mock import patch
 
 from psycopg2 import IntegrityError
 
@@ -91,6 +92,23 @@ class TestQuota(GatewayCase):
         self.assertFalse(self.ask("b@remote.test").hold)
         self.assertEqual(self.used(), "today 1 of 200")
 
+    def test_who_waits_lines_up(self):
+        """If all came back for the first free place, all but one would be composed and claimed for nothing."""
+        self.server.gateway_quota_day = 4
+        self.ask("a@remote.test")
+        self.pass_time(hours=2)
+        self.ask("b@remote.test", "c@remote.test")
+        self.pass_time(hours=2)
+        self.ask("d@remote.test")
+        holds = [self.ask(address).hold for address in self.many(6)]
+        turns = [hold.until for hold in holds]
+        self.assertEqual(turns, sorted(turns))
+        self.assertEqual([turns.count(turn) for turn in sorted(set(turns))], [1, 2, 3])
+        # They do not count as sent, and what has its turn goes.
+        self.assertEqual(self.used(), "today 4 of 4")
+        self.pass_time(seconds=(turns[1] - fields.Datetime.now()).total_seconds() + 1)
+        self.assertEqual([bool(self.ask(address).hold) for address in self.many(4)], [False, False, False, True])
+
     def test_the_queue_runs_when_there_is_room_again_and_only_once(self):
         job = self.env.ref("mail.ir_cron_mail_scheduler_action")
         triggers = self.env["ir.cron.trigger"].search([("cron_id", "=", job.id)])
@@ -109,6 +127,20 @@ class TestQuota(GatewayCase):
         self.ask(*recipients)
         self.note(dict.fromkeys(recipients, DEFERRED))
         self.assertEqual(self.used(), "today 2 of 200")
+
+    def test_what_could_not_even_be_tried_is_given_back(self):
+        departure = self.departure(*self.many(3))
+        refusal = Refusal(OutboundState.SUPPRESSED, OutboundReason.SUPPRESSED, "listed")
+        with self.own_cursors():
+            self.gate._gate_quota(departure, Permit(refused={"r1@remote.test": refusal}))
+            self.assertEqual(self.used(), "today 2 of 200")
+            # Nothing was learned of anybody: the connection failed, or the mail was withdrawn.
+            self.gate._note(departure, {})
+            self.assertEqual(self.used(), "today 0 of 200")
+            # Noted twice it is not given back twice.
+            self.gate._gate_quota(self.departure("x@remote.test"), Permit())
+            self.gate._note(departure, {})
+        self.assertEqual(self.used(), "today 1 of 200")
 
     def test_recipients_that_another_gate_refused_take_no_place(self):
         departure = self.departure("a@remote.test", "b@remote.test")
@@ -155,6 +187,20 @@ class TestQuota(GatewayCase):
                     self.assertFalse(self.gate._ask(departure).hold)
                     self.gate._note(departure, {"a@remote.test": SENT})
         self.assertFalse(self.sql("SELECT 1 FROM spp_email_quota_use"))
+
+    def test_a_server_that_was_deleted_meanwhile(self):
+        departure = self.departure("a@remote.test")
+        with self.own_cursors():
+            self.gate._ask(departure)
+            self.server.unlink()
+            self.gate._note(departure, {"a@remote.test": DEFERRED})
+            self.assertFalse(self.gate._ask(departure).hold)
+
+    def test_a_server_that_odoos_neutralization_inserts(self):
+        self.sql("UPDATE ir_mail_server SET gateway_quota_unit = NULL WHERE id = %s RETURNING id", self.server.id)
+        self.server.invalidate_recordset()
+        self.ask(*self.many(3))
+        self.assertEqual(self.used(), "today 3 of 200")
 
     def test_the_counts_of_servers_do_not_mix(self):
         other = self.make_server(name="Other", gateway_quota_day=7, gateway_quota_hour=5)
@@ -247,3 +293,26 @@ class TestQuota(GatewayCase):
         self.assertEqual(
             servers.with_context(gateway_is_mass=True)._find_mail_server("a@gateway.test")[0], self.server
         )
+
+    def test_the_queue_sends_mass_mailings_by_their_server(self):
+        mass = self.make_server(name="Mass", sequence=1, gateway_mass_only=True)
+        self.server.sequence = 5
+        mails = self.env["mail.mail"].create(
+            [
+                {"subject": subject, "email_from": "a@gateway.test", "email_to": "b@remote.test"}
+                for subject in ("one", "mass", "two", "mass")
+            ]
+        )
+        is_mass = patch.object(type(mails), "_gateway_is_mass", lambda mail: mail.subject == "mass")
+        with is_mass:
+            groups = {
+                tuple(group.mails.mapped("subject")): [route.server.name for route in group.routes]
+                for group in self.env["spp.email.dispatch"]._groups(mails)
+            }
+        # Nor do they take each other's when a server fails.
+        self.assertEqual(groups, {("one", "two"): ["Out"], ("mass", "mass"): ["Mass"]})
+        # A mail that names its server goes by it, as Odoo has it.
+        mails[0].mail_server_id = mass
+        with is_mass:
+            groups = list(self.env["spp.email.dispatch"]._groups(mails[0]))
+        self.assertEqual(groups[0].routes[0].server, mass)

@@ -34,7 +34,7 @@ class TestResend(DeliveryCase):
         wizard = self.dialogue(message)
         (line,) = wizard.line_ids
         self.assertEqual((line.name, line.email, line.is_again), ("Bob", "bob@exmaple.com", True))
-        self.assertEqual(line.reason, "The server refused it: 550 5.1.1")
+        self.assertEqual(line.reason, "The address does not exist.")
         self.assertEqual((line.code, line.server_name, line.answer), ("550 5.1.1", "Relay", "no such user here"))
         self.assertEqual((wizard.subject, wizard.others_text), ("News", "One other recipient was reached."))
 
@@ -215,7 +215,8 @@ class TestResend(DeliveryCase):
             str(caught.exception),
             "Correct these addresses, or turn Try Again off for them:\nBob: bob at example\nEve: no address",
         )
-        self.assertEqual((self.status(message), self.bob.email), ({"Bob": "exception", "Eve": "exception"}, "bob@exmaple.com"))
+        self.assertEqual(self.status(message), {"Bob": "exception", "Eve": "exception"})
+        self.assertEqual(self.bob.email, "bob@exmaple.com")
 
     def test_two_people_at_once_send_once(self):
         message, mail = self.message(self.bob)

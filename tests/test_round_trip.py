@@ -109,11 +109,13 @@ class TestRoundTrip(GatewayCase):
 
     def test_what_the_server_refuses_is_not_awaited(self):
         self.send(REFUSED)
+        self.assertEqual(self.trip.state, "failed")
         self.assertEqual(
-            (self.trip.state, self.trip.result),
-            ("failed", "box@gateway.test: The server refused it (550 5.1.1 No such user)"),
+            self.trip.result,
+            "box@gateway.test: The server refused it (550 5.1.1 No such user). The address does not exist. Check its "
+            "spelling, or ask the recipient for the present address.",
         )
-        (finding,) = [one for one in self.env["spp.email.round.trip"]._gateway_health() if str(self.trip.id) in one.code]
+        (finding,) = self.env["spp.email.round.trip"]._gateway_health()
         self.assertEqual(finding.title, "A round trip could not be sent: Out")
         self.trip.active = False
         self.assertFalse(self.env["spp.email.round.trip"]._gateway_health())

@@ -1,5 +1,4 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-import time
 from unittest.mock import patch
 
 from odoo import Command
@@ -256,9 +255,8 @@ class TestRules(RuleCase):
 
     def test_a_slow_expression_is_passed_over_and_told(self):
         rule = self.rule(("text", "matches", "(a+)+$"), name="Slow one", quarantine=True)
-        start = time.monotonic()
+        # Without the limit it would take years.
         inbound = self.receive(eml(body=b"a" * 5000 + b"b"), self.box)
-        self.assertLess(time.monotonic() - start, 5)
         self.assertOutcome(inbound, "done", "record_created")
         self.assertIn(
             (f"rule {rule.id}", "its regular expression took too long", "passed over; managers are told"),

@@ -93,10 +93,14 @@ class Postfix:
     def queue_empty(self, timeout=10):
         """Return True as soon as no message waits, False when the time is over."""
         limit = time.monotonic() + timeout
-        while self.queue():
-            if time.monotonic() > limit:
-                return False
-            time.sleep(0.1)
+        # Twice in a row: postqueue reads one directory after the other, and misses what moves between them meanwhile.
+        looks = 0
+        while looks < 2:
+            looks = 0 if self.queue() else looks + 1
+            if looks < 2:
+                if time.monotonic() > limit:
+                    return False
+                time.sleep(0.2)
         return True
 
     def log_text(self):

@@ -9,6 +9,8 @@ they need no control channel and work through Odoo as well:
     droprcpt@  connection cut at RCPT              dropdata@  connection cut in the middle of DATA
     dropend@   message taken, then cut without an answer: was it accepted?
     hang@  RCPT never answered                     hangend@  message taken, never answered
+    grey300@   refused once with "Greylisted, try again in 300 seconds", then accepted
+    full@      refused at RCPT with 552 5.2.2, mailbox full
 
 A message counts as accepted also for `dropend@` and `hangend@`: it was taken whole, only nobody said so.
 """
@@ -44,6 +46,10 @@ class SmtpSink:
         password: of any user; login is offered after STARTTLS, or at once with `tls=True`.
         tls: TLS from the start instead of STARTTLS.
         max_size: bytes, announced by SIZE and enforced.
+        without: names of extensions that are not offered, such as "PIPELINING"; commands that are pipelined all the
+            same are refused.
+        messages_a_session: MAIL is answered with 421 after so many messages on one connection; 0 for no limit.
+        idle: seconds after which a connection without a command is closed without a word; 0 for never.
         keep: whether `messages()` holds the content (`raw`, bytes) as well.
         authority: a `tools.certificate.Authority`; a sandbox's, or one of its own when None.
         port: a free one when None (give a sandbox's `postfix.sink` to get the mail that leaves Postfix).
@@ -55,13 +61,16 @@ class SmtpSink:
     host = "localhost"
 
     def __init__(
-        self, delay_ms=0, *, password="sinkpw", tls=False, max_size=10_000_000, keep=False, authority=None, port=None
-    ):
+        self, delay_ms=0, *, password="sinkpw", tls=False, max_size=10_000_000, keep=False, authority=None, port=None,
+        without=(), messages_a_session=0, idle=0,
+    ):  # fmt: skip
         self.port = port or process.free_port()
         self.authority = authority or Authority(checkout.DEV / "sink-certificates")
         self._directory = None
         self._options = [f"--delay={delay_ms}", f"--password={password}", f"--max-size={max_size}"]
         self._options += ["--tls"] * tls + ["--keep"] * keep
+        self._options += [f"--without={','.join(without)}", f"--messages-a-session={messages_a_session}"]
+        self._options += [f"--idle={idle}"]
         self._tls = tls
         self._process = None
 
@@ -151,6 +160,9 @@ class Server:
         self.password = options.password.encode()
         self.max_size = options.max_size
         self.keep = options.keep
+        self.without = set(options.without.upper().split(","))
+        self.messages_a_session = options.messages_a_session
+        self.idle = options.idle
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(options.certificate, options.key)
         self.implicit = options.tls
@@ -196,6 +208,8 @@ class Connection(asyncio.Protocol):
         self.number = 0
         self.in_data = self.waiting = self.dropping = self.upgrading = False
         self.login_step = None
+        self.taken = 0
+        self.clock = None
 
     def connection_made(self, transport):
         self.transport = transport
@@ -208,6 +222,10 @@ class Connection(asyncio.Protocol):
         if self.dropping:
             self.transport.abort()
             return
+        if self.clock:
+            self.clock.cancel()
+        if self.server.idle:
+            self.clock = self.loop.call_later(self.server.idle, lambda: self.transport.close())
         self.buffer += data
         if not self.waiting:
             self.work()
@@ -251,6 +269,8 @@ class Connection(asyncio.Protocol):
         line, self.buffer = self.buffer[:end].rstrip(b"\r"), self.buffer[end + 1 :]
         if self.login_step:
             return self.login_step(line)
+        if self.buffer and "PIPELINING" in self.server.without:
+            return b"503 5.5.0 improper command pipelining\r\n"
         command = COMMANDS.get(line[:4].upper())
         return command(self, line) if command else b"500 5.5.2 unknown command\r\n"
 
@@ -273,6 +293,7 @@ class Connection(asyncio.Protocol):
         if len(body) > self.server.max_size:
             return b"552 5.3.4 message too big\r\n"
         self.server.accept(self, body)
+        self.taken += 1
         done = f"250 2.0.0 Ok: queued as {self.server.accepted}\r\n".encode()
         for word in words:
             if word == "dropend":
@@ -295,9 +316,16 @@ class Connection(asyncio.Protocol):
         lines = ["sink.test", "PIPELINING", f"SIZE {self.server.max_size}", "8BITMIME", "SMTPUTF8", "DSN"]
         lines += ["AUTH PLAIN LOGIN XOAUTH2"] if self.tls else ["STARTTLS"]
         lines.append("ENHANCEDSTATUSCODES")
+        lines = [line for line in lines if line.split(" ")[0] not in self.server.without]
         return "".join(f"250{' ' if word is lines[-1] else '-'}{word}\r\n" for word in lines).encode()
 
     def mail(self, line):
+        if self.server.messages_a_session and self.taken >= self.server.messages_a_session:
+            self._write(b"421 4.7.0 too many messages in this session\r\n")
+            self.transport.close()
+            return b""
+        if b" SMTPUTF8" in line and "SMTPUTF8" in self.server.without:
+            return b"555 5.5.4 unsupported option\r\n"
         size = re.search(rb"SIZE=(\d+)", line, re.IGNORECASE)
         if size and int(size[1]) > self.server.max_size:
             return b"552 5.3.4 message size exceeds fixed limit\r\n"
@@ -319,6 +347,12 @@ class Connection(asyncio.Protocol):
             self.server.tries[address] += 1
             if self.server.tries[address] <= int(tries[1]):
                 return b"451 4.7.1 try again later\r\n"
+        if wait := re.match(r"grey(\d+)$", word):
+            self.server.tries[address] += 1
+            if self.server.tries[address] == 1:
+                return f"450 4.2.0 Greylisted, please try again in {wait[1]} seconds\r\n".encode()
+        if word == "full":
+            return b"552 5.2.2 The mailbox is full\r\n"
         if word == "droprcpt":
             self.transport.abort()
             return b""
@@ -461,6 +495,9 @@ def main():
     for name in ("--port", "--max-size"):
         parser.add_argument(name, type=int, required=True)
     parser.add_argument("--delay", type=float, default=0)
+    parser.add_argument("--without", default="")
+    parser.add_argument("--messages-a-session", type=int, default=0)
+    parser.add_argument("--idle", type=float, default=0)
     for name in ("--tls", "--keep"):
         parser.add_argument(name, action="store_true")
     asyncio.run(serve(parser.parse_args()))

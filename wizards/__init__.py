@@ -6,6 +6,7 @@ from . import (
     spp_email_inbound_attach,
     spp_email_inbound_discard,
     spp_email_inbound_route,
+    spp_email_configuration_server,
     spp_email_dry_run,
     spp_email_explain,
     spp_email_intake_token,

@@ -11,6 +11,7 @@ from ..engine.errors import ConfigurationError
 class SppEmailDiscovery(models.TransientModel):
     _name = "spp.email.discovery"
     _description = "Search for Mail Settings"
+    _rec_name = "address"
 
     kind = fields.Selection([("outgoing", "Outgoing"), ("incoming", "Incoming")], required=True, readonly=True)
     server_id = fields.Many2one("ir.mail_server", readonly=True, ondelete="cascade")

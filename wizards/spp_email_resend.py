@@ -53,7 +53,8 @@ class SppEmailResend(models.TransientModel):
 
     def _others_text(self, message, failed):
         # sudo: counted only.
-        rest = message.sudo().notification_ids.filtered(lambda one: one.notification_type == "email") - failed  # nosemgrep
+        notifications = message.sudo().notification_ids  # nosemgrep
+        rest = notifications.filtered(lambda one: one.notification_type == "email") - failed
         sent = len(rest.filtered(lambda one: one.notification_status in ("sent", "pending")))
         waiting = len(rest.filtered(lambda one: one.notification_status in ("ready", "process")))
         left = len(failed) - MOST_LINES

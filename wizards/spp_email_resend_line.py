@@ -106,7 +106,12 @@ class SppEmailResendLine(models.TransientModel):
         old = notification.mail_mail_id.exists()
         mail = self.env["mail.mail"].sudo().create(self._mail_values(notification, old))  # nosemgrep: the same
         rows = notification._gateway_deliveries()[notification]
-        values = {"mail_mail_id": mail.id, "notification_status": "ready", "failure_type": False, "failure_reason": False}
+        values = {
+            "mail_mail_id": mail.id,
+            "notification_status": "ready",
+            "failure_type": False,
+            "failure_reason": False,
+        }
         if not notification.res_partner_id:
             values["mail_email_address"] = email_normalize(self.email)
         notification.write(values)
@@ -138,17 +143,20 @@ class SppEmailResendLine(models.TransientModel):
             }
         else:
             values = self._rendered(message, partner, address)
-        recipient = {"recipient_ids": [fields.Command.set(partner.ids)], "email_to": False} if to_partner else {
-            "recipient_ids": [fields.Command.clear()],
-            "email_to": address,
+        return {
+            **values,
+            "recipient_ids": [fields.Command.set(partner.ids if to_partner else [])],
+            "email_to": False if to_partner else address,
+            "email_cc": False,
         }
-        return {**values, **recipient, "email_cc": False}
 
     def _rendered(self, message, partner, address):
         """Return the values of the mail that Odoo makes of a message for one recipient, as when it was posted."""
-        thread = self.env[message.model].sudo().browse(message.res_id) if message._is_thread_message() else None  # nosemgrep
-        record = thread if thread is not None and hasattr(thread, "_notify_by_email_render_layout") else None
-        record = self.env["mail.thread"].sudo() if record is None else record  # nosemgrep: as when it was posted
+        # sudo: as when it was posted.
+        env = self.sudo().env  # nosemgrep
+        record = env["mail.thread"]
+        if message._is_thread_message() and hasattr(env[message.model], "_notify_by_email_render_layout"):
+            record = env[message.model].browse(message.res_id)
         recipient = {
             "active": True,
             "email_normalized": address,
@@ -164,11 +172,13 @@ class SppEmailResendLine(models.TransientModel):
             "ushare": False,
         }
         if partner:
-            found = self.env["mail.followers"].sudo()._get_recipient_data(  # nosemgrep: of this contact alone
-                self.env["mail.thread"], "user_notification", False, pids=partner.ids
+            found = env["mail.followers"]._get_recipient_data(
+                env["mail.thread"], "user_notification", False, pids=partner.ids
             )
             recipient = {**recipient, **found[0].get(partner.id, {}), "notif": "email"}
-        base = record._notify_by_email_get_base_mail_values(message, [recipient], additional_values={"auto_delete": True})
+        base = record._notify_by_email_get_base_mail_values(
+            message, [recipient], additional_values={"auto_delete": True}
+        )
         for _lang, render_values, group in record._notify_get_classified_recipients_iterator(message, [recipient]):
             body = record._notify_by_email_render_layout(message, group, render_values=render_values)
             return record._notify_by_email_get_final_mail_values(

@@ -179,7 +179,10 @@ class BrowserCase(unittest.TestCase):
         self.wait_for_view()
 
     def wait_for_view(self):
-        self.page.wait_for_selector(".o_form_view .o_form_sheet, .o_list_view, .o_kanban_view, .o_setting_container")
+        # A list is drawn before its records are there.
+        self.page.wait_for_selector(
+            ".o_form_view .o_form_sheet, .o_list_renderer, .o_kanban_renderer, .o_setting_container"
+        )
 
     def open_app(self, app, *entries):
         """Choose an app in the menu at the top left, then entries of its menu bar or of one of its drop-down menus."""

@@ -7,6 +7,8 @@ from .case import BrowserCase
 
 # The rows as a queue leaves them behind; the answers are those of real servers.
 ROWS = """
+# The dates are of long ago, so that pictures stay the same.
+env["spp.email.delivery.retention"].search([]).write({"mail_days": 0, "row_days": 0})
 env["spp.email.delivery"].search([]).unlink()
 env["mail.mail"].search([]).unlink()
 job = env.ref("mail.ir_cron_mail_scheduler_action")
@@ -16,21 +18,29 @@ server = env["ir.mail_server"].search([("name", "=", "Relay of the Ministry")]) 
 lead = env["crm.lead"].create({"name": "Case 12"})
 answer = {}
 for name, subject, state, values in (
-    ("joseph", "Your payment in June", "sent", dict(reason="accepted", smtp_code=250, smtp_text="2.0.0 Ok: queued as 4BxQ2", enhanced_status="2.0.0", remote_id="4BxQ2", attempts=1)),
-    ("amina", "Your payment in June", "failed", dict(reason="refused", smtp_code=550, enhanced_status="5.1.1", smtp_text="<amina@exmaple.test>: Recipient address rejected: User unknown", phase="recipient", attempts=1)),
-    ("rosa", "Your payment in June", "deferred", dict(reason="try_later", smtp_code=451, enhanced_status="4.7.1", smtp_text="Greylisted, please try again in 300 seconds", phase="recipient", attempts=2, next_attempt_date="2090-01-01 10:00:00")),
-    ("li", "New office hours", "unknown", dict(reason="lost_after_data", phase="message", attempts=1)),
+    ("joseph", "Your payment in June", "sent", dict(
+        reason="accepted", smtp_code=250, enhanced_status="2.0.0", smtp_text="Ok: queued as 4BxQ2", remote_id="4BxQ2")),
+    ("amina", "Your payment in June", "failed", dict(
+        reason="refused", smtp_code=550, enhanced_status="5.1.1", phase="recipient",
+        smtp_text="<amina@exmaple.test>: Recipient address rejected: User unknown")),
+    ("rosa", "Your payment in June", "deferred", dict(
+        reason="try_later", smtp_code=451, enhanced_status="4.7.1", phase="recipient",
+        smtp_text="Greylisted, please try again in 300 seconds", next_attempt_date="2090-01-01 10:00:00")),
+    ("li", "New office hours", "unknown", dict(reason="lost_after_data", phase="message")),
     ("peter", "New office hours", "queued", {}),
 ):
     message = lead.message_post(body=subject, subject=subject)
-    mail = env["mail.mail"].create({"mail_message_id": message.id, "email_to": f"{name}@exmaple.test", "subject": subject})
-    dates = {"attempt_date": "2026-03-02 09:30:00"} if values else {}
+    mail = env["mail.mail"].create(
+        {"mail_message_id": message.id, "email_to": f"{name}@exmaple.test", "subject": subject})
+    dates = {"attempt_date": "2026-03-02 09:30:00", "attempts": 1} if values else {}
     if state in ("sent", "failed"):
         dates["final_date"] = "2026-03-02 09:30:01"
     row = env["spp.email.delivery"].create({
-        "mail_id": mail.id, "mail_message_id": message.id, "model": "crm.lead", "res_id": lead.id, "subject": subject,
-        "recipient": f"{name}@exmaple.test", "state": state, "server_id": server.id, "email_from": "office@example.test",
-        "mail_class": "transactional", "created_date": "2026-03-02 09:29:58", "message_id": message.message_id,
+        "mail_id": mail.id, "mail_message_id": message.id, "model": "crm.lead", "res_id": lead.id,
+        "subject": subject,
+        "recipient": f"{name}@exmaple.test", "state": state, "server_id": server.id,
+        "email_from": "office@example.test", "mail_class": "transactional",
+        "created_date": "2026-03-02 09:29:58", "message_id": message.message_id,
         "company_id": env.company.id, **dates, **values})
     mail._gateway_follow()
     answer[name] = row.id
@@ -53,7 +63,7 @@ class TestDeliveries(BrowserCase):
         badge = self.row("amina").locator("[name=state] .badge")
         self.assertEqual(badge.inner_text(), "Failed")
         self.assertIn("text-bg-danger", badge.get_attribute("class"))
-        self.assertIn("The server refused it", self.row("amina").locator("[name=answer_words]").inner_text())
+        self.assertIn("The address does not exist.", self.row("amina").locator("[name=answer_words]").inner_text())
         self.screenshot("deliveries-list")
         for label, shown, hidden in (
             ("Failed", "amina", "joseph"),
@@ -84,10 +94,42 @@ class TestDeliveries(BrowserCase):
         self.press("Cancel")
         self.state_is("Cancelled")
 
+    def test_retry_reaches_who_was_missed_and_nobody_else(self):
+        row = self.ask(
+            """
+env["ir.mail_server"].search([]).active = False
+env["ir.mail_server"].create({
+    "name": "Sandbox", "smtp_host": "localhost", "smtp_port": port, "smtp_encryption": "none"})
+mail = env["mail.mail"].create({
+    "subject": "The office moves", "body_html": "<p>in May</p>", "email_from": "office@example.test",
+    "email_to": "maria@example.test, support@example.test, letters@example.test", "state": "exception"})
+answer = 0
+for name, values in (
+    ("support", {"state": "sent"}), ("letters", {"state": "failed", "is_settled": True}),
+    ("maria", {"state": "failed", "reason": "refused", "smtp_code": 550}),
+):
+    answer = env["spp.email.delivery"].create({
+        "mail_id": mail.id, "recipient": f"{name}@example.test", "mail_class": "transactional", **values}).id
+""",
+            port=self.world.postfix.smtp,
+        )
+        for name in ("maria", "support", "letters"):
+            self.dovecot.delete_all(f"{name}@example.test")
+        self.open(f"email-deliveries/{row}")
+        self.press("Retry")
+        self.state_is("Queued")
+        self.ask("env['mail.mail'].process_email_queue()")
+        self.wait_for_state("Sent")
+        arrived = [len(self.dovecot.messages(f"{name}@example.test")) for name in ("maria", "support", "letters")]
+        self.assertEqual(arrived, [1, 0, 0])
+        mail = self.ask("answer = env['spp.email.delivery'].browse(row).mail_id.state", row=row)
+        self.assertEqual(mail, "sent")
+
     def test_many_at_once(self):
         self.open("email-deliveries")
-        for name in ("amina", "li"):
+        for number, name in enumerate(("amina", "li"), 1):
             self.row(name).locator("input").check()
+            self.page.locator(".o_selection_box", has_text=f"{number}").wait_for()
         self.page.locator(".o_control_panel").get_by_role("button", name="Retry").click()
         self.page.locator(".o_data_row .badge", has_text="Queued").nth(2).wait_for()
         self.assertEqual([self.state_of(name) for name in ("amina", "li", "joseph")], ["queued", "queued", "sent"])
@@ -121,7 +163,57 @@ class TestDeliveries(BrowserCase):
         self.assertEqual(self.state_of("amina"), "cancelled")
         self.page.locator(".oe_stat_button", has_text="Deliveries").click()
         self.title_is("Deliveries")
+        self.row("amina").wait_for()
         self.assertEqual(self.page.locator(".o_data_row").count(), 1)
+
+
+    def test_what_was_sent_can_be_downloaded_byte_for_byte(self):
+        content = b"Subject: Your payment in June\r\nX-Signed: yes\r\n\r\nready \xff\r\n"
+        row, lead = self.ask(
+            """
+row = env["spp.email.delivery"].browse(row)
+env["spp.email.sent.content"]._keep(
+    env, row.mail_id.id, row.message_id, [row.recipient], bytes.fromhex(content))
+answer = row.id, row.res_id
+""",
+            row=self.rows["joseph"],
+            content=content.hex(),
+        )
+        self.open(f"email-deliveries/{row}")
+        self.assertEqual(self.downloaded(self.page.locator(".oe_stat_button", has_text="Download .eml")), content)
+        self.tab("Headers")
+        self.assertIn("X-Signed: yes", self.page.locator("[name=sent_headers]").inner_text())
+        self.screenshot("delivery-headers")
+        # The same from the chatter.
+        self.open(f"crm.lead/{lead}")
+        note = self.page.locator(".o-mail-Message", has_text="Your payment in June").last
+        note.hover()
+        note.locator("[title='Expand']").click()
+        self.assertEqual(self.downloaded(self.page.locator(".o-dropdown-item", has_text="Email as Sent")), content)
+
+    def downloaded(self, button):
+        """Press a button; return the bytes of the file that comes."""
+        with self.page.expect_download() as download:
+            button.first.click()
+        self.assertTrue(download.value.suggested_filename.endswith(".eml"))
+        with open(download.value.path(), "rb") as file:
+            return file.read()
+
+    def test_the_form_of_a_user_says_that_the_invitation_did_not_arrive(self):
+        user = self.ask(
+            """
+user = env["res.users"].search([("login", "=", "invited")]) or env["res.users"].with_context(
+    no_reset_password=True).create({"name": "Grace Otieno", "login": "invited", "email": "grace@exmaple.test"})
+env["spp.email.delivery"].create({
+    "model": "res.users", "res_id": user.id, "recipient": user.email, "state": "failed", "reason": "refused",
+    "smtp_code": 550, "enhanced_status": "5.1.1"})
+answer = user.id
+"""
+        )
+        self.open(f"users/{user}")
+        self.page.locator("[name=gateway_invitation_note]").wait_for()
+        self.assertIn("Invitation not delivered: The address does not exist.", self.alerts()[0])
+        self.screenshot("user-invitation")
 
 
 class TestDeliveriesOfAViewer(BrowserCase):

@@ -90,7 +90,7 @@ class TestGuide(RoleCase):
             ["Incoming Email Servers", "Intakes", "Incoming Rules", "Try a Message", "Upload Emails", "Comparisons"],
         )
         outgoing = self.entries("Outgoing")
-        self.assertEqual(outgoing, ["Deliveries", "Queue", "Outgoing Email Servers"])
+        self.assertEqual(outgoing, ["Deliveries", "Queue", "Outgoing Email Servers", "Round Trips"])
         self.assertEqual(self.entries("Configuration"), ["Retention", "Retention of Outgoing Emails", "Tags"])
         for entry in (entry for entry in incoming if entry != "Upload Emails"):
             with self.subTest(entry=entry):

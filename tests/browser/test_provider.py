@@ -21,7 +21,7 @@ answer = [server.id, env["spp.email.discovery"].create({
 
 class TestProvider(BrowserCase):
     def begin(self):
-        self.open_app("Email Gateway", "Outgoing Email Servers")
+        self.open_app("Email Gateway", "Outgoing", "Outgoing Email Servers")
         self.press("New")
         self.page.wait_for_selector(".o_form_sheet")
 
@@ -47,7 +47,7 @@ class TestProvider(BrowserCase):
         self.assertIn("MX record of your domain", self.alerts()[0])
 
     def test_nothing_is_found(self):
-        self.open_app("Email Gateway", "Outgoing Email Servers")
+        self.open_app("Email Gateway", "Outgoing", "Outgoing Email Servers")
         self.press("Find Settings")
         self.page.wait_for_selector(".modal .o_form_view")
         self.page.locator(".modal [name=address] input").fill("ann@nowhere-at-all.test")
@@ -62,7 +62,6 @@ class TestProvider(BrowserCase):
         self.page.wait_for_selector(".o_field_x2many .o_data_row")
         rows = [row.inner_text() for row in self.page.locator(".o_data_row").all()]
         self.assertIn("The domain's DNS names it", rows[0])
-        self.screenshot("find-settings")
         self.page.locator(".o_data_row").first.get_by_role("button", name="Use").locator("visible=true").click()
         self.settle()
         self.page.wait_for_timeout(500)

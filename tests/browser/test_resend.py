@@ -102,7 +102,7 @@ class TestResend(ResendCase):
         self.dialog.wait_for()
         self.assertEqual(self.dialog.locator(".o_data_row").count(), 2)
         self.assertIn("One other recipient was reached.", self.dialog.inner_text())
-        self.assertIn("The server refused it", self.line("Maria").inner_text())
+        self.assertIn("The address does not exist.", self.line("Maria").inner_text())
         self.assertNotIn("Relay of the Ministry", self.dialog.inner_text())
         self.screenshot("resend")
         self.line("Maria").get_by_role("button", name="See Error Details").click()

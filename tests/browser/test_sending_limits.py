@@ -45,7 +45,7 @@ class TestSendingLimits(BrowserCase):
         )
 
     def open_server(self):
-        self.open_app("Email Gateway", "Outgoing Email Servers")
+        self.open_app("Email Gateway", "Outgoing", "Outgoing Email Servers")
         self.page.locator(".o_data_row", has_text="My Organization's Email Server").first.locator(
             "td[name=name]"
         ).click()
@@ -63,7 +63,8 @@ class TestSendingLimits(BrowserCase):
         self.page.reload()
         self.wait_for_view()
         self.tab("Limits")
-        self.assertEqual(self.page.locator(".o_form_sheet [name=gateway_quota_text]").inner_text(), "today 120 of 200, this hour 120 of 150")
+        used = self.page.locator(".o_form_sheet [name=gateway_quota_text]")
+        self.assertEqual(used.inner_text(), "today 120 of 200, this hour 120 of 150")
         self.screenshot("outgoing-limits")
         self.page.locator(".o_breadcrumb").get_by_text("Outgoing Email Servers").click()
         self.page.wait_for_selector(".o_list_view")
@@ -83,6 +84,28 @@ class TestSendingLimits(BrowserCase):
         self.page.locator(".modal button[name=action_send]").locator("visible=true").click()
         error = self.page.locator(".modal", has_text="Daily limit reached (3 of 3), next on ")
         error.first.wait_for()
+
+    def test_mail_over_the_limit_says_until_when_it_waits(self):
+        self.world.console.ask(
+            "env['ir.mail_server'].browse(server).gateway_quota_day = 2\n"
+            "env['mail.mail'].search([]).unlink()\n"
+            "env['mail.mail'].create([{'subject': f'Invitation {number}', 'email_from': 'relay@example.test',"
+            " 'body_html': '<p>x</p>', 'email_to': f'maria@{domain}', 'auto_delete': False} for number in range(3)])\n"
+            "env.cr.commit()\n"
+            "env['mail.mail'].process_email_queue()",
+            server=self.server,
+            domain=DOMAIN,
+        )
+        self.open_app("Email Gateway", "Outgoing", "Deliveries")
+        # The list opens on what people have to look at.
+        for remove in self.page.locator(".o_searchview .o_facet_remove").all()[::-1]:
+            remove.click()
+        row = self.page.locator(".o_data_row", has_text="Invitation").filter(has_text="Queued").first
+        row.wait_for()
+        row.locator("td").nth(1).click()
+        self.page.wait_for_selector(".o_form_view")
+        self.page.get_by_text("Daily limit reached (2 of 2), next on ").first.wait_for()
+        self.screenshot("outgoing-waiting")
 
     def test_a_test_mail(self):
         self.open_server()
@@ -124,5 +147,5 @@ class TestSendingLimits(BrowserCase):
         self.assertRegex(self.alerts()[0], r"The mail went out and came back in (\d+ min )?\d+ s\.")
         self.assertRegex(self.page.locator(".o_form_sheet .o_group [name=duration_text]").inner_text(), r"\d+ s$")
         self.screenshot("round-trip")
-        self.open_app("Email Gateway", "Configuration", "Round Trips")
+        self.open_app("Email Gateway", "Outgoing", "Round Trips")
         self.assertIn("Arrived", self.page.locator(".o_data_row").first.inner_text())

@@ -66,8 +66,7 @@ class TestJudgeServer(EngineCase):
         self.assertEqual(
             (verdict.cause, verdict.wait),
             (
-                "The server has too much to do at the moment. "
-                "(451 4.3.2 shutting down, try again in 10 minutes)",
+                "The server has too much to do at the moment. (451 4.3.2 shutting down, try again in 10 minutes)",
                 600,
             ),
         )
@@ -82,9 +81,7 @@ class TestBreaker(EngineCase):
         self.assertEqual((breaker.state, breaker.failures, breaker.since), (BreakerState.CLOSED, FAILURES - 1, NOW))
         self.assertEqual(after(breaker, WORKS, NOW), Breaker())
         breaker = after(breaker, FAILS, NOW + MINUTE)
-        self.assertEqual(
-            breaker, Breaker(BreakerState.OPEN, FAILURES, 1, NOW, NOW + 2 * MINUTE, "it broke")
-        )
+        self.assertEqual(breaker, Breaker(BreakerState.OPEN, FAILURES, 1, NOW, NOW + 2 * MINUTE, "it broke"))
 
     def test_a_refused_login_is_not_tried_often(self):
         refused = Verdict(False, "no", is_login=True)

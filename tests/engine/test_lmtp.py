@@ -11,7 +11,13 @@ from .case import EngineCase
 class Desk:
     def __init__(self):
         self.kept = []
+        self.most = None
         self.reached, self.go = threading.Event(), threading.Event()
+
+    def size(self):
+        if self.most == "broken":
+            raise RuntimeError
+        return self.most
 
     def judge(self, recipient):
         if recipient.startswith("broken"):
@@ -124,6 +130,29 @@ class TestLmtp(EngineCase):
             self.assertEqual((await client.say(b"MAIL FROM:<a@b.org> SIZE=5000"))[0][:3], "552")
 
         self.assertEqual(self.serve(scenario)[0].kept, [])
+
+    def test_a_size_limit_that_was_changed_holds_for_the_next_greeting(self):
+        async def accepted(client, size):
+            return [(await client.say(b"MAIL FROM:<a@b.org> SIZE=%d" % size))[0][:3], await client.say(b"RSET")][0]
+
+        async def scenario(server, desk, connect):
+            client = await connect()
+            self.assertEqual(await accepted(client, 5000), "552")
+            desk.most = 6000
+            self.assertEqual(await accepted(client, 5000), "552")
+            for most, size, code in (
+                (6000, 5000, "250"),
+                (6000, 6001, "552"),
+                (300, 301, "552"),
+                ("broken", 301, "552"),
+            ):
+                desk.most = most
+                await client.say(b"LHLO client")
+                self.assertEqual(await accepted(client, size), code, most)
+            self.assertEqual(await accepted(await connect(), 1000), "250")
+
+        # Where it cannot be asked for, what was known last holds: at first what the server began with.
+        self.assertEqual(self.serve(scenario)[1], ["RuntimeError"] * 2)
 
     def test_null_sender_and_long_lines(self):
         line = b"x" * 500_000

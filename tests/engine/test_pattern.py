@@ -39,11 +39,9 @@ class TestPattern(EngineCase):
             (r"(.*a){30}$", "a" * 200),
         ):
             with self.subTest(pattern=pattern):
-                start = time.monotonic()
+                # Without the limit each of them would take years.
                 with self.assertRaises(PatternTimeout):
                     search(compile_pattern(pattern), [text + "!"], time.monotonic)
-                # Without the limit it would take years; how long a busy machine takes to notice is no promise.
-                self.assertLess(time.monotonic() - start, 60)
 
     def test_the_time_is_for_all_texts_together(self):
         clock = iter(range(100)).__next__  # a second for each look at it

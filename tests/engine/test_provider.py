@@ -5,7 +5,8 @@ from ...engine.provider import PROVIDERS, describe_provider
 from .case import EngineCase
 
 NAMED = (
-    "gmail google_relay microsoft microsoft_relay mailjet ses sendgrid mailgun brevo postmark zoho ovh infomaniak generic"
+    "gmail google_relay microsoft microsoft_relay mailjet ses sendgrid mailgun brevo postmark zoho ovh infomaniak "
+    "generic"
 )
 
 

@@ -9,6 +9,7 @@ from ...engine.quota import (
     Wish,
     describe_shortage,
     describe_use,
+    line_up,
     returns,
     shortage,
     slot,
@@ -113,10 +114,31 @@ class TestShortage(EngineCase):
         self.assertEqual([used(window, uses, NOW) for window in (DAY, HOUR, MINUTE, MASS)], [7, 6, 0, 7])
 
 
+class TestLine(EngineCase):
+    def test_each_who_waits_has_a_turn(self):
+        uses = [ago(DAY, 2, hours=23), ago(DAY, 3, hours=20), ago(DAY, 5, hours=1)]
+        short = shortage({DAY: 10}, [Wish(DAY, 1)], uses, NOW)
+        ends = [NOW.replace(hour=15, minute=10, second=0), NOW.replace(hour=18, minute=10, second=0)]
+        last = (NOW + timedelta(hours=23)).replace(minute=10, second=0)
+        for waiting, until in ((0, ends[0]), (1, ends[0]), (2, ends[1]), (4, ends[1]), (5, last), (9, last)):
+            with self.subTest(waiting=waiting):
+                self.assertEqual(line_up(short, 1, uses, NOW, waiting), until)
+        # Behind more than a whole limit nobody is sent away for another day: some may be cancelled.
+        self.assertEqual(line_up(short, 1, uses, NOW, 1000), last)
+        self.assertEqual(line_up(short, 2, uses, NOW, 1), ends[1])
+        # Larger than the limit: when all is free.
+        self.assertEqual(line_up(short, 50, uses, NOW, 0), last)
+
+
 class TestReturns(EngineCase):
     def test_the_newest_slots_get_it_back_and_none_falls_below_nothing(self):
         old, new, other = ago(DAY, 5, hours=2), ago(DAY, 2), ago(HOUR, 9)
-        for count, expected in ((1, [(new, 1)]), (2, [(new, 2)]), (4, [(new, 2), (old, 2)]), (99, [(new, 2), (old, 5)])):
+        for count, expected in (
+            (1, [(new, 1)]),
+            (2, [(new, 2)]),
+            (4, [(new, 2), (old, 2)]),
+            (99, [(new, 2), (old, 5)]),
+        ):
             with self.subTest(count=count):
                 back = returns([Wish(DAY, count)], [old, other, new])
                 self.assertEqual([(use.start, use.count) for use in back], [(use.start, n) for use, n in expected])

@@ -112,9 +112,7 @@ class TestSmtpSession(EngineCase):
         with self.assertRaises(GatewayError) as caught:
             open_session(Connection("no-such-host.invalid", 25, Security.NONE, connect_timeout=2))
         self.assertEqual((caught.exception.phase, caught.exception.field), ("resolve", "host"))
-        self.assertEqual(
-            str(caught.exception), "No server with this name exists."
-        )
+        self.assertEqual(str(caught.exception), "No server with this name exists.")
 
     def test_a_server_that_closes_at_once(self):
         with ScriptedServer([Close()]) as server:

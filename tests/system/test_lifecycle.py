@@ -135,6 +135,8 @@ class TestLifecycle(SystemCase):
             for text in stored:
                 self.assertRegex(text, r"^sealed:\S{40,}$")
             self.assertEqual([row[:6] for row in self.servers()], [row[:6] for row in before])
+            # They send as they did, as whoever they did.
+            self.assertEqual(self.rows("SELECT DISTINCT gateway_from_policy FROM ir_mail_server"), [("odoo",)])
 
         with self.subTest("the servers work as before"):
             found = self.execute(FETCH, True, KEY, like="first %")

@@ -124,6 +124,11 @@ class TestLmtp(LmtpCase):
             self.assertEqual(session.esmtp_features["size"], str(1024 * 1024))
         answers = self.deliver(letter("Large", ("x" * 70 + "\r\n") * 16000), f"help@{DOMAIN}", f"other@{DOMAIN}")
         self.assertEqual([answer[:3] for answer in answers.values()], ["552", "552"])
+        # A person raises the limit: it holds from the next connection on.
+        self.ask("env['spp.email.intake'].browse(id).size_limit = 2", id=self.intake_id)
+        self.addCleanup(self.ask, "env['spp.email.intake'].browse(id).size_limit = 1", id=self.intake_id)
+        answers = self.deliver(letter("Large", ("x" * 70 + "\r\n") * 16000), f"help@{DOMAIN}")
+        self.assertEqual([answer[:3] for answer in answers.values()], ["250"])
 
     def test_trouble_of_the_database_is_temporary(self):
         holder = self.hold_with("LOCK TABLE spp_email_content IN ACCESS EXCLUSIVE MODE")
@@ -241,7 +246,13 @@ class TestLmtpKills(LmtpCase):
     def finish(self, subjects):
         """Let Postfix deliver the rest, process it, and count."""
         self.serve(listen=self.port)
-        wait_for(lambda: self.postfix.flush() or self.postfix.queue_empty(2), "Postfix has delivered all", 60)
+        prefix = subjects[0].split(" ")[0]
+
+        def delivered():
+            self.postfix.flush()
+            return self.postfix.queue_empty(2) and len(self.states(f"{prefix} %")) >= 2 * len(subjects)
+
+        wait_for(delivered, "Postfix has delivered all", 60)
         self.wait_until_free()
         self.ask("env['spp.email.lane']._process_due()")
         expected = sorted(
@@ -249,7 +260,6 @@ class TestLmtpKills(LmtpCase):
             for subject in subjects
             for name in ("help", "other")
         )
-        prefix = subjects[0].split(" ")[0]
         self.assertEqual(self.states(f"{prefix} %"), expected)
         self.assertEqual(self.leads(f"{prefix} %"), sorted([*subjects, *subjects]))
         self.assertNotIn("status=bounced", self.postfix.log_text())

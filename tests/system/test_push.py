@@ -160,7 +160,7 @@ class TestPush(SystemCase):
         # Within a minute, which is how often it looks.
         second, _id = self.connect()
         self.rows("UPDATE fetchmail_server SET active = FALSE WHERE id = %s", mailbox)
-        wait_for(lambda: self.sessions() == 2, "the new mailbox is listened to", 75)
+        wait_for(lambda: self.sessions() == 2, "the new mailbox is listened to", 120)
         self.is_listened(2)
         self.arrive(second, "to the new one")
         self.dovecot.deliver(address, letter("to the archived one"))

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from tools.odoo_server import kill_group
+from tools.odoo_server import OdooServer, kill_group
 
-from .case import SystemCase, wait_for
+from .case import SystemCase, box, wait_for
 
 PROCESSES = 4
 LIMIT = 100
@@ -31,7 +31,8 @@ for number in range(400):
         break
     taken += 1
     if GIVES_BACK and number % 10 == 0:
-        gate._note(departure, {departure.recipients[0]: RecipientResult(OutboundState.DEFERRED, OutboundReason.TRY_LATER)})
+        result = RecipientResult(OutboundState.DEFERRED, OutboundReason.TRY_LATER)
+        gate._note(departure, {departure.recipients[0]: result})
         given_back += 1
 print(f"taken {taken} {given_back}", flush=True)
 """
@@ -80,3 +81,86 @@ class TestQuota(SystemCase):
         self.assertLessEqual(kept, LIMIT)
         # A process that was held while another gave back has ended already: few places are left over.
         self.assertGreater(kept, LIMIT - 15)
+
+
+MAILS = """
+env["mail.mail"].search([]).unlink()
+server = env["ir.mail_server"].browse(server)
+server.write({"active": True, **values})
+mails = env["mail.mail"].create([
+    {"subject": f"Waiting {number}", "body_html": "<p>x</p>", "email_to": address, "email_from": "relay@example.test",
+     "auto_delete": False}
+    for number in range(count)
+])
+env.ref("mail.ir_cron_mail_scheduler_action")._trigger()
+answer = mails.ids
+"""
+
+
+class TestQuotaInTheQueue(SystemCase):
+    def setUp(self):
+        self.ask("env['ir.mail_server'].search([]).active = False")
+        self.server = self.ask(
+            "answer = env['ir.mail_server'].create(values).id",
+            values={
+                "name": "Limited",
+                "smtp_host": self.sandbox.host,
+                "smtp_port": self.postfix.submission,
+                "smtp_encryption": "starttls_strict",
+                "smtp_user": "relay@example.test",
+                "smtp_pass": "relaypw",
+                "gateway_ca_certificate": self.sandbox.ca_certificate,
+            },
+        )
+
+    def states(self, mails):
+        return self.rows(
+            "SELECT state, count(*) FROM spp_email_delivery WHERE mail_id = ANY(%s) GROUP BY 1 ORDER BY 1", mails
+        )
+
+    def test_mail_over_the_limit_waits_says_so_and_leaves_by_itself(self):
+        address = box()
+        with OdooServer(self.database, cron=2) as server:
+            mails = self.ask(
+                MAILS, server=self.server, values={"gateway_quota_day": 5}, count=8, address=address
+            )
+            wait_for(lambda: self.states(mails) == [("queued", 3), ("sent", 5)], "five have left", 60)
+            waiting = self.rows(
+                "SELECT reason, smtp_text, attempts, next_attempt_date FROM spp_email_delivery"
+                " WHERE mail_id = ANY(%s) AND state = 'queued'",
+                mails,
+            )
+            for reason, text, attempts, due in waiting:
+                self.assertEqual((reason, attempts), ("quota", 0))
+                self.assertRegex(text, r"^Daily limit reached \(5 of 5\), next on \d{4}-\d\d-\d\d at \d\d:\d\d( UTC)?$")
+                self.assertTrue(due)
+            self.assertEqual(len(self.dovecot.messages(address)), 5)
+            self.assertTrue(
+                self.value(
+                    "SELECT count(*) FROM ir_cron_trigger t JOIN ir_model_data d ON d.res_id = t.cron_id"
+                    " AND d.model = 'ir.cron' AND d.name = 'ir_cron_mail_scheduler_action' WHERE call_at = %s",
+                    waiting[0][3],
+                )
+            )
+            # A day later, as far as the counts and the waiting know.
+            self.rows("UPDATE spp_email_quota_use SET start_date = start_date - interval '25 hours'")
+            self.rows(
+                "UPDATE spp_email_delivery SET next_attempt_date = next_attempt_date - interval '25 hours'"
+                " WHERE state = 'queued'"
+            )
+            self.rows(
+                "UPDATE mail_mail SET scheduled_date = scheduled_date - interval '25 hours' WHERE id = ANY(%s)", mails
+            )
+            self.rows("UPDATE ir_cron_trigger SET call_at = call_at - interval '25 hours'")
+            wait_for(lambda: self.states(mails) == [("sent", 8)], "the rest has left", 90)
+            self.assertNotIn("Traceback", server.log_text())
+        self.assertEqual(len(self.dovecot.messages(address)), 8)
+
+    def test_what_the_server_refused_does_not_count(self):
+        with OdooServer(self.database, cron=2):
+            mails = self.ask(
+                MAILS, server=self.server, values={"gateway_quota_day": 5}, count=5, address="reject@example.test"
+            )
+            wait_for(lambda: self.states(mails) == [("failed", 5)], "all are refused", 60)
+        text = self.ask("answer = env['ir.mail_server'].browse(id).gateway_quota_text", id=self.server)
+        self.assertEqual(text, "today 0 of 5")
