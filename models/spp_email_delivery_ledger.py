@@ -161,12 +161,15 @@ class DeliveryLedger:
         Raises:
             WithdrawnError: the mail was cancelled meanwhile, or one of them is decided; nothing may be sent.
         """
+        unwritten, cr = self._unwritten, self.env.cr
         self._write()
-        cr = self.env.cr
         cr.execute(BEGIN, {**posting.columns(), "recipients": list(recipients), "final": FINAL})
         rows = cr.fetchall()
         if len(rows) != len(set(recipients)):
             cr.rollback()
+            # What became of the message before went with it: forgotten, it would be sent again.
+            self._unwritten = unwritten
+            self.flush()
             raise WithdrawnError(f"mail {posting.mail_id} was decided otherwise")
         cr.commit()
         self._begun = {address: Begun(row_id, since, attempts) for row_id, address, since, attempts in rows}
