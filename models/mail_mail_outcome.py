@@ -6,7 +6,7 @@ from collections import defaultdict
 from odoo import fields, models
 from odoo.tools import SQL
 
-from ..engine.mail_fate import Recipient, mail_fate
+from ..engine.mail_fate import PENDING, REACHED, Recipient, mail_fate
 from ..engine.outcome import OutboundReason, OutboundState
 from .mail_mail import FOLLOWING
 
@@ -22,7 +22,7 @@ class MailMail(models.Model):
 
         Args:
             claims: {mail id: Claim} of the worker that sent them; their rows in the queue go, or wait on. Mails that
-                were decided otherwise meanwhile, cancelled by a person, keep that. None for a person's decision about
+                were decided otherwise meanwhile, cancelled by a person, keep that unless somebody has them. None for a person's decision about
                 rows, which decides about the mail, whatever it was.
         """
         rows = defaultdict(list)
@@ -36,7 +36,13 @@ class MailMail(models.Model):
         else:
             decided = mails.filtered(lambda mail: mail.state != "outgoing")
             decided._gateway_withdraw()
-            mails -= decided
+            # Cancelled too late for those who have it: they are told apart from whoever is spared it.
+            late = decided.filtered(
+                lambda mail: mail.state == "cancel" and any(one.state in REACHED for one in rows[mail.id])
+            )
+            for mail in late:
+                rows[mail.id] = [one for one in rows[mail.id] if one.state not in PENDING]
+            mails -= decided - late
         fates = {mail: mail_fate(rows[mail.id] or [NO_RECIPIENT]) for mail in mails}
         self._gateway_free(claims, mails.filtered(lambda mail: fates[mail].state == "outgoing"))
         # Most of them, and all at once: it is the same for each.
@@ -59,7 +65,7 @@ class MailMail(models.Model):
     def _gateway_show(self, fate):
         """Write one mail's fate, whatever it is."""
         self.ensure_one()
-        is_decided_now = self.state == "outgoing" and fate.state != "outgoing"
+        is_decided_now = self.state in ("outgoing", "cancel") and fate.state not in ("outgoing", "cancel")
         values = {
             "state": fate.state,
             "failure_type": fate.failure_type or False,
