@@ -46,8 +46,7 @@ class SppEmailQueue(models.Model):
 
     def _adopt(self):
         """Take over mails that wait and have no row, and forget those that are decided."""
-        # Only where mass_mailing is there.
-        campaign = SQL("COALESCE(mail.mailing_id, 0)" if "mailing_id" in self.env["mail.mail"]._fields else "0")
+        campaign = self._campaign()
         with self._gateway_cursor(read_committed=True) as env:
             env.cr.execute(
                 SQL(
@@ -162,9 +161,15 @@ class SppEmailQueue(models.Model):
         self.env.execute_query(
             SQL(
                 "INSERT INTO spp_email_queue (mail_id, priority, campaign, starts, claim_fence)"
-                " SELECT id, %s, 0, 0, 0 FROM mail_mail WHERE id IN %s"
+                " SELECT id, %s, %s, 0, 0 FROM mail_mail AS mail WHERE id IN %s"
                 " ON CONFLICT (mail_id) DO UPDATE SET priority = EXCLUDED.priority RETURNING id",
                 priority,
+                # Those of a campaign that were made a few at a time come to the others.
+                self._campaign() if priority == MASS else SQL("0"),
                 tuple(mail_ids) or (0,),
             )
         )
+
+    def _campaign(self):
+        """Return the SQL that gives the campaign of a row of ``mail``; 0 also where mass_mailing is not there."""
+        return SQL("COALESCE(mail.mailing_id, 0)" if "mailing_id" in self.env["mail.mail"]._fields else "0")
