@@ -159,13 +159,19 @@ class TestOCA(SendingCase):
     # mail_outbound_static
 
     def test_the_forced_sender_holds_and_the_whitelist_too(self):
-        self.server(smtp_from="notice@outbound.test", domain_whitelist="kept.test")
+        self.ask(
+            "env.company.alias_domain_id = env['mail.alias.domain'].create("
+            "{'name': 'example.test', 'default_from': 'outgoing'})"
+        )
+        self.addCleanup(self.ask, "env.company.alias_domain_id = False")
+        self.server(smtp_from="notice@outbound.test", domain_whitelist="kept.test, also.test")
         self.send(*self.post("a@remote.test")[1])
         self.send(*self.post("b@remote.test", email_from="person@kept.test")[1])
-        forced, kept = self.headers()
+        self.send(*self.post("c@remote.test", email_from="person@neither.test")[1])
+        forced, kept, neither = self.headers()
         self.assertEqual(parseaddr(forced["From"]), ("Office", "notice@outbound.test"))
         self.assertEqual(parseaddr(kept["From"]), ("Office", "person@kept.test"))
-        self.assertEqual(self.sink.messages()[0]["sender"], "notice@outbound.test")
+        self.assertEqual(parseaddr(neither["From"]), ("Office", "notice@outbound.test"))
 
     def test_its_choice_of_a_server_is_not_asked_where_ours_has_chosen(self):
         first = self.server(sequence=1)
