@@ -89,6 +89,7 @@ from . import (
     mail_alias_domain_former,
     ir_config_parameter_sync,
     ir_model,
+    ir_module_module,
     mail_message,
     mail_message_original,
     mail_thread,

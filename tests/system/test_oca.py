@@ -8,7 +8,7 @@ import os
 from email import message_from_bytes
 from email.utils import parseaddr
 
-from tools import environment, odoo_home, process
+from tools import environment, odoo_home, odoo_server, process
 from tools.smtp_sink import SmtpSink
 
 from .case import PASSWORD, box, letter, sandbox
@@ -294,3 +294,37 @@ class TestOCA(SendingCase):
         self.ask("env['fetchmail.server'].browse(id).button_confirm_login()", id=server)
         self.fetch(server)
         self.assertEqual(self.leads("from a mailbox of the file"), ["from a mailbox of the file"])
+
+
+class TestOCALeaves(SendingCase):
+    modules = "mail_environment"
+
+    @classmethod
+    def setUpClass(cls):
+        places = environment.ensure_oca(), str(odoo_home.find().path)
+        cls.odoo_env = {"PYTHONPATH": os.pathsep.join(places), "SPP_EMAIL_GATEWAY_KEY": KEY}
+        super().setUpClass()
+
+    def test_passwords_stay_when_mail_environment_is_uninstalled(self):
+        server = self.server()
+        values = {"smtp_port": self.sink.port, "smtp_encryption": "starttls", "smtp_user": "typed", "smtp_pass": "sinkpw"}
+        self.ask("env['ir.mail_server'].browse(id).write(values)", id=server, values=values)
+        self.console.stop()
+        self.assertEqual(
+            odoo_server.execute(
+                self.database,
+                "env['ir.module.module'].search([('name', '=', 'mail_environment')]).button_immediate_uninstall()\n"
+                "env.cr.commit()\nprint('true')",
+                env=self.odoo_env,
+            ),
+            True,
+        )
+        self.assertRegex(self.value("SELECT smtp_pass FROM ir_mail_server WHERE id = %s", server), "^sealed:1:")
+        self.assertEqual(
+            odoo_server.execute(
+                self.database,
+                f"env['ir.mail_server'].browse({server}).test_smtp_connection()\nprint('true')",
+                env=self.odoo_env,
+            ),
+            True,
+        )
