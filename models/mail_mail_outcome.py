@@ -22,8 +22,8 @@ class MailMail(models.Model):
 
         Args:
             claims: {mail id: Claim} of the worker that sent them; their rows in the queue go, or wait on. Mails that
-                were decided otherwise meanwhile, cancelled by a person, keep that unless somebody has them. None for a person's decision about
-                rows, which decides about the mail, whatever it was.
+                were decided otherwise meanwhile, cancelled by a person, keep that unless somebody has them already.
+                None for a person's decision about rows, which decides about the mail, whatever it was.
         """
         rows = defaultdict(list)
         self.env["spp.email.delivery"].flush_model()

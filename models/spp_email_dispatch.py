@@ -205,6 +205,17 @@ class SppEmailDispatch(models.AbstractModel):
         result = RecipientResult(OutboundState.FAILED, reason, phase, text=text)
         ledger.note(posting, dict.fromkeys(addresses, result))
 
+    def _note_broken(self, mail, ledger, error):
+        """Write that one mail, which was claimed alone, cannot be sent: another addon's fault, or ours."""
+        posting = self._posting(mail)
+        rows = [row for _row_id, row in ledger.known(mail.ids)[mail.id]]
+        for row in rows:
+            if row.state not in FINAL_STATES:
+                of_row = replace(posting, partner_id=row.partner_id)
+                self._note_all(ledger, of_row, [row.address], OutboundReason.NOT_BUILT, str(error))
+        if not rows:
+            self._note_all(ledger, posting, self._expected(mail), OutboundReason.NOT_BUILT, str(error))
+
     # ------------------------------------------------------------------
     # One message
     # ------------------------------------------------------------------

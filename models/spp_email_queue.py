@@ -101,11 +101,12 @@ class SppEmailQueue(models.Model):
         by_id = {claim.id: claim for claim in claims}
         return {mail_id: by_id[row_id] for row_id, mail_id in rows}
 
-    def _give_back(self, claims, is_begun=False):
+    def _give_back(self, claims, is_begun=False, is_suspect=False):
         """Let others have claimed mails, in a transaction of its own.
 
         Args:
             is_begun: the sending began and came to an end, without a decision; otherwise it did not begin.
+            is_suspect: one of them broke the work of all; each is claimed alone next.
         """
         if not claims:
             return
@@ -115,7 +116,7 @@ class SppEmailQueue(models.Model):
                     "UPDATE spp_email_queue AS queue SET claim_owner = NULL, claim_until = NULL, starts = %s"
                     " FROM (VALUES %s) AS mine (id, fence)"
                     " WHERE queue.id = mine.id AND queue.claim_fence = mine.fence",
-                    SQL("0") if is_begun else SQL("queue.starts - 1"),
+                    SQL("0") if is_begun else SQL("queue.starts" if is_suspect else "queue.starts - 1"),
                     SQL(", ").join(SQL("(%s, %s)", claim.id, claim.fence) for claim in claims),
                 )
             )

@@ -155,7 +155,7 @@ class SppEmailSending(models.AbstractModel):
 
     def _send_claims(self, claims, ledger, end):
         """Send claimed mails, write what became of them, and give back what was not begun."""
-        begun = []
+        begun, failure = [], None
         try:
             with self._gateway_cursor() as env:
                 work = env(user=SUPERUSER_ID)
@@ -165,10 +165,23 @@ class SppEmailSending(models.AbstractModel):
                 )
         except Exception as error:  # noqa: BLE001 - one bad batch; what was sent stands in the ledger
             _logger.warning("A batch of outgoing emails ended early: %s.", type(error).__name__)
-            begun = list(claims)
+            failure = error
         ledger.flush()
+        queue = self.env["spp.email.queue"]
+        if failure and (len(claims) > 1 or isinstance(failure, (psycopg2.OperationalError, ConcurrencyError))):
+            # Each alone next: only the one that breaks fails, and who has a mail already does not get it again.
+            queue._give_back(list(claims.values()), is_suspect=True)
+            return
+        if failure:
+            begun = list(claims)
+            with self._gateway_cursor() as env:
+                work = env(user=SUPERUSER_ID)
+                # None where it was deleted meanwhile.
+                for mail in work["mail.mail"].browse(begun).exists():
+                    work["spp.email.dispatch"]._note_broken(mail, ledger, failure)
+            ledger.flush()
         self._follow(begun, claims)
-        self.env["spp.email.queue"]._give_back([claim for mail_id, claim in claims.items() if mail_id not in begun])
+        queue._give_back([claim for mail_id, claim in claims.items() if mail_id not in begun])
 
     def _follow(self, mail_ids, claims):
         """Let the mails show what the ledger says, and free their claims; one by one if it fails for all."""

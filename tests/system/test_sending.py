@@ -149,6 +149,33 @@ class TestSending(SendingCase):
         self.assertEqual(states, {"b@remote.test": "sent", "t2@remote.test": "cancelled"})
         self.assertEqual(self.taken(), {"b@remote.test": 1})
 
+    def test_what_breaks_a_batch_fails_alone_and_in_words(self):
+        """Before anything is composed, where other addons choose servers: it is about all mails of the batch."""
+        self.server()
+        first, broken, last = self.queue(
+            "a@remote.test", {"email_to": "b@remote.test", "subject": "broken"}, "c@remote.test"
+        )
+        self.ask(
+            """
+from odoo.addons.mail.models.mail_mail import MailMail
+split = MailMail._split_by_mail_configuration
+def breaking(self):
+    if "broken" in self.mapped("subject"):
+        raise ValueError("no server for this")
+    return split(self)
+MailMail._split_by_mail_configuration = breaking
+try:
+    env["mail.mail"].process_email_queue()
+finally:
+    MailMail._split_by_mail_configuration = split
+"""
+        )
+        self.assertEqual(self.taken(), {"a@remote.test": 1, "c@remote.test": 1})
+        sent, failed, also_sent = self.mails(first, broken, last)
+        self.assertEqual((sent[0], failed[0], also_sent[0]), ("sent", "exception", "sent"))
+        self.assertIn("no server for this", failed[2])
+        self.assertEqual(self.value("SELECT count(*) FROM spp_email_queue"), 0)
+
     def test_the_mail_before_a_cancelled_one_is_not_sent_again(self):
         """The outcome of one is written with the beginning of the next."""
         self.server()
