@@ -112,6 +112,19 @@ class SppEmailDispatch(models.AbstractModel):
         return begun
 
 
+    def _give_up(self, mails, ledger):
+        """Write that nobody is tried any more of mails at whose sending the process died again and again."""
+        known = ledger.known(mails.ids)
+        for mail in mails:
+            rows = [row for _row_id, row in known[mail.id] if row.state not in FINAL_STATES]
+            posting = self._posting(mail)
+            text = self.env._("The server process died each time it was sent. Look into Odoo's log, then press Retry.")
+            for row in rows:
+                one = replace(posting, partner_id=row.partner_id)
+                self._note_all(ledger, one, [row.address], OutboundReason.PROCESS_DIED, text)
+            if not known[mail.id]:
+                self._note_all(ledger, posting, self._expected(mail), OutboundReason.PROCESS_DIED, text)
+
     def _groups(self, mails):
         """Yield a Group for each company, server, alias domain and From."""
         by_company = {}

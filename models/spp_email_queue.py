@@ -102,6 +102,12 @@ class SppEmailQueue(models.Model):
         by_id = {claim.id: claim for claim in claims}
         return {mail_id: by_id[row_id] for row_id, mail_id in rows}
 
+    def _killed_too_often(self, claim):
+        """Return whether the sending of a claimed mail began so often without an end that it is not begun again."""
+        with self._gateway_cursor() as env:
+            rows = env.execute_query(SQL("SELECT starts FROM spp_email_queue WHERE id = %s", claim.id))
+        return bool(rows) and rows[0][0] > STARTS
+
     def _give_back(self, claims, is_begun=False):
         """Let others have claimed mails, in a transaction of its own.
 

@@ -150,7 +150,9 @@ class SppEmailSending(models.AbstractModel):
                 for is_suspect, limit in ((False, batch), (True, 1)):
                     claims = queue._claim_due(limit, mail_ids, is_suspect)
                     more = more or bool(claims)
-                    if claims:
+                    if is_suspect and claims and queue._killed_too_often(*claims.values()):
+                        self._set_aside(claims, ledger)
+                    elif claims:
                         self._send_claims(claims, ledger, end)
 
     def _send_claims(self, claims, ledger, end):
@@ -169,6 +171,14 @@ class SppEmailSending(models.AbstractModel):
         ledger.flush()
         self._follow(begun, claims)
         self.env["spp.email.queue"]._give_back([claim for mail_id, claim in claims.items() if mail_id not in begun])
+
+    def _set_aside(self, claims, ledger):
+        """Call mails failed that killed the process each time it worked on them; a person decides about them."""
+        with self._gateway_cursor() as env:
+            work = env(user=SUPERUSER_ID)
+            work["spp.email.dispatch"]._give_up(work["mail.mail"].browse(claims), ledger)
+        ledger.flush()
+        self._follow(list(claims), claims)
 
     def _follow(self, mail_ids, claims):
         """Let the mails show what the ledger says, and free their claims; one by one if it fails for all."""
