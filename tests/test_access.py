@@ -11,6 +11,7 @@ RIGHTS = {
     "spp.email.inbound.record": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
     "spp.email.content": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
     "spp.email.delivery": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
+    "spp.email.breaker": {"manager": "r", "system": "r"},
     "spp.email.intake": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.intake.use": {"manager": "r", "system": "r"},
     "spp.email.upload": {"manager": "rwcu", "system": "rwcu"},
