@@ -107,7 +107,8 @@ _BY_TEXT = (
     (r"gr[ea]y.?list", _GREYLISTED),
     (r"receiving (mail|messages) (at a rate|too)|receiving rate", _RECIPIENT_LIMIT),
     (r"daily (user )?(sending|message|mail)[\w ]*(limit|quota)|submission ?quota|sending (rate|limit|quota)"
-     r"|throttling failure|too many messages|hourly (limit|quota)|rate limit|unusual rate|limit on the number of messages", _LIMIT),
+     r"|throttling failure|too many messages|hourly (limit|quota)|rate limit|unusual rate"
+     r"|limit on the number of messages", _LIMIT),
     (r"over ?quota|quota exceeded|exceed\w* (\w+ )?(storage|quota)|mailbox (is )?full|out of storage"
      r"|insufficient (mailbox|storage)|not enough space", _FULL),
     (r"(message|mail|size).{0,30}(too (big|large)|exceeds?)|too large|max\w* message size", _TOO_LARGE),

@@ -41,6 +41,7 @@ class SendingSession:
         own_mark: this database's mark, put on every message; "" for none.
         on_begin: called with (from_addr, to_addrs, message) before anything is said about a message; what it raises
             ends the sending.
+        sign_sender: makes the envelope sender what the server is told, a signed return path.
         reopen: returns another session for the same server and login, for a kept one that turns out dead.
         results: {address: RecipientResult} for every address of the last send_message(), also when it raised.
         content: the bytes of the last message as they went, or would have gone, over the wire.
@@ -53,6 +54,7 @@ class SendingSession:
 
     own_mark = ""
     on_begin: Callable[[str, list[str], EmailMessage], None] | None = None
+    sign_sender: Callable[[str], str] | None = None
     reopen: Callable[[], smtplib.SMTP] | None = None
     results: dict[str, RecipientResult] = {}
     content = b""
@@ -83,6 +85,8 @@ class SendingSession:
                 be opened.
         """
         sender, addresses = envelope_of(msg, from_addr, to_addrs)
+        if self.sign_sender is not None:
+            sender = self.sign_sender(sender)
         self.results, self.content, self.remote_message_id = {}, b"", ""
         if self.own_mark:
             del msg[own_mark.HEADER]

@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from email import message_from_bytes, policy
+
+from .answered import answered_ids, enclosed_ids
 from .outcome import InboundReason, InboundState
 from .pipeline import Facts, Step, Verdict
 from .recipient_policy import RecipientVerdict
@@ -24,5 +28,27 @@ def hold_unknown_recipient(verdict: RecipientVerdict) -> Step:
             InboundState.QUARANTINED,
             InboundReason.UNKNOWN_RECIPIENT,
         )
+
+    return step
+
+
+def hold_former_recipient(verdict: RecipientVerdict, content: bytes, are_ours: Callable[[list[str]], bool]) -> Step:
+    """Return the step for mail to an address that nobody has any more: an answer passes, other mail is held.
+
+    Args:
+        verdict: about the envelope recipient, as if former addresses were unknown.
+        content: the message as received.
+        are_ours: tells whether one of some Message-IDs is of a message of this database.
+    """
+    hold = hold_unknown_recipient(verdict)
+
+    def step(message: Summary, facts: Facts) -> Verdict:
+        if verdict is RecipientVerdict.ACCEPT:
+            return Verdict()
+        ids = answered_ids(message.header("References"), message.header("In-Reply-To"))
+        if are_ours(ids) or are_ours(enclosed_ids(message_from_bytes(content, policy=policy.SMTP))):
+            why = "taken, since the message answers one of ours"
+            return Verdict((TraceStep("envelope recipient", "a former address of ours", why),))
+        return hold(message, facts)
 
     return step

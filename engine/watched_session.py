@@ -20,6 +20,7 @@ class WatchedSession:
 
     Attributes:
         on_begin: called with envelope sender, recipients and message before the server is told anything.
+        sign_sender: makes the envelope sender what the server is told.
         results: {address: RecipientResult} of the last message.
     """
 
@@ -29,6 +30,7 @@ class WatchedSession:
     def __init__(self, session: Any):
         self._session = session
         self.on_begin: Begin | None = None
+        self.sign_sender: Callable[[str], str] | None = None
         self.results: dict[str, RecipientResult] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -41,6 +43,8 @@ class WatchedSession:
     def send_message(self, message: EmailMessage, from_addr: str, to_addrs: Sequence[str], *rest, **named):
         """Send by the session; what it raises is raised on, and said in ``results``."""
         self.results = {}
+        if self.sign_sender:
+            from_addr = self.sign_sender(from_addr)
         if self.on_begin:
             self.on_begin(from_addr, to_addrs, message)
         try:

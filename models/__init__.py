@@ -92,6 +92,7 @@ from . import (
     mail_thread_rehearsal,
     mail_thread_update,
     mail_thread_answer,
+    mail_thread_return_path,
     mail_thread_blacklist,
     res_partner,
     fetchmail_server,
@@ -128,4 +129,6 @@ from . import (
     fetchmail_server_discovery,
     spp_email_round_trip,
     spp_email_round_trip_step,
+    spp_email_return_path,
+    ir_mail_server_return_path,
 )

@@ -1,6 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """With which From a mail leaves: the parameters, the alias domain and the server's own policy."""
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from odoo import api, fields, models
@@ -184,6 +185,15 @@ class IrMailServer(models.Model):
             email_normalize(self.sudo().smtp_user) or "",  # nosemgrep: the login of the server that sends
             personal=not self._filter_mail_servers_fallback(self),
         )
+
+    def _gateway_only_from(self):
+        """Return the one address that everything leaves as through this server; "" when that depends on the mail."""
+        server = self._gateway_sending_server()
+        if server.personal:
+            return ""
+        settings = replace(self._gateway_from_settings(self.company_id or self._gateway_company()), dynamic="")
+        forced = general_from("", settings).address
+        return forced or (server.policy is FromPolicy.FORCE and server_from("", server, settings).address) or ""
 
     # ------------------------------------------------------------------
     # What leaves

@@ -17,6 +17,9 @@ class IrMailServer(models.Model):
 
     def _get_test_email_from(self):
         self.ensure_one()
+        only_from = self._gateway_only_from()
+        if only_from:
+            return only_from
         return sender_for_test(
             self._gateway_filter(self.from_filter),
             email_normalize(self._credential().user) or "",

@@ -79,6 +79,8 @@ class IrMailServer(models.Model):
             raise UserError(self.env._("This database sends no mail: it runs tests, or a rehearsal."))
         # A session of the gateway keeps each answer; for one of another addon its keeper does.
         session, failure = watched(session), None
+        if return_path := self.env.context.get("gateway_return_path"):
+            session.sign_sender = lambda _sender: return_path
         try:
             self.send_email(message, mail_server_id=self.id, smtp_session=session)
         except (GatewayError, smtplib.SMTPException, OSError, MailDeliveryException, AssertionError) as error:

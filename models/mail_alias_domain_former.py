@@ -1,15 +1,11 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """What an alias domain was called before: replies to old mail still come there."""
 
-from email import message_from_bytes, policy
-
 from odoo import api, fields, models
 from odoo.tools import email_split
 
 from ..engine.answered import answered_ids, enclosed_ids
-from ..engine.pipeline import Verdict
-from ..engine.recipient_policy import RecipientVerdict
-from ..engine.unknown_recipient import hold_unknown_recipient
+from ..engine.unknown_recipient import hold_former_recipient
 
 # Set where only living addresses count.
 LIVING_ONLY = "spp_email_living_only"
@@ -89,14 +85,6 @@ class SppEmailProcessing(models.AbstractModel):
         if inbound.intake_id and inbound.envelope_recipient:
             living_only = inbound.intake_id.with_context(**{LIVING_ONLY: True})
             verdict = living_only._judge(inbound.envelope_recipient)
-            if verdict is not RecipientVerdict.ACCEPT:
-                formers = self.env["spp.email.former.address"]
-                hold = hold_unknown_recipient(verdict)
-
-                def hold_unless_answer(message, facts):
-                    ids = answered_ids(message.header("References"), message.header("In-Reply-To"))
-                    enclosed = enclosed_ids(message_from_bytes(content, policy=policy.SMTP))
-                    return Verdict() if formers._are_ours([*ids, *enclosed]) else hold(message, facts)
-
-                steps.append(hold_unless_answer)
+            formers = self.env["spp.email.former.address"]
+            steps.append(hold_former_recipient(verdict, content, formers._are_ours))
         return steps

@@ -72,6 +72,7 @@ class SppEmailDelivery(models.Model):
 
     _mail_recipient_unique = models.UniqueIndex("(mail_id, lower(recipient), COALESCE(partner_id, 0))")
     _state_index = models.Index("(state, next_attempt_date) WHERE state NOT IN ('sent', 'cancelled')")
+    _return_path_index = models.Index("(lower(envelope_sender)) WHERE envelope_sender LIKE '%+%'")
     _created_index = models.Index("(created_date)")
 
     @api.depends("trace")

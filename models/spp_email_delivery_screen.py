@@ -107,7 +107,8 @@ class SppEmailDelivery(models.Model):
             # Who is tried again is queued after the last attempt.
             events = sorted((event for event in events if event[0]), key=lambda event: event[0])
             row.timeline_text = "\n".join(
-                f"{fields.Datetime.context_timestamp(row, moment):%Y-%m-%d %H:%M:%S}: {words}" for moment, words in events
+                f"{fields.Datetime.context_timestamp(row, moment):%Y-%m-%d %H:%M:%S}: {words}"
+                for moment, words in events
             )
 
     # ------------------------------------------------------------------

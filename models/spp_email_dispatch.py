@@ -5,6 +5,7 @@ import logging
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import psycopg2
 
@@ -15,6 +16,7 @@ from ..engine.delivery import RecipientResult
 from ..engine.errors import WithdrawnError
 from ..engine.gate import Departure
 from ..engine.outcome import OutboundReason, OutboundState
+from ..engine.return_path import is_signed, unsigned
 from ..engine.smtp_answer import no_session
 from ..engine.trace import TraceStep
 from ..engine.watched_session import watched
@@ -288,6 +290,7 @@ class SppEmailDispatch(models.AbstractModel):
             return dict.fromkeys(due, group.unreachable[server_id])
         transaction = Transaction(ledger, part.posting)
         session.on_begin = transaction.begin
+        session.sign_sender = partial(self.env["spp.email.return.path"]._signed, server_id)
         session.results = {}
         sender = self._sender(part, group, due)
         failure = None
@@ -299,7 +302,7 @@ class SppEmailDispatch(models.AbstractModel):
         except Exception as error:  # noqa: BLE001 - refusals, connections, other addons: the rows say which
             failure = error
         finally:
-            session.on_begin = None
+            session.on_begin = session.sign_sender = None
         part.posting = transaction.posting
         if isinstance(transaction.failure, WithdrawnError):
             sessions.discard(route)
@@ -315,17 +318,34 @@ class SppEmailDispatch(models.AbstractModel):
         if failure is not None and not session.is_open:
             sessions.discard(route)
         if results:
-            renamed = session.remote_message_id
-            return {
-                address.lower(): replace(result, remote_message_id=renamed)
-                if renamed and result.state is OutboundState.SENT
-                else result
-                for address, result in results.items()
-            }
+            return self._judged(results, session.remote_message_id, part.posting)
         if failure is None:
             # An addon sent it by another way, and says that it is sent.
             return dict.fromkeys(due, RecipientResult(OutboundState.SENT, OutboundReason.ACCEPTED))
         return dict.fromkeys(due, self._never_begun(failure))
+
+    def _judged(self, results, remote_message_id, posting):
+        """Return the session's results as the ledger gets them.
+
+        Args:
+            remote_message_id: the provider's Message-ID; "" where it kept ours.
+        """
+        if is_signed(posting.envelope_sender) and all(
+            result.phase == "sender" and result.state is OutboundState.FAILED for result in results.values()
+        ):
+            # What it took when it was proved, it refuses now: the next attempt has the plain address.
+            first = next(iter(results.values()))
+            self.env["spp.email.return.path"]._refuse(posting.server_id, unsigned(posting.envelope_sender), first.text)
+            results = {
+                address: replace(result, state=OutboundState.DEFERRED, reason=OutboundReason.TRY_LATER, counts=False)
+                for address, result in results.items()
+            }
+        return {
+            address.lower(): replace(result, remote_message_id=remote_message_id)
+            if remote_message_id and result.state is OutboundState.SENT
+            else result
+            for address, result in results.items()
+        }
 
     def _never_begun(self, error):
         """Return what an error before the session was reached means: nothing was given to the server."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 from odoo import fields, models
 from odoo.exceptions import UserError
 
+from ..engine.errors import ConfigurationError
 from ..engine.gate import Hold
 from ..engine.outcome import OutboundReason
 from ..engine.trace import TraceStep
@@ -60,6 +61,29 @@ class FetchmailServer(models.Model):
     def _fetch_mail(self, batch_limit=50):
         held = self.env["spp.email.binding"]._held()
         return UserError(held) if held else super()._fetch_mail(batch_limit=batch_limit)
+
+    # The other ways to a mailbox: comparisons, folders, what a decision still has to fetch.
+
+    def _gateway_open_mailbox(self):
+        self._gateway_require_database()
+        return super()._gateway_open_mailbox()
+
+    def _gateway_opening(self, *args, **kwargs):
+        self._gateway_require_database()
+        return super()._gateway_opening(*args, **kwargs)
+
+    def _gateway_require_database(self):
+        held = self.env["spp.email.binding"]._held()
+        if held:
+            raise ConfigurationError(held)
+
+
+class SppEmailWatch(models.Model):
+    _inherit = "spp.email.watch"
+
+    def _watched(self):
+        """The push command does not listen for a copy."""
+        return [] if self.env["spp.email.binding"]._held() else super()._watched()
 
 
 class SppEmailHealth(models.Model):

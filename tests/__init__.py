@@ -114,6 +114,7 @@ from .engine import (
     test_recipient_list,
     test_recipient_policy,
     test_retry,
+    test_return_path,
     test_rule,
     test_seal,
     test_sender,

@@ -11,6 +11,7 @@ RIGHTS = {
     "spp.email.inbound.record": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
     "spp.email.content": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
     "spp.email.queue": {"system": "r"},
+    "spp.email.return.path": {"manager": "r", "system": "r"},
     "spp.email.delivery": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
     "spp.email.delivery.retention": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.sent.content": {"officer": "r", "manager": "r", "system": "r"},

@@ -9,6 +9,7 @@ from odoo.tests import tagged
 
 from odoo.addons.base.tests.common import MockSmtplibCase
 
+from ..engine.errors import ConfigurationError
 from ..engine.gate import Departure
 from ..engine.outcome import OutboundReason
 from .common import GatewayCase
@@ -79,6 +80,10 @@ class TestDatabaseBinding(GatewayCase, MockSmtplibCase):
             with self.assertRaisesRegex(UserError, "^This database may be a copy: "):
                 box.fetch_mail()
             self.assertRegex(str(box._fetch_mail()), "^This database may be a copy: ")
+        for way in (box._gateway_open_mailbox, box._gateway_opening):
+            with self.assertRaisesRegex(ConfigurationError, "^This database may be a copy: "):
+                way()
+        self.assertEqual(self.env["spp.email.watch"]._watched(), [])
         self.assertFalse(box.error_message)
         self.assertFalse(box.gateway_failures)
 

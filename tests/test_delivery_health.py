@@ -80,7 +80,9 @@ class TestDeliveryHealth(DeliveryCase):
         user = self.new_user()
         self.assertFalse(self.note(user))
         self.about(user, "failed", reason="refused", smtp_code=550)
-        self.assertEqual(self.note(user), "Invitation not delivered: The server refused it: The server refused the message.")
+        self.assertEqual(
+            self.note(user), "Invitation not delivered: The server refused it: The server refused the message."
+        )
         form = Form(user.with_user(self.system), view="base.view_users_form")
         self.assertEqual(form.gateway_invitation_note, self.note(user))
 
@@ -96,7 +98,8 @@ class TestDeliveryHealth(DeliveryCase):
         user.invalidate_recordset()
         self.about(user, "bounced", smtp_code=552)
         self.assertEqual(
-            self.note(user), "The last email about this account was not delivered: It came back: The recipient's mailbox is full."
+            self.note(user),
+            "The last email about this account was not delivered: It came back: The recipient's mailbox is full.",
         )
 
     def test_others_are_told_nothing(self):

@@ -217,6 +217,16 @@ class TestMailServerFrom(FromCase):
                 "complete address such as notifications@your-domain.org.",
             )
 
+    def test_a_connection_test_sends_as_what_would_leave(self):
+        server = self.server("rewrite", "gateway.test", smtp_user="box@gateway.test")
+        self.assertEqual(server._get_test_email_from(), "box@gateway.test")
+        server.write({"gateway_from_policy": "force", "gateway_from_address": "only@gateway.test"})
+        self.assertEqual(server._get_test_email_from(), "only@gateway.test")
+        self.parameter("mail.dynamic.smtp.from", "dyn@gateway.test")
+        self.assertEqual(server._get_test_email_from(), "only@gateway.test")
+        self.parameter("mail.force.smtp.from", "all@gateway.test")
+        self.assertEqual(server._get_test_email_from(), "all@gateway.test")
+
     def test_servers_from_before_keep_odoos_rule(self):
         server = self.server()
         self.env["ir.mail_server"]._init_column("gateway_from_policy")

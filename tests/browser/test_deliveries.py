@@ -38,7 +38,8 @@ for name, subject, state, values in (
     row = env["spp.email.delivery"].create({
         "mail_id": mail.id, "mail_message_id": message.id, "model": "crm.lead", "res_id": lead.id,
         "subject": subject,
-        "recipient": f"{name}@exmaple.test", "state": state, "server_id": server.id, "email_from": "office@example.test",
+        "recipient": f"{name}@exmaple.test", "state": state, "server_id": server.id,
+        "email_from": "office@example.test",
         "mail_class": "transactional", "created_date": "2026-03-02 09:29:58", "message_id": message.message_id,
         "company_id": env.company.id, **dates, **values})
     mail._gateway_follow()

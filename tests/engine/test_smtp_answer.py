@@ -92,7 +92,8 @@ class TestSmtpAnswer(EngineCase):
             (b"2.0.0 OK: queued as <202605041200.123@smtp-relay.mailin.fr>", "202605041200.123@smtp-relay.mailin.fr"),
             (b"OK id=1rABCD-000123-4E", "1rABCD-000123-4E"),
             (
-                b"2.6.0 <a@b.test> [InternalId=68719476737, Hostname=X.PROD.OUTLOOK.COM] 9 bytes Queued mail for delivery",
+                b"2.6.0 <a@b.test> [InternalId=68719476737, Hostname=X.PROD.OUTLOOK.COM] 9 bytes"
+                b" Queued mail for delivery",
                 "68719476737",
             ),
             (
@@ -122,8 +123,16 @@ class TestSmtpAnswer(EngineCase):
             ("email-smtp.eu-west-1.amazonaws.com", "Ok: queued as 4XyZ1234", ""),
             ("in-v3.mailjet.com", "OK queued as 8b0fdab1-7f26", "<8b0fdab1-7f26@mailjet.com>"),
             ("in-v3.notmailjet.com", "OK queued as 8b0fdab1-7f26", ""),
-            ("smtp-relay.brevo.com", "2.0.0 OK: queued as <2026.1@smtp-relay.mailin.fr>", "<2026.1@smtp-relay.mailin.fr>"),
-            ("smtp.office365.com", "2.6.0 <x@eur.prod.outlook.com> [InternalId=1, Hostname=X] Queued", "<x@eur.prod.outlook.com>"),
+            (
+                "smtp-relay.brevo.com",
+                "2.0.0 OK: queued as <2026.1@smtp-relay.mailin.fr>",
+                "<2026.1@smtp-relay.mailin.fr>",
+            ),
+            (
+                "smtp.office365.com",
+                "2.6.0 <x@eur.prod.outlook.com> [InternalId=1, Hostname=X] Queued",
+                "<x@eur.prod.outlook.com>",
+            ),
             ("mx.example.com", "2.0.0 Ok: queued as 4XyZ1234", ""),
             ("", "", ""),
         ):  # fmt: skip

@@ -1,5 +1,5 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-"""Sessions with a real Postfix and with a server that misbehaves on purpose: each recipient's result, and kept sessions."""
+"""Sessions with a real Postfix and with a server that misbehaves: each recipient's result, and kept sessions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ servers = env["ir.mail_server"]
 answer = []
 for number, to in enumerate(messages):
     message = servers._build_email__(sender, to, subject, body or "<p>hello</p>", subtype="html",
-                                     attachments=[("large.bin", b"x" * attachment, "application/octet-stream")] * bool(attachment))
+                                     attachments=[("large.bin", b"x" * attachment, "application/octet-stream")]
+                                     * bool(attachment))
     session, error, began = None, "", time.monotonic()
     try:
         with servers._gateway_session(servers.browse(server), sender) as session:
