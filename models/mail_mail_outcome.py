@@ -81,7 +81,11 @@ class MailMail(models.Model):
         changed = self._gateway_follow_notifications(deliveries)
         changed.filtered(lambda message: message._is_thread_message())._notify_message_notification_update()
         if is_decided_now and fate.state == "sent":
+            # Odoo calls all of them delivered, and forgets what had come back already.
+            bounced = self._gateway_bounced_notifications()
             self._gateway_postprocess(fate.sent)
+            for notification, values in bounced.items():
+                notification.write(values)
 
     def _gateway_withdraw(self):
         """Cancel what the ledger still has to send of mails that are decided otherwise."""
