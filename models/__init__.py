@@ -72,6 +72,7 @@ from . import (
     mail_mail_notification,
     mail_mail_delivery,
     mail_mail_secret,
+    mail_mail_tracking,
     mail_mail_sent,
     mail_message_resend,
     mail_message_sent,

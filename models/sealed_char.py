@@ -29,11 +29,15 @@ class SealedChar(fields.Char):
     """
 
     copy = False
+    # Set by base_sparse_field on fields that lie in a serialized one.
+    sparse = None
 
     @property
     def binding(self) -> str:
         """Name of the place that a sealed value belongs to."""
-        return f"{self.model_name}.{self.name}"
+        # What mail_environment keeps where its file says nothing is the value of the field itself.
+        name = self.name.removeprefix("x_").removesuffix("_env_default") if self.sparse else self.name
+        return f"{self.model_name}.{name}"
 
     def reveal(self, record):
         """Return the clear text for use, False when there is none.
@@ -88,6 +92,28 @@ class SealedChar(fields.Char):
         if record.env.context.get(_REVEAL) is not _PERMIT:
             return MASK
         return sealer().open(value, self.binding) if is_sealed(value) else value
+
+    # ------------------------------------------------------------------
+    # Computed by OCA's mail_environment, from its file or from a sparse field of this class
+    # ------------------------------------------------------------------
+
+    def compute_value(self, records):
+        # The compute method copies one sealed field into another: the mask would be all that arrives.
+        return super().compute_value(revealing(records))
+
+    def determine_inverse(self, records):
+        return super().determine_inverse(revealing(records))
+
+    def _compute_sparse(self, records):
+        for record in records:
+            value = record[self.sparse].get(self.name)
+            record[self.name] = sealer().open(value, self.binding) if is_sealed(value) else value
+
+    def _inverse_sparse(self, records):
+        for record in records:
+            values = record[self.sparse]
+            values[self.name] = self.convert_to_column(self.reveal(record), record) or None
+            record[self.sparse] = {name: value for name, value in values.items() if value is not None}
 
     def convert_to_read(self, value, record, use_display_name=True):
         return MASK if value else False

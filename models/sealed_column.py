@@ -61,17 +61,26 @@ def _values(env):
         if model._abstract or not model._auto:
             continue
         for field in model._fields.values():
-            # An extension may compute the field (mail_environment): then there is no column of ours.
-            if isinstance(field, SealedChar) and field.store:
-                column = SQL.identifier(field.name)
-                env.cr.execute(
-                    SQL("SELECT id, %s FROM %s WHERE %s <> ''", column, SQL.identifier(model._table), column)
-                )
+            if isinstance(field, SealedChar) and (value := _place(field)):
+                env.cr.execute(SQL("SELECT id, %s FROM %s WHERE %s <> ''", value, SQL.identifier(model._table), value))
                 for row_id, value in env.cr.fetchall():
                     yield field, model._table, row_id, value
 
 
+def _place(field):
+    """Return the SQL that reads a field's value as it lies in the table; None where it has no place there."""
+    if field.store:
+        return SQL.identifier(field.name)
+    if field.sparse:
+        # What mail_environment keeps where its file says nothing: one of several values of a JSON text.
+        return SQL("%s::jsonb ->> %s", SQL.identifier(field.sparse), field.name)
+    return None
+
+
 def _update(env, table, field, row_id, value):
-    env.cr.execute(
-        SQL("UPDATE %s SET %s = %s WHERE id = %s", SQL.identifier(table), SQL.identifier(field.name), value, row_id)
-    )
+    column = SQL.identifier(field.sparse or field.name)
+    if field.sparse:
+        kept = SQL("(%s::jsonb || jsonb_build_object(%s, %s))::text", column, field.name, value)
+    else:
+        kept = SQL("%s", value)
+    env.cr.execute(SQL("UPDATE %s SET %s = %s WHERE id = %s", SQL.identifier(table), column, kept, row_id))

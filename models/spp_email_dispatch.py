@@ -79,6 +79,8 @@ class Part:
     # Addresses of the ledger that need nothing now: decided, or not due.
     skipped: set = field(default_factory=set)
     content: SentContent | None = None
+    # A server was asked to take it.
+    is_handed: bool = False
 
 
 class SppEmailDispatch(models.AbstractModel):
@@ -177,13 +179,20 @@ class SppEmailDispatch(models.AbstractModel):
             _logger.warning("Email %s could not be composed: %s.", mail.id, type(error).__name__)
             self._note_all(ledger, posting, self._expected(mail), OutboundReason.NOT_BUILT, str(error))
             return
+        parts = []
         for email in emails:
             partner = email["partner_id"] or None
             partner_id = partner.id if partner else None
-            part = Part(
-                mail, email, replace(posting, partner_id=partner_id), partner_id, settled.get(partner_id, set())
+            parts.append(
+                Part(mail, email, replace(posting, partner_id=partner_id), partner_id, settled.get(partner_id, set()))
             )
-            self._send_part(part, group, ledger, sessions)
+        try:
+            for part in parts:
+                self._send_part(part, group, ledger, sessions)
+        except BusyError:
+            mail._gateway_untrack(part.email for part in parts if not part.is_handed)
+            raise
+        mail._gateway_untrack(part.email for part in parts if not part.is_handed)
 
     def _posting(self, mail, server=None):
         return Posting(
@@ -272,7 +281,8 @@ class SppEmailDispatch(models.AbstractModel):
             return None
         results = {}
         try:
-            results = self._transmit(part, route, group, due, ledger, sessions)
+            with part.mail._gateway_tracking(part.email) as tracking:
+                results = tracking.results = self._transmit(part, route, group, due, ledger, sessions)
         finally:
             # Also where nothing came of it: what a gate had reserved is free again.
             gate._note(departure, results or {})
@@ -307,6 +317,7 @@ class SppEmailDispatch(models.AbstractModel):
         session.results = {}
         sender = self._sender(part, group, due)
         failure = None
+        part.is_handed = True
         try:
             message = self._compose(sender, part.email)
             sender.send_email(message, mail_server_id=server_id, smtp_session=session)

@@ -2,7 +2,7 @@
 
 Two templates are kept. `stock` has Odoo's mail and crm. `gateway` is a copy of it with the addon installed. Each is
 made when first asked for, and again when what it was made from has changed: Odoo for both, the addon's files for the
-second.
+second. A test that wants more installs it in its own copy, by `add`.
 """
 
 import contextlib
@@ -98,27 +98,41 @@ class Databases:
             self._copy(source, working)
         else:
             self._program("createdb", "-T", "template0", "-E", "UTF8", working)
-        log = checkout.LOGS / f"install-{name}.log"
-        code = odoo_server.run(
-            working,
-            ["-i", modules],
-            log,
-            addons=addons,
-            cluster=self.cluster,
-            timeout=900,
-            watch=lambda path: steps.progress(f"installing {modules}: {_last_module(path)}"),
-        )
-        lines = log.read_text(errors="replace").splitlines()
-        errors = [line for line in lines if " ERROR " in line or " CRITICAL " in line]
-        if code or errors or not self._is_installed(working, modules):
+        try:
+            self.add(working, modules, addons=addons, steps=steps)
+        except Failure:
             self.drop(working)
-            tail = "\n".join([*errors[:3], *lines[-15:]])
-            raise Failure(f"{modules} could not be installed; the whole log is {log}.\n{tail}")
+            raise
         self._program("psql", "-d", "postgres", "-qc", f'ALTER DATABASE "{working}" RENAME TO "{name}"')
         self._bind(name)
         shutil.rmtree(self._filestore(name), ignore_errors=True)
         with contextlib.suppress(FileNotFoundError):
             self._filestore(working).rename(self._filestore(name))
+
+    def add(self, name, modules, *, addons=True, env=None, steps=None):
+        """Install more modules in database `name`.
+
+        Args:
+            modules: names, separated by commas.
+            env: variables of the Odoo process, such as PYTHONPATH for addons from Python packages.
+        """
+        steps = steps or Quiet()
+        log = checkout.LOGS / f"install-{name}.log"
+        code = odoo_server.run(
+            name,
+            ["-i", modules],
+            log,
+            addons=addons,
+            cluster=self.cluster,
+            timeout=900,
+            env=env,
+            watch=lambda path: steps.progress(f"installing {modules}: {_last_module(path)}"),
+        )
+        lines = log.read_text(errors="replace").splitlines()
+        errors = [line for line in lines if " ERROR " in line or " CRITICAL " in line]
+        if code or errors or not self._is_installed(name, modules):
+            tail = "\n".join([*errors[:3], *lines[-15:]])
+            raise Failure(f"{modules} could not be installed; the whole log is {log}.\n{tail}")
 
     def _is_installed(self, name, modules):
         query = "SELECT name FROM ir_module_module WHERE state = 'installed'"

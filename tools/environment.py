@@ -87,20 +87,31 @@ def ensure_stand_ins(steps=None):
 
 
 QUEUE_JOB_LOCK = checkout.ROOT / "tools" / "queue_job.lock"
-QUEUE_JOB = checkout.DEV / "queue_job"
+OCA_LOCK = checkout.ROOT / "tools" / "oca.lock"
 
 
 def ensure_queue_job():
     """Return a directory for PYTHONPATH in which Odoo finds OCA's queue_job; install it if need be."""
-    stamp = QUEUE_JOB / "lock"
-    wanted = checkout.digest(QUEUE_JOB_LOCK)
+    return _ensure_addons(QUEUE_JOB_LOCK)
+
+
+def ensure_oca():
+    """Return a directory for PYTHONPATH in which Odoo finds OCA's addons about mail; install them if need be."""
+    return _ensure_addons(OCA_LOCK)
+
+
+def _ensure_addons(lock_file):
+    """Install addons of a lock file into a directory named after it, and return that."""
+    place = checkout.DEV / lock_file.stem
+    stamp = place / "lock"
+    wanted = checkout.digest(lock_file)
     interpreter = python()
-    with checkout.alone("queue_job"):
+    with checkout.alone(lock_file.stem):
         if not stamp.exists() or stamp.read_text() != wanted:
-            shutil.rmtree(QUEUE_JOB, ignore_errors=True)
-            _install(_uv(Quiet()), interpreter, QUEUE_JOB_LOCK, "--no-deps", "--target", QUEUE_JOB)
+            shutil.rmtree(place, ignore_errors=True)
+            _install(_uv(Quiet()), interpreter, lock_file, "--no-deps", "--target", place)
             stamp.write_text(wanted)
-    return str(QUEUE_JOB)
+    return str(place)
 
 
 def _install(uv, interpreter, requirements, *options):

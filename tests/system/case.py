@@ -73,11 +73,13 @@ class SystemCase(unittest.TestCase):
 
     Attributes:
         template: what the database is a copy of.
+        modules: what else is installed in it, separated by commas.
         lease_seconds: how long a claim of a worker holds that was killed.
         odoo_env: variables for all Odoo processes.
     """
 
     template = "gateway"
+    modules = ""
     lease_seconds = LEASE_SECONDS
     odoo_env: dict[str, str] = {}
 
@@ -89,6 +91,8 @@ class SystemCase(unittest.TestCase):
         databases = Databases()
         cls.database = databases.create(f"sys_{cls.__name__.lower()}_{os.getpid()}", cls.template)
         cls.addClassCleanup(databases.drop, cls.database)
+        if cls.modules:
+            databases.add(cls.database, cls.modules, env=cls.odoo_env)
         connection = databases.connect(cls.database)
         connection.autocommit = True
         cls.addClassCleanup(connection.close)
