@@ -20,7 +20,6 @@ RIGHTS = {
         f"spp.email.{name}": {"plain": "rw", "viewer": "rw", "officer": "rw", "manager": "rw", "system": "rw"}
         for name in ("resend", "resend.line")
     },
-    "spp.email.breaker": {"manager": "r", "system": "r"},
     "spp.email.intake": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.intake.use": {"manager": "r", "system": "r"},
     "spp.email.upload": {"manager": "rwcu", "system": "rwcu"},
