@@ -127,6 +127,27 @@ class SppEmailQueue(models.Model):
                 )
             )
 
+    def _let_go(self, claims):
+        """Let others have claimed mails in a minute; that they were begun is remembered."""
+        self._set_free(claims, SQL("claim_until = now() AT TIME ZONE 'UTC' + interval '1 minute'"))
+
+    def _suspect(self, claims):
+        """Let others have claimed mails, one of which ended the work of its batch: each is claimed alone now."""
+        self._set_free(claims, SQL("claim_until = NULL"))
+
+    def _set_free(self, claims, until):
+        if not claims:
+            return
+        with self._gateway_cursor(read_committed=True) as env:
+            env.cr.execute(
+                SQL(
+                    "UPDATE spp_email_queue AS queue SET claim_owner = NULL, %s FROM (VALUES %s) AS mine (id, fence)"
+                    " WHERE queue.id = mine.id AND queue.claim_fence = mine.fence",
+                    until,
+                    SQL(", ").join(SQL("(%s, %s)", claim.id, claim.fence) for claim in claims),
+                )
+            )
+
     def _free_claims_of_the_dead(self):
         """Give back what processes of this machine had claimed that have ended; elsewhere a claim has to run out."""
         with self._gateway_cursor(read_committed=True) as env:

@@ -143,7 +143,7 @@ class SppEmailSending(models.AbstractModel):
         queue = self.env["spp.email.queue"]
         with self._autonomous_cursor() as env:
             ledger = DeliveryLedger(env)
-            more = True
+            more, seen = True, set()
             while more and time.monotonic() < end:
                 more = False
                 # In turn, so that neither kind keeps the other waiting.
@@ -152,31 +152,41 @@ class SppEmailSending(models.AbstractModel):
                     more = more or bool(claims)
                     if is_suspect and claims and queue._killed_too_often(*claims.values()):
                         self._set_aside(claims, ledger)
+                    elif claims and not seen.issuperset(claims):
+                        seen.update(self._send_claims(claims, ledger, end))
                     elif claims:
-                        self._send_claims(claims, ledger, end)
+                        # Worked on in this run already, and due again at once: nothing comes of it now.
+                        queue._let_go(list(claims.values()))
 
     def _send_claims(self, claims, ledger, end):
         """Send claimed mails, write what became of them, and give back what was not begun."""
-        begun = []
+        done, is_broken = [], False
         try:
             with self._gateway_cursor() as env:
-                work = env(user=SUPERUSER_ID)
-                mails = work["mail.mail"].browse(claims)
-                begun = work["spp.email.dispatch"]._dispatch(
-                    mails, ledger, min(end, time.monotonic() + BATCH_SECONDS)
-                )
-        except Exception as error:  # noqa: BLE001 - one bad batch; what was sent stands in the ledger
+                until = min(end, time.monotonic() + BATCH_SECONDS)
+                env(user=SUPERUSER_ID)["spp.email.dispatch"]._dispatch(claims, ledger, until, done)
+        except Exception as error:  # noqa: BLE001 - one bad mail; what was sent stands in the ledger
             _logger.warning("A batch of outgoing emails ended early: %s.", type(error).__name__)
-            begun = list(claims)
+            is_broken = True
         ledger.flush()
-        self._follow(begun, claims)
-        self.env["spp.email.queue"]._give_back([claim for mail_id, claim in claims.items() if mail_id not in begun])
+        self._follow(done, claims)
+        rest = [claim for mail_id, claim in claims.items() if mail_id not in done]
+        queue = self.env["spp.email.queue"]
+        if is_broken and len(claims) == 1:
+            # It, and no other, ends the work: it counts as begun, and waits a little.
+            queue._let_go(rest)
+        elif is_broken:
+            # Which of them it was shows when each is claimed alone.
+            queue._suspect(rest)
+        else:
+            queue._give_back(rest)
+        return done
 
     def _set_aside(self, claims, ledger):
         """Call mails failed that killed the process each time it worked on them; a person decides about them."""
         with self._gateway_cursor() as env:
             work = env(user=SUPERUSER_ID)
-            work["spp.email.dispatch"]._give_up(work["mail.mail"].browse(claims), ledger)
+            work["spp.email.dispatch"]._give_up(claims, ledger)
         ledger.flush()
         self._follow(list(claims), claims)
 
