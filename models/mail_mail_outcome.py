@@ -6,12 +6,11 @@ from collections import defaultdict
 from odoo import fields, models
 from odoo.tools import SQL
 
-from ..engine.mail_fate import Recipient, mail_fate
-from ..engine.outcome import OutboundReason, OutboundState
+from ..engine.mail_fate import mail_fate
+from ..engine.outcome import OutboundState
 from .mail_mail import FOLLOWING
 
 SENT = OutboundState.SENT
-NO_RECIPIENT = Recipient("", None, OutboundState.FAILED, OutboundReason.NO_RECIPIENT)
 
 
 class MailMail(models.Model):
@@ -34,11 +33,15 @@ class MailMail(models.Model):
         if claims is None:
             mails = mails.filtered(lambda mail: rows[mail.id])
         else:
+            # Who took over a mail meanwhile writes what becomes of it.
+            mails &= mails.browse(self._gateway_held(claims))
             decided = mails.filtered(lambda mail: mail.state != "outgoing")
             decided._gateway_withdraw()
             mails -= decided
-        fates = {mail: mail_fate(rows[mail.id] or [NO_RECIPIENT]) for mail in mails}
-        self._gateway_free(claims, mails.filtered(lambda mail: fates[mail].state == "outgoing"))
+        fates = {mail: mail_fate(rows[mail.id]) for mail in mails if rows[mail.id]}
+        self._gateway_free(claims, mails.filtered(lambda mail: mail not in fates or fates[mail].state == "outgoing"))
+        # Without a row nothing is known, and nothing decided.
+        mails = mails.filtered(lambda mail: mail in fates)
         # Most of them, and all at once: it is the same for each.
         # What came back is told apart.
         sent = mails.filtered(lambda mail: rows[mail.id] and all(one.state is SENT for one in rows[mail.id]))
@@ -102,6 +105,16 @@ class MailMail(models.Model):
         )
         self.env["spp.email.delivery"].invalidate_model()
 
+    def _gateway_held(self, claims):
+        """Return the ids of mails whose claims still hold."""
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT mail_id FROM spp_email_queue WHERE (id, claim_fence) IN %s AND claim_until IS NOT NULL",
+                tuple((claim.id, claim.fence) for claim in claims.values()) or ((0, 0),),
+            )
+        )
+        return [mail_id for (mail_id,) in rows]
+
     def _gateway_free(self, claims, waiting):
         """Delete the queue's rows of decided mails, and free those of mails that wait, where the claims still hold."""
         free = SQL("UPDATE spp_email_queue AS queue SET claim_owner = NULL, claim_until = NULL, starts = 0 FROM")
@@ -124,7 +137,9 @@ class MailMail(models.Model):
         for _row_id, mail_id, recipient in self.env["spp.email.delivery"]._recipients(self.env, self.ids):
             rows[mail_id].append(recipient)
         for mail_id in self.ids:
-            fate = mail_fate(rows[mail_id] or [NO_RECIPIENT])
+            if not rows[mail_id]:
+                continue
+            fate = mail_fate(rows[mail_id])
             self.env.execute_query(
                 SQL(
                     "UPDATE mail_mail SET state = %s, failure_reason = %s, scheduled_date = %s WHERE id = %s"

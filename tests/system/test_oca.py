@@ -193,7 +193,9 @@ class TestOCA(SendingCase):
     # mail_post_defer
 
     def schedule(self, message):
-        return self.rows("SELECT scheduled_datetime > now() FROM mail_message_schedule WHERE mail_message_id = %s", message)
+        return self.rows(
+            "SELECT scheduled_datetime > now() FROM mail_message_schedule WHERE mail_message_id = %s", message
+        )
 
     def run_schedule(self):
         self.ask("env['mail.message.schedule']._send_notifications_cron()")
