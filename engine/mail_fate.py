@@ -36,6 +36,7 @@ class Recipient:
         text: the server's words, or ours.
         code: SMTP code, 0 for none.
         is_settled: a person has dealt with the failure; it is none any more.
+        is_due: its next attempt, if one is planned, may be made now.
     """
 
     address: str
@@ -47,6 +48,7 @@ class Recipient:
     code: int = 0
     enhanced: str = ""
     is_settled: bool = False
+    is_due: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ from . import (
     spp_email_delivery_ledger,
     spp_email_gate,
     spp_email_queue,
+    spp_email_transmission,
     spp_email_dispatch,
     spp_email_sending,
     mail_mail,

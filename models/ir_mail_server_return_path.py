@@ -65,12 +65,15 @@ class IrMailServer(models.Model):
             )
         # sudo: the right to write on the server was checked.
         proofs = self.env["spp.email.return.path"].sudo()  # nosemgrep
-        for address in allowed:
-            found = proofs._of(self.id, address)
-            if not found:
-                # Committed: the proof's mail may be back before this request ends.
-                with proofs._gateway_cursor() as env:
-                    made = proofs.with_env(env).create({"server_id": self.id, "address": address})
-                found = proofs.browse(made.id)
-            found._prove()
+        # In transactions of their own: the proof's mail may be back before this request ends.
+        with proofs._gateway_cursor() as env:
+            mine = proofs.with_env(env)
+            made = [
+                (mine._of(self.id, address) or mine.create({"server_id": self.id, "address": address})).id
+                for address in allowed
+            ]
+        with proofs._gateway_cursor() as env:
+            for proof in proofs.with_env(env).browse(made):
+                proof._prove()
+        self.invalidate_recordset()
         return {"type": "ir.actions.client", "tag": "soft_reload"}

@@ -3,6 +3,7 @@
 
 from odoo import api, fields, models
 from odoo.tools import str2bool
+from odoo.tools.mail import email_normalize_all
 
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
@@ -77,6 +78,8 @@ class MailMail(models.Model):
         sending = self.env["spp.email.sending"]
         if not sending._is_active():
             return super().process_email_queue(email_ids=email_ids, batch_size=batch_size)
+        # Anybody can call it by RPC; Odoo's own begins with a search.
+        self.browse().check_access("read")
         mail_ids = list(email_ids) or None
         if "filters" in self.env.context:
             domain = [("state", "=", "outgoing"), *self.env.context["filters"]]
@@ -114,6 +117,9 @@ class MailMail(models.Model):
     def _gateway_sends_in_background(self):
         if not self.env["spp.email.sending"]._is_active():
             return False
+        # Without the job nobody would come: Odoo sends chatter mail without it, so some switch it off.
+        if not self.env["spp.email.sending"]._has_job():
+            return False
         # sudo: a setting, no content.
         return not str2bool(self.env["ir.config_parameter"].sudo().get_param(IN_REQUEST_PARAMETER), False)  # nosemgrep
 
@@ -132,8 +138,11 @@ class MailMail(models.Model):
 
         The request has a short time. What the servers say goes to the ledger in the request's own transaction.
         """
-        results = {}
-        mails = self.with_context(**{RESULTS: results, IN_A_HURRY: True})
+        queue = self.env["spp.email.queue"]
+        # A lane that has one of them sends it.
+        mine = self.browse(queue._take(self.ids)) & self
+        results, postings = {}, mine._gateway_postings()
+        mails = mine.with_context(**{RESULTS: results, IN_A_HURRY: True})
         try:
             done = super(MailMail, mails).send(auto_commit, raise_exception, post_send_callback)
         except MailDeliveryException as error:
@@ -142,8 +151,24 @@ class MailMail(models.Model):
             if not unreached and not self._gateway_may_pass(results):
                 raise
             done = True
-        self.env["spp.email.delivery"]._note_in_request(self.exists(), results)
+        self.env["spp.email.delivery"]._note_in_request(postings, results)
+        queue._release(mine.ids)
         return done
+
+    def _gateway_postings(self):
+        """Return {Message-ID: (Posting, {address: id of the contact})} of these mails, as the ledger has them."""
+        dispatch = self.env["spp.email.dispatch"]
+        return {
+            mail.message_id: (
+                dispatch._posting(mail),
+                {
+                    address.lower(): partner.id
+                    for partner in mail.recipient_ids
+                    for address in email_normalize_all(partner.email or "")
+                },
+            )
+            for mail in self
+        }
 
     def _gateway_may_pass(self, results):
         """Return whether all that servers said about these mails in this request may pass."""

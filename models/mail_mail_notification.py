@@ -63,3 +63,12 @@ class MailMail(models.Model):
             notification.with_context(gateway_follows=True).write(values)
             messages |= notification.mail_message_id
         return messages
+
+    def _gateway_bounced_notifications(self):
+        """Return {notification: its values} of those of this mail that came back."""
+        # sudo: as above.
+        found = self.env["mail.notification"].sudo().search(  # nosemgrep
+            [("mail_mail_id", "=", self.id), ("notification_status", "=", "bounce")]
+        )
+        names = ("notification_status", "failure_type", "failure_reason")
+        return {one: {name: one[name] for name in names} for one in found}

@@ -6,12 +6,11 @@ from collections import defaultdict
 from odoo import fields, models
 from odoo.tools import SQL
 
-from ..engine.mail_fate import PENDING, REACHED, Recipient, mail_fate
-from ..engine.outcome import OutboundReason, OutboundState
+from ..engine.mail_fate import PENDING, REACHED, mail_fate
+from ..engine.outcome import OutboundState
 from .mail_mail import FOLLOWING
 
 SENT = OutboundState.SENT
-NO_RECIPIENT = Recipient("", None, OutboundState.FAILED, OutboundReason.NO_RECIPIENT)
 
 
 class MailMail(models.Model):
@@ -34,6 +33,8 @@ class MailMail(models.Model):
         if claims is None:
             mails = mails.filtered(lambda mail: rows[mail.id])
         else:
+            # Who took over a mail meanwhile writes what becomes of it.
+            mails &= mails.browse(self._gateway_held(claims))
             decided = mails.filtered(lambda mail: mail.state != "outgoing")
             decided._gateway_withdraw()
             # Cancelled too late for those who have it: they are told apart from whoever is spared it.
@@ -43,8 +44,10 @@ class MailMail(models.Model):
             for mail in late:
                 rows[mail.id] = [one for one in rows[mail.id] if one.state not in PENDING]
             mails -= decided - late
-        fates = {mail: mail_fate(rows[mail.id] or [NO_RECIPIENT]) for mail in mails}
-        self._gateway_free(claims, mails.filtered(lambda mail: fates[mail].state == "outgoing"))
+        fates = {mail: mail_fate(rows[mail.id]) for mail in mails if rows[mail.id]}
+        self._gateway_free(claims, mails.filtered(lambda mail: mail not in fates or fates[mail].state == "outgoing"))
+        # Without a row nothing is known, and nothing decided.
+        mails = mails.filtered(lambda mail: mail in fates)
         # Most of them, and all at once: it is the same for each.
         # What came back is told apart.
         sent = mails.filtered(lambda mail: rows[mail.id] and all(one.state is SENT for one in rows[mail.id]))
@@ -87,7 +90,11 @@ class MailMail(models.Model):
         changed = self._gateway_follow_notifications(deliveries)
         changed.filtered(lambda message: message._is_thread_message())._notify_message_notification_update()
         if is_decided_now and fate.state == "sent":
+            # Odoo calls all of them delivered, and forgets what had come back already.
+            bounced = self._gateway_bounced_notifications()
             self._gateway_postprocess(fate.sent)
+            for notification, values in bounced.items():
+                notification.write(values)
 
     def _gateway_withdraw(self):
         """Cancel what the ledger still has to send of mails that are decided otherwise."""
@@ -103,6 +110,16 @@ class MailMail(models.Model):
             )
         )
         self.env["spp.email.delivery"].invalidate_model()
+
+    def _gateway_held(self, claims):
+        """Return the ids of mails whose claims still hold."""
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT mail_id FROM spp_email_queue WHERE (id, claim_fence) IN %s AND claim_until IS NOT NULL",
+                tuple((claim.id, claim.fence) for claim in claims.values()) or ((0, 0),),
+            )
+        )
+        return [mail_id for (mail_id,) in rows]
 
     def _gateway_free(self, claims, waiting):
         """Delete the queue's rows of decided mails, and free those of mails that wait, where the claims still hold."""
@@ -126,7 +143,9 @@ class MailMail(models.Model):
         for _row_id, mail_id, recipient in self.env["spp.email.delivery"]._recipients(self.env, self.ids):
             rows[mail_id].append(recipient)
         for mail_id in self.ids:
-            fate = mail_fate(rows[mail_id] or [NO_RECIPIENT])
+            if not rows[mail_id]:
+                continue
+            fate = mail_fate(rows[mail_id])
             self.env.execute_query(
                 SQL(
                     "UPDATE mail_mail SET state = %s, failure_reason = %s, scheduled_date = %s WHERE id = %s"

@@ -2,7 +2,8 @@
 """Emails where OCA's mail_tracking is installed: its row of each message follows what became of the message.
 
 It makes a row for every message that is composed, and knows sent and failed only, as Odoo does. Here a message is
-composed again for those who wait, while others have it already; and what may pass is no failure of the contact's address.
+composed again for those who wait, while others have it already; and what may pass is no failure of the contact's
+address.
 """
 
 import psycopg2

@@ -1,7 +1,9 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """The gate of a server that keeps failing: nothing leaves while it is paused, but for one message that tries."""
 
-from odoo import models
+from datetime import timedelta
+
+from odoo import fields, models
 
 from ..engine.breaker import BreakerState, judge_server
 from ..engine.gate import Hold
@@ -9,6 +11,8 @@ from ..engine.outcome import OutboundReason
 from ..engine.trace import TraceStep
 
 PROBE = TraceStep("pause of the server", "its time is over", "this message tries the server")
+
+PROBE_WAIT = timedelta(seconds=15)
 
 
 class SppEmailGate(models.AbstractModel):
@@ -30,7 +34,11 @@ class SppEmailGate(models.AbstractModel):
             until=breaker.until,
             cause=breaker.cause,
         )
-        permit.hold = Hold(breaker.until, OutboundReason.PAUSED, text)
+        until = breaker.until
+        if breaker.state is BreakerState.HALF_OPEN:
+            # One message tries it just now; the others follow as soon as it has gone.
+            until = min(until, fields.Datetime.now() + PROBE_WAIT)
+        permit.hold = Hold(until, OutboundReason.PAUSED, text)
         permit.steps.append(TraceStep("pause of the server", text, "the mail waits"))
 
     def _ask(self, departure):

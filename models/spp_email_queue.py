@@ -1,10 +1,13 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """The queue of outgoing mail: a small row for each mail that is not decided, taken by one worker at a time."""
 
+import psycopg2
+
 from odoo import fields, models
 from odoo.tools import SQL
 
 from ..engine.worker import is_dead
+from .spp_email_claim_mixin import owner_name
 
 # Lower goes first. A person's mail never waits for a mass mailing.
 NOW, PERSON, MASS = 0, 10, 20
@@ -45,36 +48,51 @@ class SppEmailQueue(models.Model):
     _order_index = models.Index("(priority, campaign, mail_id)")
 
     def _adopt(self):
-        """Take over mails that wait and have no row, and forget those that are decided."""
+        """Take over mails that wait and have no row, and forget those that are decided.
+
+        Returns whether there are more than one look takes over.
+        """
         campaign = self._campaign()
-        with self._gateway_cursor(read_committed=True) as env:
-            env.cr.execute(
-                SQL(
-                    """
-                    INSERT INTO spp_email_queue (mail_id, priority, campaign, starts, claim_fence)
-                    SELECT mail.id, CASE WHEN %(campaign)s > 0 THEN %(mass)s ELSE %(person)s END, %(campaign)s, 0, 0
-                      FROM mail_mail AS mail
-                     WHERE mail.state = 'outgoing'
-                       AND NOT EXISTS (SELECT 1 FROM spp_email_queue AS queue WHERE queue.mail_id = mail.id)
-                     ORDER BY mail.id
-                     LIMIT %(limit)s
-                    ON CONFLICT DO NOTHING
-                    """,
-                    campaign=campaign,
-                    mass=MASS,
-                    person=PERSON,
-                    limit=ADOPTED,
+        try:
+            with self._gateway_cursor(read_committed=True) as env:
+                # Who holds a row that is not committed yet gives it a place of its own.
+                env.cr.execute("SET LOCAL lock_timeout = '2s'")
+                env.cr.execute(
+                    SQL(
+                        """
+                        INSERT INTO spp_email_queue (mail_id, priority, campaign, starts, claim_fence)
+                        SELECT mail.id, CASE WHEN %(campaign)s > 0 THEN %(mass)s ELSE %(person)s END, %(campaign)s, 0, 0
+                          FROM mail_mail AS mail
+                         WHERE mail.state = 'outgoing'
+                           AND NOT EXISTS (SELECT 1 FROM spp_email_queue AS queue WHERE queue.mail_id = mail.id)
+                         ORDER BY mail.id
+                         LIMIT %(limit)s
+                        ON CONFLICT DO NOTHING
+                        """,
+                        campaign=campaign,
+                        mass=MASS,
+                        person=PERSON,
+                        limit=ADOPTED,
+                    ),
+                    log_exceptions=False,
                 )
-            )
-            env.cr.execute(
-                SQL(
-                    """
-                    DELETE FROM spp_email_queue AS queue USING mail_mail AS mail
-                     WHERE mail.id = queue.mail_id AND mail.state <> 'outgoing'
-                       AND (queue.claim_until IS NULL OR queue.claim_until < now() AT TIME ZONE 'UTC')
-                    """
+                is_more = env.cr.rowcount == ADOPTED
+                env.cr.execute(
+                    SQL(
+                        """
+                        DELETE FROM spp_email_queue
+                         WHERE id IN (SELECT queue.id FROM spp_email_queue AS queue
+                                        JOIN mail_mail AS mail ON mail.id = queue.mail_id AND mail.state <> 'outgoing'
+                                       WHERE queue.claim_until IS NULL
+                                          OR queue.claim_until < now() AT TIME ZONE 'UTC'
+                                         FOR UPDATE OF queue SKIP LOCKED)
+                        """
+                    )
                 )
-            )
+        except psycopg2.errors.LockNotAvailable:
+            # The next look has them.
+            return False
+        return is_more
 
     def _claim_due(self, limit, mail_ids=None, is_suspect=False):
         """Claim up to ``limit`` due mails and return {mail id: Claim}, in the queue's order.
@@ -101,12 +119,53 @@ class SppEmailQueue(models.Model):
         by_id = {claim.id: claim for claim in claims}
         return {mail_id: by_id[row_id] for row_id, mail_id in rows}
 
-    def _give_back(self, claims, is_begun=False, is_suspect=False):
+    def _take(self, mail_ids):
+        """Claim mails for a request that sends them itself, in its own transaction; return the ids that it got.
+
+        Lanes leave alone what is claimed, and a mail that a lane has is left to it.
+        """
+        self.env.flush_all()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                INSERT INTO spp_email_queue AS queue
+                       (mail_id, priority, campaign, starts, claim_fence, claim_owner, claim_until)
+                SELECT id, %(now)s, 0, 0, 1, %(owner)s, now() AT TIME ZONE 'UTC' + %(lease)s * interval '1 second'
+                  FROM mail_mail WHERE id IN %(mails)s
+                ON CONFLICT (mail_id) DO UPDATE
+                   SET claim_owner = EXCLUDED.claim_owner, claim_until = EXCLUDED.claim_until,
+                       claim_fence = queue.claim_fence + 1
+                 WHERE queue.claim_until IS NULL OR queue.claim_until < now() AT TIME ZONE 'UTC'
+                RETURNING mail_id
+                """,
+                now=NOW,
+                owner=owner_name(),
+                lease=self._lease_seconds(),
+                mails=tuple(mail_ids) or (0,),
+            )
+        )
+        return [mail_id for (mail_id,) in rows]
+
+    def _release(self, mail_ids):
+        """Leave mails that a request has sent, or tried to, to whoever comes."""
+        self.env.execute_query(
+            SQL(
+                "UPDATE spp_email_queue SET claim_owner = NULL, claim_until = NULL WHERE mail_id IN %s RETURNING id",
+                tuple(mail_ids) or (0,),
+            )
+        )
+
+    def _killed_too_often(self, claim):
+        """Return whether the sending of a claimed mail began so often without an end that it is not begun again."""
+        with self._gateway_cursor() as env:
+            rows = env.execute_query(SQL("SELECT starts FROM spp_email_queue WHERE id = %s", claim.id))
+        return bool(rows) and rows[0][0] > STARTS
+
+    def _give_back(self, claims, is_begun=False):
         """Let others have claimed mails, in a transaction of its own.
 
         Args:
             is_begun: the sending began and came to an end, without a decision; otherwise it did not begin.
-            is_suspect: one of them broke the work of all; each is claimed alone next.
         """
         if not claims:
             return
@@ -116,7 +175,28 @@ class SppEmailQueue(models.Model):
                     "UPDATE spp_email_queue AS queue SET claim_owner = NULL, claim_until = NULL, starts = %s"
                     " FROM (VALUES %s) AS mine (id, fence)"
                     " WHERE queue.id = mine.id AND queue.claim_fence = mine.fence",
-                    SQL("0") if is_begun else SQL("queue.starts" if is_suspect else "queue.starts - 1"),
+                    SQL("0") if is_begun else SQL("queue.starts - 1"),
+                    SQL(", ").join(SQL("(%s, %s)", claim.id, claim.fence) for claim in claims),
+                )
+            )
+
+    def _let_go(self, claims):
+        """Let others have claimed mails in a minute; that they were begun is remembered."""
+        self._set_free(claims, SQL("claim_until = now() AT TIME ZONE 'UTC' + interval '1 minute'"))
+
+    def _suspect(self, claims):
+        """Let others have claimed mails, one of which ended the work of its batch: each is claimed alone now."""
+        self._set_free(claims, SQL("claim_until = NULL"))
+
+    def _set_free(self, claims, until):
+        if not claims:
+            return
+        with self._gateway_cursor(read_committed=True) as env:
+            env.cr.execute(
+                SQL(
+                    "UPDATE spp_email_queue AS queue SET claim_owner = NULL, %s FROM (VALUES %s) AS mine (id, fence)"
+                    " WHERE queue.id = mine.id AND queue.claim_fence = mine.fence",
+                    until,
                     SQL(", ").join(SQL("(%s, %s)", claim.id, claim.fence) for claim in claims),
                 )
             )

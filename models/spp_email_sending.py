@@ -4,14 +4,16 @@
 import logging
 import threading
 import time
+from datetime import timedelta
 
 import psycopg2
 
-from odoo import SUPERUSER_ID, api, models, modules
+from odoo import SUPERUSER_ID, api, fields, models, modules
 from odoo.exceptions import ConcurrencyError
 
 from .ir_mail_server import smtplib_is_replaced
 from .spp_email_delivery_ledger import DeliveryLedger
+from .spp_email_transaction import autonomous
 from .transaction_answers import answers
 
 _logger = logging.getLogger(__name__)
@@ -64,28 +66,37 @@ class SppEmailSending(models.AbstractModel):
             return
         end = time.monotonic() + seconds
         queue = self.env["spp.email.queue"]
-        queue._adopt()
+        is_more = queue._adopt()
         queue._free_claims_of_the_dead()
         with self._gateway_cursor() as env:
             waiting = env["spp.email.queue"]._backlog(max(BACKLOG, THREADS * MAILS_A_THREAD))
         if waiting >= BACKLOG and lane < self._lanes() and mail_ids is None:
             with self._gateway_cursor() as env:
                 env["spp.email.sending"]._call(lane + 1)
+        done = set()
         if waiting:
             count = min(self._threads(), -(-waiting // MAILS_A_THREAD))
             # Few mails are shared, so that all threads have their part.
-            self._send_in_threads(count, end, mail_ids, min(BATCH_MAILS, -(-waiting // count)))
+            self._send_in_threads(count, end, mail_ids, min(BATCH_MAILS, -(-waiting // count)), done)
         with self._gateway_cursor() as env:
-            env["spp.email.sending"]._call_for_the_rest(lane)
+            env["spp.email.sending"]._call_for_the_rest(lane, is_more or bool(done))
 
-    def _call_for_the_rest(self, lane):
-        """Have this lane work again when something is due."""
+    def _call_for_the_rest(self, lane, has_worked):
+        """Have this lane work again when something is due.
+
+        Args:
+            has_worked: something came of this run. Otherwise what is due is held by somebody, and asking again at once
+                would ask without end.
+        """
         queue = self.env["spp.email.queue"]
-        if queue._backlog(1):
+        if has_worked and queue._backlog(1):
             self._call(lane)
-        elif (due := queue._next_due()) and lane == 1:
-            for job in self._job(1):
-                job._trigger(at=due)
+        elif lane == 1:
+            due = [queue._next_due()]
+            if queue._backlog(1):
+                due.append(fields.Datetime.now() + timedelta(minutes=1))
+            for job in self._job(1) if any(due) else ():
+                job._trigger(at=min(filter(None, due)))
 
     def _call(self, lane):
         for job in self._job(lane):
@@ -96,7 +107,12 @@ class SppEmailSending(models.AbstractModel):
         called = answers(self.env).setdefault("sending", set())
         if due not in called:
             called.add(due)
-            self._job(1)._trigger(due)
+            for job in self._job(1):
+                job._trigger(due)
+
+    def _has_job(self):
+        """Return whether Odoo's own queue job runs: somebody may have switched it off, or deleted it."""
+        return bool(self._job(1).active)
 
     def _job(self, lane):
         name = "mail.ir_cron_mail_scheduler_action" if lane == 1 else f"spp_email_gateway.ir_cron_send_{lane}"
@@ -113,17 +129,21 @@ class SppEmailSending(models.AbstractModel):
     # Threads
     # ------------------------------------------------------------------
 
-    def _send_in_threads(self, count, end, mail_ids, batch):
-        """Have ``count`` threads empty the queue, and come back by ``end`` and a little."""
+    def _send_in_threads(self, count, end, mail_ids, batch, done):
+        """Have ``count`` threads empty the queue, and come back by ``end`` and a little.
+
+        Args:
+            done: set that gets the ids of mails whose work is over.
+        """
         if modules.module.current_test:
             # A test's cursors share one transaction, which a second thread would wait for.
-            self._send_until(end, mail_ids, batch)
+            with self._autonomous_cursor() as env:
+                env["spp.email.sending"]._send_until(end, mail_ids, batch, done)
             return
-        registry, context = self.env.registry, dict(self.env.context)
         threads = [
             threading.Thread(
                 target=_run,
-                args=(registry, context, end, mail_ids, batch),
+                args=(self.env.registry, end, mail_ids, batch, done),
                 name=f"spp.email.sending-{number}",
                 daemon=True,
             )
@@ -134,54 +154,72 @@ class SppEmailSending(models.AbstractModel):
         for thread in threads:
             thread.join(max(0.0, end + GRACE_SECONDS - time.monotonic()))
 
-    def _send_until(self, end, mail_ids=None, batch=BATCH_MAILS):
-        """Claim and send until nothing is due or it is ``end``. One thread's whole work.
+    def _send_until(self, end, mail_ids=None, batch=BATCH_MAILS, done=None):
+        """Claim and send until nothing is due or it is ``end``. One thread's whole work, on an autonomous cursor.
 
         Args:
             batch: how many mails a claim takes at most.
+            done: set that gets the ids of mails whose work is over.
         """
         queue = self.env["spp.email.queue"]
-        with self._autonomous_cursor() as env:
-            ledger = DeliveryLedger(env)
-            more = True
-            while more and time.monotonic() < end:
-                more = False
-                # In turn, so that neither kind keeps the other waiting.
-                for is_suspect, limit in ((False, batch), (True, 1)):
-                    claims = queue._claim_due(limit, mail_ids, is_suspect)
-                    more = more or bool(claims)
-                    if claims:
-                        self._send_claims(claims, ledger, end)
+        ledger = DeliveryLedger(self.env)
+        more, seen = True, set()
+        while more and time.monotonic() < end:
+            more = False
+            # In turn, so that neither kind keeps the other waiting.
+            for is_suspect, limit in ((False, batch), (True, 1)):
+                claims = queue._claim_due(limit, mail_ids, is_suspect)
+                more = more or bool(claims)
+                if is_suspect and claims and queue._killed_too_often(*claims.values()):
+                    self._set_aside(claims, ledger)
+                elif claims and not seen.issuperset(claims):
+                    seen.update(self._send_claims(claims, ledger, end))
+                elif claims:
+                    # Worked on in this run already, and due again at once: nothing comes of it now.
+                    queue._let_go(list(claims.values()))
+        if done is not None:
+            done.update(seen)
 
     def _send_claims(self, claims, ledger, end):
         """Send claimed mails, write what became of them, and give back what was not begun."""
-        begun, failure = [], None
+        done, is_broken = [], False
         try:
             with self._gateway_cursor() as env:
-                work = env(user=SUPERUSER_ID)
-                mails = work["mail.mail"].browse(claims)
-                begun = work["spp.email.dispatch"]._dispatch(
-                    mails, ledger, min(end, time.monotonic() + BATCH_SECONDS)
-                )
-        except Exception as error:  # noqa: BLE001 - one bad batch; what was sent stands in the ledger
+                until = min(end, time.monotonic() + BATCH_SECONDS)
+                env(user=SUPERUSER_ID)["spp.email.dispatch"]._dispatch(claims, ledger, until, done)
+        except Exception as error:  # noqa: BLE001 - one bad mail; what was sent stands in the ledger
             _logger.warning("A batch of outgoing emails ended early: %s.", type(error).__name__)
-            failure = error
+            is_broken = True
         ledger.flush()
+        self._signal(is_broken)
+        self._follow(done, claims)
+        rest = [claim for mail_id, claim in claims.items() if mail_id not in done]
         queue = self.env["spp.email.queue"]
-        if failure and (len(claims) > 1 or isinstance(failure, (psycopg2.OperationalError, ConcurrencyError))):
-            # Each alone next: only the one that breaks fails, and who has a mail already does not get it again.
-            queue._give_back(list(claims.values()), is_suspect=True)
-            return
-        if failure:
-            begun = list(claims)
-            with self._gateway_cursor() as env:
-                work = env(user=SUPERUSER_ID)
-                # None where it was deleted meanwhile.
-                for mail in work["mail.mail"].browse(begun).exists():
-                    work["spp.email.dispatch"]._note_broken(mail, ledger, failure)
-            ledger.flush()
-        self._follow(begun, claims)
-        queue._give_back([claim for mail_id, claim in claims.items() if mail_id not in begun])
+        if is_broken and len(claims) == 1:
+            # It, and no other, ends the work: it counts as begun, and waits a little.
+            queue._let_go(rest)
+        elif is_broken:
+            # Which of them it was shows when each is claimed alone.
+            queue._suspect(rest)
+        else:
+            queue._give_back(rest)
+        return done
+
+    def _signal(self, is_broken):
+        """Tell other processes of caches that the batch made stale: Odoo does it for the job's own thread only."""
+        if not modules.module.current_test:
+            if is_broken:
+                self.env.registry.reset_changes()
+            else:
+                self.env.registry.signal_changes()
+
+    def _set_aside(self, claims, ledger):
+        """Call mails failed that killed the process each time it worked on them; a person decides about them."""
+        with self._gateway_cursor() as env:
+            work = env(user=SUPERUSER_ID)
+            work["spp.email.dispatch"]._give_up(claims, ledger)
+        ledger.flush()
+        self._follow(list(claims), claims)
 
     def _follow(self, mail_ids, claims):
         """Let the mails show what the ledger says, and free their claims; one by one if it fails for all."""
@@ -212,13 +250,13 @@ class SppEmailSending(models.AbstractModel):
                 env(user=SUPERUSER_ID)["mail.mail"].browse(mine)._gateway_follow_plainly(mine)
 
 
-def _run(registry, context, end, mail_ids, batch):
-    """Send in a thread of its own: no cursor or record of the caller comes along."""
+def _run(registry, end, mail_ids, batch, done):
+    """Send in a thread of its own: no cursor, record or context of the caller comes along."""
     threading.current_thread().dbname = registry.db_name
     try:
-        with registry.cursor() as cr:
-            env = api.Environment(cr, SUPERUSER_ID, context)
-            env["spp.email.sending"]._send_until(end, mail_ids, batch)
-    except Exception:
-        # Nobody waits for what a thread raises; the claims run out, and others go on.
-        _logger.exception("A thread that sends ended early.")
+        with registry.cursor() as cr, autonomous(cr):
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            env["spp.email.sending"]._send_until(end, mail_ids, batch, done)
+    except Exception as error:  # noqa: BLE001 - nobody waits for what a thread raises; the claims run out
+        # Not its words: PostgreSQL's name the row.
+        _logger.error("A thread that sends ended early: %s.", type(error).__name__)

@@ -46,16 +46,22 @@ class SppEmailTransaction(models.AbstractModel):
 
         What is not committed when the block ends is rolled back.
         """
-        with self.env.registry.cursor() as cr:
-            if not modules.module.current_test:
-                # Of all its transactions; the pool sets Odoo's level again for whoever gets the connection next.
-                cr.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)
-            # A second cursor of one thread must not wait for ever for a row that the first one's transaction holds.
-            cr.execute("SET lock_timeout = %s", (LOCK_SECONDS * 1000,))
-            cr.commit()
-            try:
-                yield self.env(cr=cr)
-            finally:
-                cr.rollback()
-                cr.execute("RESET lock_timeout")
-                cr.commit()
+        with self.env.registry.cursor() as cr, autonomous(cr):
+            yield self.env(cr=cr)
+
+
+@contextmanager
+def autonomous(cr):
+    """Make all transactions of a new cursor READ COMMITTED, none of which waits long for a lock."""
+    if not modules.module.current_test:
+        # The pool sets Odoo's level again for whoever gets the connection next.
+        cr.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)
+    # A second cursor of one thread must not wait for ever for a row that the first one's transaction holds.
+    cr.execute("SET lock_timeout = %s", (LOCK_SECONDS * 1000,))
+    cr.commit()
+    try:
+        yield
+    finally:
+        cr.rollback()
+        cr.execute("RESET lock_timeout")
+        cr.commit()

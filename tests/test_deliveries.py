@@ -157,6 +157,15 @@ class TestDeliveries(DeliveryCase):
                 found = {one.res_partner_id: one.notification_status for one in message.notification_ids}
                 self.assertEqual(found, {self.bob: status, self.eve: "sent"})
 
+    def test_what_came_back_early_stays_so_when_the_last_one_is_sent(self):
+        message, mail = self.message(self.bob, self.eve, statuses=("bounce", "ready"))
+        mail.state = "outgoing"
+        self.row("bob@exmaple.com", "bounced", mail, partner_id=self.bob.id, smtp_code=552)
+        self.row("eve@example.com", "sent", mail, partner_id=self.eve.id)
+        mail._gateway_follow()
+        found = {one.res_partner_id: one.notification_status for one in message.notification_ids}
+        self.assertEqual((mail.state, found), ("sent", {self.bob: "bounce", self.eve: "sent"}))
+
     def test_dealt_with_is_no_failure_any_more(self):
         row = self.refused("bob@example.com")
         row.mail_id._gateway_follow()

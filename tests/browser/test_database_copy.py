@@ -42,7 +42,7 @@ class TestDatabaseCopy(BrowserCase):
         self.ask("env['ir.mail_server'].search([]).active = False")
         self.open_app("Email Gateway", "Outgoing Email Servers")
         self.page.get_by_text("Until there is one, the server of odoo.conf is used").wait_for(timeout=10_000)
-        self.press("Server of odoo.conf")
+        self.press("odoo.conf")
         dialog = self.page.locator(".modal")
         dialog.get_by_text("No other server is set up: all mail leaves through this one.").wait_for()
         self.assertIn("25", dialog.locator("[name=port]").inner_text())

@@ -91,7 +91,10 @@ class TestGuide(RoleCase):
         )
         outgoing = self.entries("Outgoing")
         self.assertEqual(outgoing, ["Deliveries", "Queue", "Outgoing Email Servers", "Round Trips"])
-        self.assertEqual(self.entries("Configuration"), ["Retention", "Retention of Outgoing Emails", "Tags"])
+        self.assertEqual(
+            self.entries("Configuration"),
+            ["Retention", "Retention of Outgoing Emails", "Tags", "Allowed Recipients"],
+        )
         for entry in (entry for entry in incoming if entry != "Upload Emails"):
             with self.subTest(entry=entry):
                 self.open_app("Email Gateway", "Incoming", entry)

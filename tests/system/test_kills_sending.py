@@ -15,6 +15,17 @@ SEND = "env['mail.mail'].process_email_queue()\nenv.cr.commit()\n"
 # With one thread at most one message is in flight.
 ONE_THREAD = "env['ir.config_parameter'].set_param('spp_email_gateway.sending_threads', '1')"
 
+# What a library with a fault does when it meets one certain mail.
+KILLED_BY = """
+import os
+prepare = type(env["mail.mail"])._prepare_outgoing_list
+def die(self, *args, **kwargs):
+    if self.subject == "poison":
+        os.kill(os.getpid(), 9)
+    return prepare(self, *args, **kwargs)
+type(env["mail.mail"])._prepare_outgoing_list = die
+"""
+
 
 class TestKillsSending(SendingCase):
     """SIGKILL at one step, three times with new mail each time, then a run that may finish."""
@@ -120,3 +131,20 @@ class TestKillsSending(SendingCase):
 
     def test_while_the_mails_state_is_written(self):
         self.kill_in_the_database("state", "LOCK TABLE mail_mail IN EXCLUSIVE MODE")
+
+    def test_a_mail_that_kills_its_process_is_set_aside(self):
+        self.server()
+        (poison,) = self.queue("poison@remote.test", subject="poison")
+        mails = self.queue(*(f"innocent{number}@remote.test" for number in range(5)))
+        for _death in range(5):
+            self.make_due()
+            running = self.start(KILLED_BY + SEND)
+            running.wait(60)
+            self.wait_until_gone()
+        self.finish()
+        self.assertEqual({mail[0] for mail in self.mails(*mails)}, {"sent"})
+        ((state, _kind, reason),) = self.mails(poison)
+        self.assertEqual(state, "exception")
+        self.assertIn("The server process died each time it was sent", reason)
+        self.assertEqual(set(self.taken().values()), {1})
+        self.assertEqual(self.ledger()[-1], ("poison@remote.test", "failed", "process_died"))

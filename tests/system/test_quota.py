@@ -17,6 +17,14 @@ from odoo.addons.spp_email_gateway.engine.gate import Departure
 from odoo.addons.spp_email_gateway.engine.outcome import OutboundReason, OutboundState
 import os, time
 gate = env["spp.email.gate"]
+# Between looking and counting lies a moment; it is made long enough for the others to come in between.
+counters = type(env["spp.email.quota.use"])
+look = counters._uses
+def look_slowly(*arguments):
+    found = look(*arguments)
+    time.sleep(0.004)
+    return found
+counters._uses = look_slowly
 env["ir.config_parameter"].sudo().set_param(f"race.{os.getpid()}", "ready")
 env.cr.commit()
 while not env["ir.config_parameter"].sudo().get_param("race.go"):

@@ -305,14 +305,14 @@ for thread in threads: thread.start()
 for thread in threads: thread.join(30)
 """
         self.assertEqual(self.ask(ask, server=server), ["paused"] * 8)
+        other = Console(self.database, self.odoo_env)
+        self.addCleanup(other.stop)
         for _round in range(5):
             self.rows(
                 "UPDATE spp_email_breaker SET state = 'open', until = now() AT TIME ZONE 'UTC' - interval '1 second'"
                 " WHERE server_id = %s",
                 server,
             )
-            other = Console(self.database, self.odoo_env)
-            self.addCleanup(other.stop)
             found = [*self.ask(ask, server=server), *other.ask(ask, server=server)]
             self.assertEqual(sorted(found), ["leaves"] + ["paused"] * 15)
 
