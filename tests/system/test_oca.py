@@ -310,6 +310,7 @@ class TestOCALeaves(SendingCase):
     def test_passwords_stay_when_mail_environment_is_uninstalled(self):
         server = self.server()
         values = {"smtp_encryption": "starttls", "smtp_user": "typed", "smtp_pass": "sinkpw"}
+        values["smtp_port"] = self.sink.port
         self.ask("env['ir.mail_server'].browse(id).write(values)", id=server, values=values)
         self.console.stop()
         self.assertEqual(
