@@ -11,6 +11,7 @@ import psycopg2
 from odoo import SUPERUSER_ID, api, fields, models, modules
 from odoo.exceptions import ConcurrencyError
 
+from ..engine.pace import computing_seconds, threads_worth
 from .ir_mail_server import smtplib_is_replaced
 from .spp_email_delivery_ledger import DeliveryLedger
 from .spp_email_transaction import autonomous
@@ -25,6 +26,9 @@ BATCH_SECONDS = 2.0
 # Threads of a lane. Each waits for its own server; Odoo's work is done by one at a time.
 THREADS = 4
 THREADS_PARAMETER = "spp_email_gateway.sending_threads"
+# Seconds for which the first is watched, and before that left to itself.
+WARM_UP_SECONDS = 0.05
+PROBE_SECONDS = 0.15
 # Mails for which another thread is worth its start.
 MAILS_A_THREAD = 5
 # Scheduled actions that send, as data has them, and how many mails wait when one calls the next.
@@ -149,10 +153,26 @@ class SppEmailSending(models.AbstractModel):
             )
             for number in range(count)
         ]
-        for thread in threads:
+        started = threads[:1]
+        for thread in started:
             thread.start()
-        for thread in threads:
+        if len(threads) > 1:
+            started += threads[1 : self._worth(threads[0], len(threads))]
+        for thread in started[1:]:
+            thread.start()
+        for thread in started:
             thread.join(max(0.0, end + GRACE_SECONDS - time.monotonic()))
+
+    def _worth(self, thread, most):
+        """Return how many threads are worth their start, by what the first one does for a moment."""
+        # It first learns what Odoo keeps of settings and views, which says nothing about the server.
+        thread.join(WARM_UP_SECONDS)
+        before, began = computing_seconds(thread.native_id), time.monotonic()
+        thread.join(PROBE_SECONDS)
+        after = computing_seconds(thread.native_id)
+        if before is None or after is None:
+            return 1 if not thread.is_alive() else most
+        return threads_worth(after - before, time.monotonic() - began, most)
 
     def _send_until(self, end, mail_ids=None, batch=BATCH_MAILS, done=None):
         """Claim and send until nothing is due or it is ``end``. One thread's whole work, on an autonomous cursor.

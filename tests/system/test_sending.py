@@ -180,7 +180,7 @@ answer = [lead.id, env["mail.mail"].search([("mail_message_id", "=", message.id)
             lead,
         )
         self.assertEqual([row[:3] for row in found], [("a", "sent", None), ("e550", "exception", "mail_email_invalid")])
-        self.assertIn("550", found[1][3])
+        self.assertEqual(found[1][3], "The server did not understand us.")
         # The mail is still there for whoever corrects the address.
         self.assertEqual(self.mails(mail)[0][0], "exception")
 
