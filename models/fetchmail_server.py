@@ -98,7 +98,7 @@ class FetchmailServer(models.Model):
         return super().create([self._with_equal_action(vals) for vals in vals_list])
 
     def write(self, vals):
-        before = {server.id: server._gateway_proof() for server in self}
+        before = self._gateway_proofs()
         if "object_id" in vals and not vals["object_id"] and "gateway_action" not in vals:
             # Who creates records cannot do so without a model; the other actions never had one.
             creating = self.filtered(lambda server: server.gateway_action == "create")

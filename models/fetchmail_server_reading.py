@@ -144,6 +144,8 @@ class FetchmailServer(models.Model):
                         self.env._("Messages that are deleted cannot be moved to a folder when they fail.")
                     )
                 wanted["gateway_failed_folder"] = server.gateway_failed_folder
+            if not wanted:
+                continue
             # RFC 3501 §5.1: INBOX is written in any case.
             read = {selection.folder.casefold() for selection in server._gateway_selections()}
             for name, folder in wanted.items():

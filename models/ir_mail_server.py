@@ -141,7 +141,7 @@ class IrMailServer(models.Model):
     # ------------------------------------------------------------------
 
     def write(self, vals):
-        before = {server.id: server._gateway_proof() for server in self}
+        before = self._gateway_proofs()
         result = super().write(vals)
         self._require_password_again(vals, "smtp_pass", before)
         return result

@@ -178,9 +178,11 @@ class IrMailServer(models.Model):
         """Return the engine's SendingServer; for an empty record that of the configuration file."""
         if not self:
             return SendingServer()
+        # Domains that OCA's mail_outbound_static lets leave as they are, where it is installed.
+        whitelist = self.domain_whitelist if "domain_whitelist" in self._fields else ""
         return SendingServer(
             FromPolicy(self.gateway_from_policy or FromPolicy.ODOO),
-            self._gateway_filter(self.from_filter),
+            (*self._gateway_filter(self.from_filter), *self._gateway_filter(whitelist)),
             email_normalize(self.gateway_from_address) or "",
             email_normalize(self.sudo().smtp_user) or "",  # nosemgrep: the login of the server that sends
             personal=not self._filter_mail_servers_fallback(self),

@@ -58,7 +58,8 @@ class MailMail(models.Model):
             if rows.filtered(lambda row: row.state in WAITING):
                 rows._cancel()
                 cancelled |= mail
-            elif rows.filtered(lambda row: row.state == "sending"):
+            # Of one that is sent the mail itself says so a moment later, at the end of the batch.
+            elif mail.state == "outgoing" and rows.filtered(lambda row: row.state in ("sending", "sent")):
                 if len(self) == 1:
                     raise UserError(self.env._("It is being sent at this moment, and cannot be called back."))
                 cancelled |= mail

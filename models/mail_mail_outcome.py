@@ -6,7 +6,7 @@ from collections import defaultdict
 from odoo import fields, models
 from odoo.tools import SQL
 
-from ..engine.mail_fate import mail_fate
+from ..engine.mail_fate import PENDING, REACHED, mail_fate
 from ..engine.outcome import OutboundState
 from .mail_mail import FOLLOWING
 
@@ -21,8 +21,8 @@ class MailMail(models.Model):
 
         Args:
             claims: {mail id: Claim} of the worker that sent them; their rows in the queue go, or wait on. Mails that
-                were decided otherwise meanwhile, cancelled by a person, keep that. None for a person's decision about
-                rows, which decides about the mail, whatever it was.
+                were decided otherwise meanwhile, cancelled by a person, keep that unless somebody has them already.
+                None for a person's decision about rows, which decides about the mail, whatever it was.
         """
         rows = defaultdict(list)
         self.env["spp.email.delivery"].flush_model()
@@ -37,7 +37,13 @@ class MailMail(models.Model):
             mails &= mails.browse(self._gateway_held(claims))
             decided = mails.filtered(lambda mail: mail.state != "outgoing")
             decided._gateway_withdraw()
-            mails -= decided
+            # Cancelled too late for those who have it: they are told apart from whoever is spared it.
+            late = decided.filtered(
+                lambda mail: mail.state == "cancel" and any(one.state in REACHED for one in rows[mail.id])
+            )
+            for mail in late:
+                rows[mail.id] = [one for one in rows[mail.id] if one.state not in PENDING]
+            mails -= decided - late
         fates = {mail: mail_fate(rows[mail.id]) for mail in mails if rows[mail.id]}
         self._gateway_free(claims, mails.filtered(lambda mail: mail not in fates or fates[mail].state == "outgoing"))
         # Without a row nothing is known, and nothing decided.
@@ -62,7 +68,7 @@ class MailMail(models.Model):
     def _gateway_show(self, fate):
         """Write one mail's fate, whatever it is."""
         self.ensure_one()
-        is_decided_now = self.state == "outgoing" and fate.state != "outgoing"
+        is_decided_now = self.state in ("outgoing", "cancel") and fate.state not in ("outgoing", "cancel")
         values = {
             "state": fate.state,
             "failure_type": fate.failure_type or False,

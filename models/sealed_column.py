@@ -2,9 +2,10 @@
 """The columns behind SealedChar fields, of all models: sealed and opened as a whole."""
 
 from odoo.tools import SQL
+from odoo.tools.sql import column_exists
 
 from ..engine.errors import SealError
-from ..engine.seal import is_sealed
+from ..engine.seal import MASK, is_sealed
 from .credential_key import SEALED_WITH, sealer
 from .sealed_char import SealedChar
 
@@ -56,15 +57,39 @@ def count_closed(env):
 def _values(env):
     """Yield (field, table, row id, value as in the column) of every credential of every model."""
     env.flush_all()
+    for field, model in _sealed_fields(env):
+        if value := _place(field):
+            env.cr.execute(SQL("SELECT id, %s FROM %s WHERE %s <> ''", value, SQL.identifier(model._table), value))
+            for row_id, text in env.cr.fetchall():
+                yield field, model._table, row_id, text
+
+
+def _sealed_fields(env):
+    """Yield (field, model) of every credential that lies in a table."""
     for name in env.registry:
         model = env[name]
         if model._abstract or not model._auto:
             continue
         for field in model._fields.values():
-            if isinstance(field, SealedChar) and (value := _place(field)):
-                env.cr.execute(SQL("SELECT id, %s FROM %s WHERE %s <> ''", value, SQL.identifier(model._table), value))
-                for row_id, value in env.cr.fetchall():
-                    yield field, model._table, row_id, value
+            if isinstance(field, SealedChar):
+                yield field, model
+
+
+def unmask_columns(env):
+    """Put credentials into columns where an addon wrote the mask, all that it can read.
+
+    OCA's mail_environment computes these fields, and writes what it reads into the columns when it is uninstalled.
+    """
+    env.flush_all()
+    for field, model in _sealed_fields(env):
+        if field.store or field.sparse or not column_exists(env.cr, model._table, field.name):
+            continue
+        column = SQL.identifier(field.name)
+        env.cr.execute(SQL("SELECT id FROM %s WHERE %s = %s", SQL.identifier(model._table), column, MASK))
+        for (row_id,) in env.cr.fetchall():
+            record = model.browse(row_id)
+            value = field.convert_to_column(field.reveal(record), record)
+            _update(env, model._table, field, row_id, value)
 
 
 def _place(field):

@@ -52,8 +52,7 @@ class SppEmailQueue(models.Model):
 
         Returns whether there are more than one look takes over.
         """
-        # Only where mass_mailing is there.
-        campaign = SQL("COALESCE(mail.mailing_id, 0)" if "mailing_id" in self.env["mail.mail"]._fields else "0")
+        campaign = self._campaign()
         try:
             with self._gateway_cursor(read_committed=True) as env:
                 # Who holds a row that is not committed yet gives it a place of its own.
@@ -243,9 +242,15 @@ class SppEmailQueue(models.Model):
         self.env.execute_query(
             SQL(
                 "INSERT INTO spp_email_queue (mail_id, priority, campaign, starts, claim_fence)"
-                " SELECT id, %s, 0, 0, 0 FROM mail_mail WHERE id IN %s"
+                " SELECT id, %s, %s, 0, 0 FROM mail_mail AS mail WHERE id IN %s"
                 " ON CONFLICT (mail_id) DO UPDATE SET priority = EXCLUDED.priority RETURNING id",
                 priority,
+                # Those of a campaign that were made a few at a time come to the others.
+                self._campaign() if priority == MASS else SQL("0"),
                 tuple(mail_ids) or (0,),
             )
         )
+
+    def _campaign(self):
+        """Return the SQL that gives the campaign of a row of ``mail``; 0 also where mass_mailing is not there."""
+        return SQL("COALESCE(mail.mailing_id, 0)" if "mailing_id" in self.env["mail.mail"]._fields else "0")

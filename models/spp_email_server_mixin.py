@@ -54,6 +54,14 @@ class SppEmailServerMixin(models.AbstractModel):
         """Return (host, private CA, whether the server must prove who it is): who gets the password."""
         raise NotImplementedError
 
+    def _gateway_proofs(self):
+        """Return {id: what ``_gateway_proof`` returns}, without records that are only just being made.
+
+        Where OCA's mail_environment computes these fields they have no value yet, and reading them would make that stay.
+        """
+        host = self._fields[self._gateway_settings["host"]]
+        return {server.id: server._gateway_proof() for server in self if not self.env.is_protected(host, server)}
+
     def _require_password_again(self, vals, password, before):
         """Refuse to give a stored password to another server than it was entered for.
 
@@ -63,14 +71,14 @@ class SppEmailServerMixin(models.AbstractModel):
         Args:
             vals: values that were written.
             password: name of the sealed field.
-            before: ``_gateway_proof()`` of each record before the values were written.
+            before: ``_gateway_proofs()`` of the records before the values were written.
 
         Raises:
             UserError: another server would get the password, and no password came with the values.
         """
         if self.env.su or vals.get(password) not in (None, MASK):
             return
-        for record in self:
+        for record in self.filtered(lambda record: record.id in before):
             host, authority, is_proven = record._gateway_proof()
             old_host, old_authority, was_proven = before[record.id]
             if record[password] and (

@@ -1,5 +1,7 @@
 """`./dev oracle`: Odoo's own mail tests with the addon installed, compared with the same tests without it.
 
+`--oca` does the same with the tests of OCA's addons about mail, all of them installed together.
+
 Most of these tests run while their own module loads, that is before the addon is there. So a tiny addon is generated in
 `.dev/` that depends on Odoo's test addon (and on ours), and offers the same classes again, to run when all is loaded.
 The outcome without the addon is kept as long as Odoo stays the same.
@@ -24,6 +26,18 @@ MODULES = (
     "odoo.addons.mail.tests.test_ir_mail_server",
     "odoo.addons.base.tests.test_ir_mail_server",
     "odoo.addons.base.tests.test_ir_mail_server_smtpd",
+)
+
+OCA = "mail_tracking,mail_outbound_static,mail_multicompany,mail_post_defer,mail_environment"
+OCA_MODULES = (
+    "odoo.addons.mail_tracking.tests.test_mail_tracking",
+    "odoo.addons.mail_tracking.tests.test_gc_mail_tracking_email",
+    "odoo.addons.mail_outbound_static.tests.test_ir_mail_server",
+    "odoo.addons.mail_multicompany.tests.test_mail_multicompany",
+    "odoo.addons.mail_post_defer.tests.test_install",
+    "odoo.addons.mail_post_defer.tests.test_mail",
+    "odoo.addons.mail_environment.tests.test_incoming_mail",
+    "odoo.addons.mail_environment.tests.test_outgoing_mail",
 )
 
 # Tests whose outcome changes on purpose: `Class.test_name  reason`, one a line.
@@ -67,7 +81,28 @@ FAILED = re.compile(r" (?:FAIL|ERROR): (?:Subtest )?((?:\w+\.\w+|setUpClass)(?: 
 SKIPPED = re.compile(r" skipped (\w+\.\w+) : ")
 
 
-def compare(pattern=None):
+class Suite:
+    """Whose tests are run: Odoo's, or those of OCA's addons.
+
+    Attributes:
+        addons: what the tests need installed, separated by commas.
+        modules: Python modules with the tests.
+        kind: part of the names of files and databases.
+    """
+
+    def __init__(self, oca=False):
+        self.addons, self.modules, self.kind = (OCA, OCA_MODULES, "oca") if oca else ("test_mail", MODULES, "odoo")
+        self.env, self._lock = {}, None
+        if oca:
+            places = environment.ensure_oca(), str(odoo_home.find().path)
+            self.env, self._lock = {"PYTHONPATH": os.pathsep.join(places)}, environment.OCA_LOCK
+
+    @property
+    def digest(self):
+        return checkout.digest(odoo_home.find().digest, Path(__file__), *filter(None, [self._lock]))
+
+
+def compare(pattern=None, oca=False):
     """Run the tests with the addon (and without, once); print what differs; return 1 if anything got worse."""
     steps = Steps(5)
     steps.next("Odoo 19")
@@ -75,16 +110,17 @@ def compare(pattern=None):
     steps.next("Python packages")
     environment.ensure(steps)
     steps.done()
-    steps.next("database with Odoo's test addon")
+    suite = Suite(oca)
+    steps.next("database with OCA's addons" if oca else "database with Odoo's test addon")
     postgresql_ready(steps)
     databases = Databases()
-    template = _template(databases, steps)
+    template = _template(databases, suite, steps)
     steps.done()
     steps.next("without the addon")
-    stock = _baseline(databases, template, steps)
+    stock = _baseline(databases, template, suite, steps)
     steps.done(_words(stock))
     steps.next("with the addon")
-    gateway = _run(databases, template, True, pattern, steps)
+    gateway = _run(databases, template, suite, True, pattern, steps)
     steps.done(_words(gateway))
     return _report(stock, gateway, complete=not pattern)
 
@@ -124,25 +160,35 @@ def _report(stock, gateway, complete):
     return 1 if worse or not gateway else 0
 
 
-def _template(databases, steps):
-    """Return the name of a database with Odoo's mail test addon."""
-    name = f"{PREFIX}template_oracle_{odoo_home.find().digest[:8]}"
+def _template(databases, suite, steps):
+    """Return the name of a database with what the tests need."""
+    if suite.kind == "odoo":
+        name = f"{PREFIX}template_oracle_{odoo_home.find().digest[:8]}"
+        if not databases.exists(name):
+            databases.install(name, suite.addons, databases.template("stock", steps), addons=False, steps=steps)
+        return name
+    name = f"{PREFIX}template_oracle_oca_{suite.digest[:8]}"
     if not databases.exists(name):
-        databases.install(name, "test_mail", databases.template("stock", steps), addons=False, steps=steps)
+        working = databases.create(f"{PREFIX}making_oca_{os.getpid()}", "stock", steps)
+        try:
+            databases.add(working, suite.addons, addons=False, env=suite.env, steps=steps)
+            databases.create(name, working)
+        finally:
+            databases.drop(working)
     return name
 
 
-def _baseline(databases, template, steps):
-    kept = checkout.DEV / f"oracle-{checkout.digest(odoo_home.find().digest, Path(__file__))}.json"
+def _baseline(databases, template, suite, steps):
+    kept = checkout.DEV / f"oracle-{suite.kind}-{suite.digest}.json"
     if not kept.exists():
-        outcomes = _run(databases, template, False, None, steps)
+        outcomes = _run(databases, template, suite, False, None, steps)
         if not outcomes:
             raise Failure(f"Odoo ran none of its own tests; see {checkout.LOGS}/oracle-stock-….log")
         kept.write_text(json.dumps(outcomes))
     return json.loads(kept.read_text())
 
 
-def _run(databases, template, gateway, pattern, steps):
+def _run(databases, template, suite, gateway, pattern, steps):
     """Run the tests in a fresh database; return `{test: [outcome, failure text]}`."""
     name = databases.create(f"{PREFIX}oracle_{os.getpid()}", template)
     log = checkout.log(f"oracle-{'gateway' if gateway else 'stock'}")
@@ -153,7 +199,8 @@ def _run(databases, template, gateway, pattern, steps):
             name,
             ["-i", modules, "--test-tags", tags],
             log,
-            addons=[*([checkout.ADDONS] if gateway else []), _generate(gateway)],
+            addons=[*([checkout.ADDONS] if gateway else []), _generate(suite, gateway)],
+            env=suite.env,
             watch=lambda path: steps.progress(f"{path.read_text(errors='replace').count(': Starting ')} tests begun"),
         )
     finally:
@@ -161,17 +208,17 @@ def _run(databases, template, gateway, pattern, steps):
     return _outcomes(log)
 
 
-def _generate(gateway):
+def _generate(suite, gateway):
     """Write the addon that offers Odoo's tests again; return the directory for the addons path."""
-    directory = checkout.DEV / f"oracle_addons_{'gateway' if gateway else 'stock'}"
+    directory = checkout.DEV / f"oracle_addons_{suite.kind}_{'gateway' if gateway else 'stock'}"
     tests = directory / ORACLE / "tests"
     tests.mkdir(parents=True, exist_ok=True)
-    depends = ["test_mail", *([checkout.ADDON] if gateway else [])]
+    depends = [*suite.addons.split(","), *([checkout.ADDON] if gateway else [])]
     (directory / ORACLE / "__init__.py").touch()
     (directory / ORACLE / "__manifest__.py").write_text(MANIFEST.format(depends=json.dumps(depends)))
     (tests / "__init__.py").write_text("from . import test_again\n")
     (tests / "test_again.py").write_text(
-        TESTS.format(modules=MODULES, oracle=ORACLE, gateway=gateway, prefix=f"odoo.addons.{checkout.ADDON}")
+        TESTS.format(modules=suite.modules, oracle=ORACLE, gateway=gateway, prefix=f"odoo.addons.{checkout.ADDON}")
     )
     return directory
 

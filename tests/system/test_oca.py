@@ -8,7 +8,7 @@ import os
 from email import message_from_bytes
 from email.utils import parseaddr
 
-from tools import environment, odoo_home, process
+from tools import environment, odoo_home, odoo_server, process
 from tools.smtp_sink import SmtpSink
 
 from .case import PASSWORD, box, letter, sandbox
@@ -159,13 +159,19 @@ class TestOCA(SendingCase):
     # mail_outbound_static
 
     def test_the_forced_sender_holds_and_the_whitelist_too(self):
-        self.server(smtp_from="notice@outbound.test", domain_whitelist="kept.test")
+        self.ask(
+            "env.company.alias_domain_id = env['mail.alias.domain'].create("
+            "{'name': 'example.test', 'default_from': 'outgoing'})"
+        )
+        self.addCleanup(self.ask, "env.company.alias_domain_id = False")
+        self.server(smtp_from="notice@outbound.test", domain_whitelist="kept.test, also.test")
         self.send(*self.post("a@remote.test")[1])
         self.send(*self.post("b@remote.test", email_from="person@kept.test")[1])
-        forced, kept = self.headers()
+        self.send(*self.post("c@remote.test", email_from="person@neither.test")[1])
+        forced, kept, neither = self.headers()
         self.assertEqual(parseaddr(forced["From"]), ("Office", "notice@outbound.test"))
         self.assertEqual(parseaddr(kept["From"]), ("Office", "person@kept.test"))
-        self.assertEqual(self.sink.messages()[0]["sender"], "notice@outbound.test")
+        self.assertEqual(parseaddr(neither["From"]), ("Office", "notice@outbound.test"))
 
     def test_its_choice_of_a_server_is_not_asked_where_ours_has_chosen(self):
         first = self.server(sequence=1)
@@ -290,3 +296,37 @@ class TestOCA(SendingCase):
         self.ask("env['fetchmail.server'].browse(id).button_confirm_login()", id=server)
         self.fetch(server)
         self.assertEqual(self.leads("from a mailbox of the file"), ["from a mailbox of the file"])
+
+
+class TestOCALeaves(SendingCase):
+    modules = "mail_environment"
+
+    @classmethod
+    def setUpClass(cls):
+        places = environment.ensure_oca(), str(odoo_home.find().path)
+        cls.odoo_env = {"PYTHONPATH": os.pathsep.join(places), "SPP_EMAIL_GATEWAY_KEY": KEY}
+        super().setUpClass()
+
+    def test_passwords_stay_when_mail_environment_is_uninstalled(self):
+        server = self.server()
+        values = {"smtp_encryption": "starttls", "smtp_user": "typed", "smtp_pass": "sinkpw"}
+        self.ask("env['ir.mail_server'].browse(id).write(values)", id=server, values=values)
+        self.console.stop()
+        self.assertEqual(
+            odoo_server.execute(
+                self.database,
+                "env['ir.module.module'].search([('name', '=', 'mail_environment')]).button_immediate_uninstall()\n"
+                "env.cr.commit()\nprint('true')",
+                env=self.odoo_env,
+            ),
+            True,
+        )
+        self.assertRegex(self.value("SELECT smtp_pass FROM ir_mail_server WHERE id = %s", server), "^sealed:1:")
+        self.assertEqual(
+            odoo_server.execute(
+                self.database,
+                f"env['ir.mail_server'].browse({server}).test_smtp_connection()\nprint('true')",
+                env=self.odoo_env,
+            ),
+            True,
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from tools import process
 
+from .case import wait_for
 from .sending import SendingCase
 
 
@@ -147,6 +148,46 @@ class TestSending(SendingCase):
         states = {row[0]: row[1] for row in self.ledger()}
         self.assertEqual(states, {"b@remote.test": "sent", "t2@remote.test": "cancelled"})
         self.assertEqual(self.taken(), {"b@remote.test": 1})
+
+    def test_what_breaks_a_batch_stops_no_other(self):
+        """Before anything is composed, where other addons choose servers: it is about all mails of the batch."""
+        self.server()
+        first, broken, last = self.queue(
+            "a@remote.test", {"email_to": "b@remote.test", "subject": "broken"}, "c@remote.test"
+        )
+        self.ask(
+            """
+from odoo.addons.mail.models.mail_mail import MailMail
+split = MailMail._split_by_mail_configuration
+def breaking(self):
+    if "broken" in self.mapped("subject"):
+        raise ValueError("no server for this")
+    return split(self)
+MailMail._split_by_mail_configuration = breaking
+try:
+    env["mail.mail"].process_email_queue()
+finally:
+    MailMail._split_by_mail_configuration = split
+"""
+        )
+        self.assertEqual(self.taken(), {"a@remote.test": 1, "c@remote.test": 1})
+        sent, broken, also_sent = self.mails(first, broken, last)
+        # It is tried a few times before it is set aside.
+        self.assertEqual((sent[0], broken[0], also_sent[0]), ("sent", "outgoing", "sent"))
+
+    def test_the_mail_before_a_cancelled_one_is_not_sent_again(self):
+        """The outcome of one is written with the beginning of the next."""
+        self.server()
+        first, second = self.queue("slow1@remote.test", "b@remote.test")
+        running = self.start("env['mail.mail'].process_email_queue()")
+        wait_for(lambda: self.rows("SELECT 1 FROM spp_email_delivery WHERE state = 'sending'"), "the first is begun")
+        self.ask("env['mail.mail'].browse(mail).cancel()", mail=second)
+        running.wait(60)
+        self.assertEqual(self.ledger(), [("slow1@remote.test", "sent", "accepted")])
+        self.make_due()
+        self.send()
+        self.assertEqual([mail[0] for mail in self.mails(first, second)], ["sent", "cancel"])
+        self.assertEqual(self.taken(), {"slow1@remote.test": 1})
 
     def test_a_person_goes_before_a_mass_mailing(self):
         """As far as the queue's order goes: the campaign's number is what mass_mailing writes."""
