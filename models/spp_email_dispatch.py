@@ -95,18 +95,16 @@ class SppEmailDispatch(models.AbstractModel):
                 return
             done.append(mail.id)
 
-    def _give_up(self, claims, ledger):
-        """Write that nobody is tried any more of mails at whose sending the process died again and again."""
+    def _give_up(self, claims, ledger, reason, text):
+        """Write that nobody is tried any more of claimed mails that cannot be worked on."""
         known = ledger.known(claims)
-        for mail in self.env["mail.mail"].browse(claims):
-            rows = [row for _row_id, row in known[mail.id] if row.state not in FINAL_STATES]
+        for mail in self.env["mail.mail"].browse(claims).exists():
             posting = self._posting(mail)
-            text = self.env._("The server process died each time it was sent. Look into Odoo's log, then press Retry.")
-            for row in rows:
-                one = replace(posting, partner_id=row.partner_id)
-                self._note_all(ledger, one, [row.address], OutboundReason.PROCESS_DIED, text)
+            for _row_id, row in known[mail.id]:
+                if row.state not in FINAL_STATES:
+                    self._note_all(ledger, replace(posting, partner_id=row.partner_id), [row.address], reason, text)
             if not known[mail.id]:
-                self._note_all(ledger, posting, self._expected(mail), OutboundReason.PROCESS_DIED, text)
+                self._note_all(ledger, posting, self._expected(mail), reason, text)
 
     def _groups(self, mails, known):
         """Yield a Group for each company, server, alias domain and From."""

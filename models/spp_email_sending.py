@@ -11,6 +11,8 @@ import psycopg2
 from odoo import SUPERUSER_ID, api, fields, models, modules
 from odoo.exceptions import ConcurrencyError
 
+from ..engine.outcome import OutboundReason
+from ..engine.pace import computing_seconds, threads_worth
 from .ir_mail_server import smtplib_is_replaced
 from .spp_email_delivery_ledger import DeliveryLedger
 from .spp_email_transaction import autonomous
@@ -25,6 +27,9 @@ BATCH_SECONDS = 2.0
 # Threads of a lane. Each waits for its own server; Odoo's work is done by one at a time.
 THREADS = 4
 THREADS_PARAMETER = "spp_email_gateway.sending_threads"
+# Seconds for which the first is watched, and before that left to itself.
+WARM_UP_SECONDS = 0.05
+PROBE_SECONDS = 0.15
 # Mails for which another thread is worth its start.
 MAILS_A_THREAD = 5
 # Scheduled actions that send, as data has them, and how many mails wait when one calls the next.
@@ -149,10 +154,26 @@ class SppEmailSending(models.AbstractModel):
             )
             for number in range(count)
         ]
-        for thread in threads:
+        started = threads[:1]
+        for thread in started:
             thread.start()
-        for thread in threads:
+        if len(threads) > 1:
+            started += threads[1 : self._worth(threads[0], len(threads))]
+        for thread in started[1:]:
+            thread.start()
+        for thread in started:
             thread.join(max(0.0, end + GRACE_SECONDS - time.monotonic()))
+
+    def _worth(self, thread, most):
+        """Return how many threads are worth their start, by what the first one does for a moment."""
+        # It first learns what Odoo keeps of settings and views, which says nothing about the server.
+        thread.join(WARM_UP_SECONDS)
+        before, began = computing_seconds(thread.native_id), time.monotonic()
+        thread.join(PROBE_SECONDS)
+        after = computing_seconds(thread.native_id)
+        if before is None or after is None:
+            return 1 if not thread.is_alive() else most
+        return threads_worth(after - before, time.monotonic() - began, most)
 
     def _send_until(self, end, mail_ids=None, batch=BATCH_MAILS, done=None):
         """Claim and send until nothing is due or it is ``end``. One thread's whole work, on an autonomous cursor.
@@ -171,7 +192,7 @@ class SppEmailSending(models.AbstractModel):
                 claims = queue._claim_due(limit, mail_ids, is_suspect)
                 more = more or bool(claims)
                 if is_suspect and claims and queue._killed_too_often(*claims.values()):
-                    self._set_aside(claims, ledger)
+                    self._set_aside(claims, ledger, OutboundReason.PROCESS_DIED, self._killer_words())
                 elif claims and not seen.issuperset(claims):
                     seen.update(self._send_claims(claims, ledger, end))
                 elif claims:
@@ -182,42 +203,46 @@ class SppEmailSending(models.AbstractModel):
 
     def _send_claims(self, claims, ledger, end):
         """Send claimed mails, write what became of them, and give back what was not begun."""
-        done, is_broken = [], False
+        done, failure = [], None
         try:
             with self._gateway_cursor() as env:
                 until = min(end, time.monotonic() + BATCH_SECONDS)
                 env(user=SUPERUSER_ID)["spp.email.dispatch"]._dispatch(claims, ledger, until, done)
         except Exception as error:  # noqa: BLE001 - one bad mail; what was sent stands in the ledger
             _logger.warning("A batch of outgoing emails ended early: %s.", type(error).__name__)
-            is_broken = True
+            failure = error
         ledger.flush()
-        self._signal(is_broken)
+        self._signal(failure)
         self._follow(done, claims)
         rest = [claim for mail_id, claim in claims.items() if mail_id not in done]
         queue = self.env["spp.email.queue"]
-        if is_broken and len(claims) == 1:
-            # It, and no other, ends the work: it counts as begun, and waits a little.
-            queue._let_go(rest)
-        elif is_broken:
+        if not failure:
+            queue._give_back(rest)
+        elif len(claims) > 1:
             # Which of them it was shows when each is claimed alone.
             queue._suspect(rest)
-        else:
-            queue._give_back(rest)
+        elif isinstance(failure, psycopg2.OperationalError | ConcurrencyError):
+            # It may pass, and counts as begun all the same.
+            queue._let_go(rest)
+        elif rest:
+            self._set_aside(claims, ledger, OutboundReason.NOT_BUILT, str(failure))
         return done
 
-    def _signal(self, is_broken):
+    def _killer_words(self):
+        return self.env._("The server process died each time it was sent. Look into Odoo's log, then press Retry.")
+
+    def _signal(self, failure):
         """Tell other processes of caches that the batch made stale: Odoo does it for the job's own thread only."""
         if not modules.module.current_test:
-            if is_broken:
+            if failure:
                 self.env.registry.reset_changes()
             else:
                 self.env.registry.signal_changes()
 
-    def _set_aside(self, claims, ledger):
-        """Call mails failed that killed the process each time it worked on them; a person decides about them."""
+    def _set_aside(self, claims, ledger, reason, text):
+        """Call mails failed that end the work each time they are come to; a person decides about them."""
         with self._gateway_cursor() as env:
-            work = env(user=SUPERUSER_ID)
-            work["spp.email.dispatch"]._give_up(claims, ledger)
+            env(user=SUPERUSER_ID)["spp.email.dispatch"]._give_up(claims, ledger, reason, text)
         ledger.flush()
         self._follow(list(claims), claims)
 

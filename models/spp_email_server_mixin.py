@@ -57,7 +57,7 @@ class SppEmailServerMixin(models.AbstractModel):
     def _gateway_proofs(self):
         """Return {id: what ``_gateway_proof`` returns}, without records that are only just being made.
 
-        Where OCA's mail_environment computes these fields they have no value yet; once read, they would keep none.
+        Where OCA's mail_environment computes these fields they have no value yet, and reading would make that stay.
         """
         host = self._fields[self._gateway_settings["host"]]
         return {server.id: server._gateway_proof() for server in self if not self.env.is_protected(host, server)}

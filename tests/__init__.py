@@ -99,6 +99,7 @@ from .engine import (
     test_notice,
     test_outcome,
     test_own_mark,
+    test_pace,
     test_parallel,
     test_pattern,
     test_pipe_client,

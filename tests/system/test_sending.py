@@ -6,6 +6,7 @@ from __future__ import annotations
 from tools import process
 
 from .case import wait_for
+from .console import ConsoleError
 from .sending import SendingCase
 
 
@@ -172,8 +173,8 @@ finally:
         )
         self.assertEqual(self.taken(), {"a@remote.test": 1, "c@remote.test": 1})
         sent, broken, also_sent = self.mails(first, broken, last)
-        # It is tried a few times before it is set aside.
-        self.assertEqual((sent[0], broken[0], also_sent[0]), ("sent", "outgoing", "sent"))
+        self.assertEqual((sent[0], broken[0], also_sent[0]), ("sent", "exception", "sent"))
+        self.assertEqual(broken[2], "The message could not be composed: no server for this")
 
     def test_the_mail_before_a_cancelled_one_is_not_sent_again(self):
         """The outcome of one is written with the beginning of the next."""
@@ -221,7 +222,7 @@ answer = [lead.id, env["mail.mail"].search([("mail_message_id", "=", message.id)
             lead,
         )
         self.assertEqual([row[:3] for row in found], [("a", "sent", None), ("e550", "exception", "mail_email_invalid")])
-        self.assertIn("550", found[1][3])
+        self.assertEqual(found[1][3], "The server did not understand us.")
         # The mail is still there for whoever corrects the address.
         self.assertEqual(self.mails(mail)[0][0], "exception")
 
@@ -250,3 +251,51 @@ answer = [lead.id, env["mail.mail"].search([("mail_message_id", "=", message.id)
         self.send(mail)
         self.assertEqual(self.mails(mail)[0][0], "outgoing")
         self.assertEqual(self.sink.count, 0)
+
+    def test_whoever_waits_under_an_old_address_waits_no_more(self):
+        """The contact's address is corrected while its mail waits."""
+        self.server()
+        (mail,) = self.queue({"partners": ["t9@remote.test", "b@remote.test"]})
+        self.send(mail)
+        self.assertEqual({row[0]: row[1] for row in self.ledger()}["t9@remote.test"], "deferred")
+        self.ask("env['res.partner'].search([('email', '=', 't9@remote.test')]).email = 'new@remote.test'")
+        self.make_due()
+        self.send(mail)
+        self.assertEqual(self.mails(mail), [("sent", None, None)])
+        states = {row[0]: row[1] for row in self.ledger()}
+        self.assertEqual(states, {"t9@remote.test": "cancelled", "b@remote.test": "sent", "new@remote.test": "sent"})
+        self.assertEqual(self.taken(), {"b@remote.test": 1, "new@remote.test": 1})
+
+    def test_within_a_request_the_queue_sends_to_nobody_again(self):
+        self.ask("env['ir.config_parameter'].set_param('spp_email_gateway.send_in_request', 'True')")
+        self.addCleanup(self.ask, "env['ir.config_parameter'].set_param('spp_email_gateway.send_in_request', False)")
+        self.server()
+        (mail,) = self.queue({"partners": ["a@remote.test", "t1@remote.test"]})
+        self.ask("env['mail.mail'].browse(mail).send()", mail=mail)
+        states = {row[0]: row[1] for row in self.ledger()}
+        self.assertEqual(states, {"a@remote.test": "sent", "t1@remote.test": "deferred"})
+        self.assertEqual(self.mails(mail)[0][0], "outgoing")
+        self.make_due()
+        self.send(mail)
+        self.assertEqual(self.mails(mail), [("sent", None, None)])
+        self.assertEqual(self.taken(), {"a@remote.test": 1, "t1@remote.test": 1})
+
+    def test_what_is_taken_without_an_answer_again_and_again_is_left_to_a_person(self):
+        self.server()
+        (mail,) = self.queue("dropend@remote.test")
+        for _attempt in range(3):
+            self.send(mail)
+            self.make_due()
+        self.assertEqual([row[1:] for row in self.ledger("attempts")], [("unknown", "lost_after_data", 2)])
+        self.assertEqual(self.sink.count, 2)
+
+    def test_not_everybody_may_run_the_queue(self):
+        self.server()
+        (mail,) = self.queue("a@remote.test")
+        with self.assertRaises(ConsoleError) as caught:
+            self.ask(
+                "portal = env['res.users'].create({'name': 'p', 'login': 'p', 'group_ids': [(6, 0,"
+                " env.ref('base.group_portal').ids)]})\nenv['mail.mail'].with_user(portal).process_email_queue()"
+            )
+        self.assertEqual(caught.exception.kind, "AccessError")
+        self.assertEqual(self.mails(mail)[0][0], "outgoing")
