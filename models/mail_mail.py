@@ -15,6 +15,8 @@ from .spp_email_queue import BULK, MASS, NOW
 
 # Odoo's own way: whoever presses Send waits until the server has answered.
 IN_REQUEST_PARAMETER = "spp_email_gateway.send_in_request"
+# So many mails a request sends itself; inviting a hundred users is no matter of a moment.
+FEW = 5
 # Context keys while a request sends: {Message-ID: {address: RecipientResult}}, and that somebody waits.
 RESULTS = "gateway_results"
 IN_A_HURRY = "gateway_in_a_hurry"
@@ -104,11 +106,12 @@ class MailMail(models.Model):
     def send(self, auto_commit=False, raise_exception=False, post_send_callback=None):
         """Queue and have it sent at once; with ``raise_exception`` wait for the server, for a short time.
 
-        Whoever wants an exception, as sign-up and two-factor mail do, needs to know; all others have the ledger.
+        Whoever wants an exception needs to know, and whoever waits for a code or a link in front of the screen is not
+        to wait for a worker as well; all others have the ledger.
         """
         if not self.env["spp.email.sending"]._is_active():
             return super().send(auto_commit, raise_exception, post_send_callback)
-        if raise_exception or not self._gateway_sends_in_background():
+        if raise_exception or self._gateway_is_waited_for() or not self._gateway_sends_in_background():
             with self._gateway_in_request() as mails:
                 return super(MailMail, mails).send(auto_commit, raise_exception, post_send_callback)
             # What may pass is queued instead of failing.
@@ -137,6 +140,10 @@ class MailMail(models.Model):
         if len(waiting) < BULK and not any(mail._gateway_is_mass() for mail in waiting):
             self.env["spp.email.queue"]._place(waiting.ids, NOW)
         self.env["spp.email.sending"]._call_once()
+
+    def _gateway_is_waited_for(self):
+        """Return whether these are a few mails with a way to log in, as sign-up and two-factor mail are."""
+        return len(self) <= FEW and all(mail.gateway_is_secret for mail in self)
 
     @contextmanager
     def _gateway_in_request(self):

@@ -61,6 +61,15 @@ class TestSendingSchedule(SendingCase):
         self.send(mail)
         self.assertEqual(self.sink.count, 1)
 
+    def test_a_link_to_log_in_does_not_wait_for_a_worker(self):
+        """As sign-up's do, which want no exception. Nobody runs the queue here."""
+        self.ask(
+            "user = env['res.users'].create({'name': 'Amina', 'login': 'amina@remote.test', 'email':"
+            " 'amina@remote.test'})\nuser.action_reset_password()"
+        )
+        self.assertEqual([row[:2] for row in self.ledger()][-1:], [("amina@remote.test", "sent")])
+        self.assertGreaterEqual(self.sink.count, 1)
+
     def test_what_may_pass_is_queued_instead_of_failing(self):
         self.rows("UPDATE ir_mail_server SET smtp_port = 9 WHERE active")
         self.ask("env.invalidate_all()")
