@@ -1,6 +1,8 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """Outgoing mail: Odoo's model and queue, with the gateway's lanes behind it."""
 
+from contextlib import contextmanager
+
 from odoo import api, fields, models
 from odoo.tools import str2bool
 from odoo.tools.mail import email_normalize_all
@@ -107,7 +109,10 @@ class MailMail(models.Model):
         if not self.env["spp.email.sending"]._is_active():
             return super().send(auto_commit, raise_exception, post_send_callback)
         if raise_exception or not self._gateway_sends_in_background():
-            return self._gateway_send_in_request(auto_commit, raise_exception, post_send_callback)
+            with self._gateway_in_request() as mails:
+                return super(MailMail, mails).send(auto_commit, raise_exception, post_send_callback)
+            # What may pass is queued instead of failing.
+            return True
         self._gateway_enqueue()
         if post_send_callback:
             post_send_callback(self.ids)
@@ -133,8 +138,9 @@ class MailMail(models.Model):
             self.env["spp.email.queue"]._place(waiting.ids, NOW)
         self.env["spp.email.sending"]._call_once()
 
-    def _gateway_send_in_request(self, auto_commit, raise_exception, post_send_callback):
-        """Send within the request by Odoo's code; what may pass is queued instead of failing.
+    @contextmanager
+    def _gateway_in_request(self):
+        """Yield these mails for Odoo's code to send them within the request; what may pass does not raise.
 
         The request has a short time. What the servers say goes to the ledger in the request's own transaction.
         """
@@ -142,18 +148,15 @@ class MailMail(models.Model):
         # A lane that has one of them sends it.
         mine = self.browse(queue._take(self.ids)) & self
         results, postings = {}, mine._gateway_postings()
-        mails = mine.with_context(**{RESULTS: results, IN_A_HURRY: True})
         try:
-            done = super(MailMail, mails).send(auto_commit, raise_exception, post_send_callback)
+            yield mine.with_context(**{RESULTS: results, IN_A_HURRY: True})
         except MailDeliveryException as error:
             cause = error.args[1] if len(error.args) > 1 else None
             unreached = isinstance(cause, GatewayError) and not cause.permanent
             if not unreached and not self._gateway_may_pass(results):
                 raise
-            done = True
         self.env["spp.email.delivery"]._note_in_request(postings, results)
         queue._release(mine.ids)
-        return done
 
     def _gateway_postings(self):
         """Return {Message-ID: (Posting, {address: id of the contact})} of these mails, as the ledger has them."""

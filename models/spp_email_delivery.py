@@ -55,7 +55,7 @@ class SppEmailDelivery(models.Model):
     final_date = fields.Datetime("Decided", readonly=True, help="When it was sent, or given up.")
 
     # Of the last attempt. The names are copies: servers are renamed and deleted.
-    server_id = fields.Many2one("ir.mail_server", string="Server", readonly=True, ondelete="set null", index=True)
+    server_id = fields.Many2one("ir.mail_server", readonly=True, ondelete="set null", index=True)
     email_from = fields.Char("From", readonly=True)
     envelope_sender = fields.Char(readonly=True, help="Return path that the server was given.")
     smtp_code = fields.Integer("Code", readonly=True)

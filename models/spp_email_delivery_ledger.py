@@ -20,6 +20,7 @@ from ..engine.outcome import OutboundReason, OutboundState
 from ..engine.storable import storable
 from .mail_mail import FOLLOWING
 from .spp_email_delivery import FINAL, PENDING
+from .spp_email_transaction import commit
 
 _logger = logging.getLogger(__name__)
 
@@ -185,7 +186,7 @@ class DeliveryLedger:
         found = {mail_id: [] for mail_id in mail_ids}
         for row_id, mail_id, recipient in self.delivery._recipients(self.env, mail_ids):
             found[mail_id].append((row_id, recipient))
-        self.env.cr.commit()
+        commit(self.env.cr)
         return found
 
     def enlist(self, postings):
@@ -222,7 +223,7 @@ class DeliveryLedger:
             rows = self.env.cr.fetchall()
             if len(rows) != len(recipients):
                 raise WithdrawnError(f"mail {posting.mail_id} was decided otherwise")
-            self.env.cr.commit()
+            commit(self.env.cr)
         except Exception:
             self.env.cr.rollback()
             # What a server said about the message before stands, whatever is wrong with this one.
@@ -248,7 +249,7 @@ class DeliveryLedger:
         """Write and commit what is remembered; one thing that cannot be written takes nothing else with it."""
         try:
             self._write()
-            self.env.cr.commit()
+            commit(self.env.cr)
         except Exception as error:  # noqa: BLE001 - tried one by one below, where the cause is said
             self.env.cr.rollback()
             _logger.warning("The ledger is written one by one: %s.", type(error).__name__)
@@ -260,7 +261,7 @@ class DeliveryLedger:
         for write in self._unwritten:
             try:
                 write()
-                self.env.cr.commit()
+                commit(self.env.cr)
             except Exception as error:  # noqa: BLE001 - the others first
                 self.env.cr.rollback()
                 failure = error
@@ -386,7 +387,7 @@ class DeliveryLedger:
         )
         for row in rows:
             self._answer(RecipientResult(OutboundState.UNKNOWN, OutboundReason.PROCESS_DIED), [Begun(*row)])
-        self.env.cr.commit()
+        commit(self.env.cr)
 
 
 class SppEmailDelivery(models.Model):

@@ -15,6 +15,7 @@ from ..engine.outcome import OutboundReason, OutboundState
 from ..engine.trace import TraceStep
 from .spp_email_delivery import FINAL
 from .spp_email_delivery_ledger import Posting
+from .spp_email_transaction import commit
 from .spp_email_transmission import BusyError, Part, Sessions, raw_recipient, recipients_of
 from .transaction_answers import DISPATCHING
 
@@ -135,7 +136,8 @@ class SppEmailDispatch(models.AbstractModel):
         if alias_domain:
             asked = asked.with_context(domain_notifications_email=alias_domain.default_from_email)
         # sudo: whoever wrote the mail does not see servers.
-        allowed = mails[0]._filter_mail_mail_servers(asked.sudo().search([]))  # nosemgrep
+        active = asked.sudo().search([("active", "=", True)])  # nosemgrep
+        allowed = mails[0]._filter_mail_mail_servers(active)
         emails_from = mail_tools.email_split_and_format_normalize(mails[0].email_from)
         ways = asked._gateway_ways(emails_from[0] if emails_from else mails[0].email_from, allowed, company)
         routes = [Route(way.server, way.email_from, way.steps) for way in ways]
@@ -163,7 +165,7 @@ class SppEmailDispatch(models.AbstractModel):
             # What the message refers to, access tokens of attachments, must be there when it arrives, whatever else of
             # this transaction fails.
             self.env.flush_all()
-            self.env.cr.commit()
+            commit(self.env.cr)
         parts = []
         for email in emails:
             partner_id = email["partner_id"].id if email["partner_id"] else None

@@ -58,10 +58,15 @@ def autonomous(cr):
         cr.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)
     # A second cursor of one thread must not wait for ever for a row that the first one's transaction holds.
     cr.execute("SET lock_timeout = %s", (LOCK_SECONDS * 1000,))
-    cr.commit()
+    commit(cr)
     try:
         yield
     finally:
         cr.rollback()
         cr.execute("RESET lock_timeout")
-        cr.commit()
+        commit(cr)
+
+
+def commit(cr):
+    """Commit on a cursor of the gateway's own, or between messages of a worker: never within a caller's transaction."""
+    cr.commit()  # pylint: disable=invalid-commit

@@ -85,7 +85,8 @@ class SppEmailTransmission(models.AbstractModel):
             outcome = self._send_by(part, route, group, due, ledger, sessions)
             if outcome is not FAIL_OVER:
                 break
-            _logger.info("Email %s: server %s fails, trying another.", posting.mail_id, route.server.id or "")
+            mail_id, server_id = posting.mail_id, route.server.id or 0
+            _logger.info("Email %s fails over from outgoing server %s.", mail_id, server_id)
 
     def _send_by(self, part, route, group, due, ledger, sessions):
         """Send one message by one server; return FAIL_OVER where another one shall try, and nothing was written."""
