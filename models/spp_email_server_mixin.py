@@ -1,10 +1,13 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """What incoming and outgoing servers share: how they are verified, and how they speak to people."""
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..engine.seal import MASK
+
+# Where OCA's mail_environment keeps what its file does not say.
+RAW = "server_env_defaults"
 
 
 class SppEmailServerMixin(models.AbstractModel):
@@ -49,6 +52,28 @@ class SppEmailServerMixin(models.AbstractModel):
         if title:
             params["title"] = title
         return {"type": "ir.actions.client", "tag": "display_notification", "params": params}
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            self._refuse_raw(vals)
+        return super().create(vals_list)
+
+    def write(self, vals):
+        self._refuse_raw(vals)
+        return super().write(vals)
+
+    def _refuse_raw(self, vals):
+        """Refuse values of mail_environment's own column that do not come from its fields.
+
+        They would pass by all that guards a password: a sealed one could be brought from another server, or be left
+        to one that is somewhere else now.
+        """
+        if RAW not in vals or self.env.su:
+            return
+        kept_there = [field for field in self._fields.values() if getattr(field, "sparse", None) == RAW]
+        if not all(any(self.env.is_protected(field, server) for field in kept_there) for server in self) or not self:
+            raise UserError(self.env._("These values are entered in their own fields."))
 
     def _gateway_proof(self):
         """Return (host, private CA, whether the server must prove who it is): who gets the password."""

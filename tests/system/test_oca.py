@@ -287,6 +287,58 @@ class TestOCA(SendingCase):
         self.ask("env['ir.mail_server'].browse(id).smtp_user = 'other'", id=server)
         self.ask("env['ir.mail_server'].browse(id).test_smtp_connection()", id=server)
 
+    def test_who_points_a_server_elsewhere_enters_the_password_again(self):
+        """Also by the fields that mail_environment adds, which the form does not show."""
+        server = self.server(smtp_user="typed", smtp_pass="sinkpw")  # noqa: S106
+        kept = self.value("SELECT server_env_defaults FROM ir_mail_server WHERE id = %s", server)
+        for values in (
+            {"smtp_host": "elsewhere.test"},
+            {"x_smtp_host_env_default": "elsewhere.test"},
+            {"server_env_defaults": kept.replace("localhost", "elsewhere.test")},
+        ):
+            with self.subTest(field=next(iter(values))):
+                refused = self.ask(
+                    """
+from odoo.exceptions import UserError
+manager = env["res.users"].create({
+    "name": "Manager", "login": f"manager-{number}",
+    "group_ids": [(4, env.ref("spp_email_gateway.group_email_gateway_manager").id)],
+})
+try:
+    env["ir.mail_server"].with_user(manager).browse(id).write(values)
+except UserError as error:
+    env.cr.rollback()
+    answer = str(error)
+""",
+                    id=server,
+                    number=process.free_port(),
+                    values=values,
+                )
+                self.assertRegex(refused or "", "Enter the password again|entered in their own fields")
+        # With the password it is done, and servers of their own are made and changed.
+        self.assertEqual(
+            self.ask(
+                """
+manager = env["res.users"].create({
+    "name": "Manager", "login": "manager", "email": "manager@example.test",
+    "group_ids": [(4, env.ref("spp_email_gateway.group_email_gateway_manager").id)],
+})
+servers = env["ir.mail_server"].with_user(manager)
+servers.browse(id).write({"smtp_host": "127.0.0.1", "smtp_pass": "sinkpw"})
+own = servers.create({"name": "own", "smtp_host": "localhost", "smtp_user": "own", "smtp_pass": "sinkpw"})
+own.write({"smtp_port": port, "smtp_encryption": "starttls", "smtp_pass": "sinkpw"})
+env.invalidate_all()
+own.test_smtp_connection()
+mailbox = env["fetchmail.server"].with_user(manager).create({"name": "own", "server": "localhost", "password": "pw"})
+mailbox.write({"server": "other.test", "password": "pw"})
+answer = [own.smtp_host, own.smtp_port, mailbox.server]
+""",
+                id=server,
+                port=self.sink.port,
+            ),
+            ["localhost", self.sink.port, "other.test"],
+        )
+
     def test_a_mailbox_of_the_file_is_read(self):
         server = self.ask(
             "answer = env['fetchmail.server'].create({'name': 'filed', 'gateway_start': 'everything',"
