@@ -307,12 +307,12 @@ class TestQuota(GatewayCase):
         with is_mass:
             groups = {
                 tuple(group.mails.mapped("subject")): [route.server.name for route in group.routes]
-                for group in self.env["spp.email.dispatch"]._groups(mails)
+                for group in self.env["spp.email.dispatch"]._groups(mails, dict.fromkeys(mails.ids, ()))
             }
         # Nor do they take each other's when a server fails.
         self.assertEqual(groups, {("one", "two"): ["Out"], ("mass", "mass"): ["Mass"]})
         # A mail that names its server goes by it, as Odoo has it.
         mails[0].mail_server_id = mass
         with is_mass:
-            groups = list(self.env["spp.email.dispatch"]._groups(mails[0]))
+            groups = list(self.env["spp.email.dispatch"]._groups(mails[0], {mails[0].id: ()}))
         self.assertEqual(groups[0].routes[0].server, mass)
