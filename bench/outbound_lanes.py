@@ -32,7 +32,8 @@ class OutboundTwoLanesSlow(OutboundTwoLanes, OutboundSlow):
     name = "outbound-20ms-two-lanes"
     description = "The same with a server that takes 20 ms for each reply."
     limit = OutboundSlow.limit
-    count = 400
+    count = 600
+    rounds = 2
     delay_ms = 20
 
 

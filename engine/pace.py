@@ -26,6 +26,21 @@ def threads_worth(computing: float, elapsed: float, most: int) -> int:
     return max(1, min(most, math.ceil(1 / share - 0.05)))
 
 
+def mails_worth(computing: float, elapsed: float, most: int, least: int = 4) -> int:
+    """Return how many mails a thread claims next, from ``least`` to ``most``.
+
+    Who waits for a server most of the time claims few, so that threads end together and mail is called sent soon; who
+    computes claims many, since each claim and each outcome costs something.
+
+    Args:
+        computing: seconds that the thread had the processor for its last mails.
+        elapsed: in so many seconds.
+    """
+    if elapsed <= 0:
+        return most
+    return max(least, min(most, round(1.5 * most * computing / elapsed)))
+
+
 def computing_seconds(native_id: int, proc: Path = _PROC) -> float | None:
     """Return for how long a thread of this process had the processor; None where nothing is known, or it has ended."""
     try:

@@ -3,8 +3,12 @@
 
 from odoo import api, models
 
+from ..engine.header_memory import remember_headers
 from ..engine.watched_session import watched
 from .mail_mail import RESULTS
+
+# Odoo has put its own policy in by now.
+remember_headers()
 
 
 class IrMailServer(models.Model):

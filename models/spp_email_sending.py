@@ -12,7 +12,7 @@ from odoo import SUPERUSER_ID, api, fields, models, modules
 from odoo.exceptions import ConcurrencyError
 
 from ..engine.outcome import OutboundReason
-from ..engine.pace import computing_seconds, threads_worth
+from ..engine.pace import computing_seconds, mails_worth, threads_worth
 from .ir_mail_server import smtplib_is_replaced
 from .spp_email_delivery_ledger import DeliveryLedger
 from .spp_email_transaction import autonomous
@@ -184,9 +184,10 @@ class SppEmailSending(models.AbstractModel):
         """
         queue = self.env["spp.email.queue"]
         ledger = DeliveryLedger(self.env)
-        more, seen = True, set()
+        more, seen, most = True, set(), batch
         while more and time.monotonic() < end:
             more = False
+            computing, began = time.thread_time(), time.monotonic()
             # In turn, so that neither kind keeps the other waiting.
             for is_suspect, limit in ((False, batch), (True, 1)):
                 claims = queue._claim_due(limit, mail_ids, is_suspect)
@@ -198,6 +199,7 @@ class SppEmailSending(models.AbstractModel):
                 elif claims:
                     # Worked on in this run already, and due again at once: nothing comes of it now.
                     queue._let_go(list(claims.values()))
+            batch = mails_worth(time.thread_time() - computing, time.monotonic() - began, most)
         if done is not None:
             done.update(seen)
 

@@ -82,6 +82,7 @@ from .engine import (
     test_field_value,
     test_from_policy,
     test_harmless,
+    test_header_memory,
     test_hostile_bytes,
     test_hostile_servers,
     test_hostile_smtp_servers,

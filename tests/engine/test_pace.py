@@ -5,7 +5,7 @@ import threading
 import unittest
 from pathlib import Path
 
-from ...engine.pace import computing_seconds, threads_worth
+from ...engine.pace import computing_seconds, mails_worth, threads_worth
 
 WORTH = (
     # computing, elapsed, most, threads
@@ -26,6 +26,11 @@ class TestPace(unittest.TestCase):
         for computing, elapsed, most, threads in WORTH:
             with self.subTest(computing=computing, elapsed=elapsed, most=most):
                 self.assertEqual(threads_worth(computing, elapsed, most), threads)
+
+    def test_who_waits_claims_few(self):
+        for computing, elapsed, mails in ((1, 1, 20), (0.7, 1, 20), (0.5, 1, 15), (0.1, 1, 4), (0, 1, 4), (0, 0, 20)):
+            with self.subTest(computing=computing, elapsed=elapsed):
+                self.assertEqual(mails_worth(computing, elapsed, 20), mails)
 
     def test_a_thread_that_computes_is_seen(self):
         before = computing_seconds(threading.get_native_id())

@@ -1,0 +1,67 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+from __future__ import annotations
+
+import unittest
+from email.message import EmailMessage
+from email.policy import SMTP
+
+from ...engine.header_memory import LONGEST, remembering
+
+FIELDS = (
+    ("From", "Office Größe <office@example.org>"),
+    ("To", '"Diallo, Amina" <amina@remote.test>, b@remote.test'),
+    ("Subject", "Ihr Fall – naïve"),
+    ("Message-Id", "<1@example.org>"),
+    ("References", "<1@example.org> <2@example.org>"),
+    ("X-Own", "words " * 60),
+)
+
+
+class Counting:
+    def __init__(self, registry):
+        self.registry, self.calls = registry, 0
+
+    def __call__(self, name, value):
+        self.calls += 1
+        return self.registry(name, value)
+
+
+def message(policy):
+    made = EmailMessage(policy=policy)
+    for name, value in FIELDS:
+        made[name] = value
+    made.set_content("Größe, naïve.", subtype="html", charset="utf-8")
+    return made
+
+
+class TestHeaderMemory(unittest.TestCase):
+    def setUp(self):
+        self.counting = Counting(SMTP.header_factory)
+        self.policy = remembering(SMTP.clone(header_factory=self.counting))
+
+    def test_the_bytes_are_the_same(self):
+        for _time in range(2):
+            self.assertEqual(message(self.policy).as_bytes(), message(SMTP).as_bytes())
+
+    def test_a_field_is_parsed_once(self):
+        message(self.policy)
+        before = self.counting.calls
+        message(self.policy)
+        self.assertEqual(self.counting.calls, before)
+
+    def test_addresses_of_one_are_not_those_of_another(self):
+        first, second = message(self.policy), message(self.policy)
+        second.replace_header("To", "c@remote.test")
+        self.assertEqual(first["To"].addresses[0].display_name, "Diallo, Amina")
+        self.assertEqual(second["To"].addresses[0].addr_spec, "c@remote.test")
+
+    def test_what_is_long_or_parsed_already_is_not_kept(self):
+        for value in ("x" * (LONGEST + 1), SMTP.header_factory("Subject", "parsed")):
+            before = self.counting.calls
+            self.policy.header_factory("Subject", value)
+            self.policy.header_factory("Subject", value)
+            with self.subTest(value=value[:10]):
+                self.assertEqual(self.counting.calls, before + 2)
+
+    def test_it_is_put_in_once(self):
+        self.assertIs(remembering(self.policy), self.policy)
