@@ -40,7 +40,7 @@ class TestDatabaseCopy(BrowserCase):
 
     def test_the_server_of_the_configuration_file(self):
         self.ask("env['ir.mail_server'].search([]).active = False")
-        self.open_app("Email Gateway", "Outgoing Email Servers")
+        self.open_app("Email Gateway", "Outgoing", "Outgoing Email Servers")
         self.page.get_by_text("Until there is one, the server of odoo.conf is used").wait_for(timeout=10_000)
         self.press("odoo.conf")
         dialog = self.page.locator(".modal")

@@ -34,7 +34,7 @@ class TestExplain(BrowserCase):
         self.page.locator(f".modal [name={name}]").get_by_text(text, exact=True).wait_for()
 
     def test_which_server_which_from(self):
-        self.open_app("Email Gateway", "Outgoing Email Servers")
+        self.open_app("Email Gateway", "Outgoing", "Outgoing Email Servers")
         self.press("Explain")
         dialog = self.page.locator(".modal")
         dialog.wait_for()
@@ -49,7 +49,7 @@ class TestExplain(BrowserCase):
         self.says("result_from", "editor@news.example.test")
 
     def test_from_the_form_of_a_server(self):
-        self.open_app("Email Gateway", "Outgoing Email Servers")
+        self.open_app("Email Gateway", "Outgoing", "Outgoing Email Servers")
         self.page.locator(".o_data_row", has_text="Campaigns").locator("td[name=name]").click()
         self.page.wait_for_selector(".o_form_sheet")
         self.assertIn("Sender's Address", self.labels())

@@ -56,6 +56,9 @@ mail = env["mail.mail"].create(
 )
 mail.send()
 env.cr.commit()
+if mail.state == "outgoing":
+    # With the addon it is queued.
+    mail.process_email_queue(email_ids=mail.ids)
 print(json.dumps({"state": mail.state, "reason": mail.failure_reason or ""}))
 """
 
