@@ -30,6 +30,9 @@ class RememberingRegistry:
             return self._registry(name, value)
         return self._remembered(name, value)
 
+    def __getitem__(self, name: str) -> type:
+        return self._registry[name]
+
     def __getattr__(self, name: str):
         return getattr(self._registry, name)
 

@@ -25,6 +25,9 @@ class Counting:
         self.calls += 1
         return self.registry(name, value)
 
+    def __getitem__(self, name):
+        return self.registry[name]
+
 
 def message(policy):
     made = EmailMessage(policy=policy)
@@ -62,6 +65,13 @@ class TestHeaderMemory(unittest.TestCase):
             self.policy.header_factory("Subject", value)
             with self.subTest(value=value[:10]):
                 self.assertEqual(self.counting.calls, before + 2)
+
+    def test_fields_have_their_kinds_all_the_same(self):
+        made = message(self.policy)
+        made.set_param("charset", "iso-8859-1")
+        self.assertEqual(made["Content-Type"].params["charset"], "iso-8859-1")
+        with self.assertRaises(ValueError):
+            made["Subject"] = "There may be one only."
 
     def test_it_is_put_in_once(self):
         self.assertIs(remembering(self.policy), self.policy)
