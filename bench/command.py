@@ -55,7 +55,7 @@ def main(arguments):
         workload.count = options.count or workload.count
         comparisons.append(Comparison(workload))
         comparisons[-1].run(options.rounds or workload.rounds)
-    return _show(comparisons, facts, time.monotonic() - began, is_whole=not arguments)
+    return _show(comparisons, facts, time.monotonic() - began, is_whole=not options.names and not options.count)
 
 
 def _show(comparisons, facts, seconds, *, is_whole):
@@ -72,5 +72,5 @@ def _show(comparisons, facts, seconds, *, is_whole):
     if is_whole and not failures:
         print(f"Written to {results.write(comparisons, facts, seconds).name}.")
     else:
-        print(f"{results.FILE.name} is left as it was: it is written by a whole run without options and failures.")
+        print(f"{results.FILE.name} is left as it was: it is written by a run of all workloads without failures.")
     return 1 if failures else 0

@@ -37,6 +37,7 @@ BOXES = (
     "archive",
     "large",
     "lost",
+    "exact",
 )
 
 

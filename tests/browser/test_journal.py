@@ -220,8 +220,8 @@ class TestJournal(BrowserCase):
 
     def test_the_download_is_the_message_byte_for_byte(self):
         raw = letter("Bytes: é").replace(b"\r\nHelp.", b"\r\n\xff\xfe odd bytes \x80\r\n  trailing  \r\n")
-        (entry,) = self.fetched("maria", raw)
-        _uid, _flags, held = self.dovecot.messages("maria@example.test")[-1]
+        (entry,) = self.fetched("exact", raw)
+        _uid, _flags, held = self.dovecot.messages("exact@example.test")[-1]
         self.open(f"email-journal/{entry}")
         with self.page.expect_download() as download:
             self.page.locator(".oe_stat_button", has_text="Download .eml").click()

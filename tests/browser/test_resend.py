@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ..system.case import wait_for
 from .case import BrowserCase, World
 
 # A person who writes on contacts, and is of no role of the gateway. The message is another's.
@@ -135,7 +136,9 @@ class TestResend(ResendCase):
         self.assertEqual(email, "maria@example.test")
         self.ask("env['mail.mail'].process_email_queue()")
         self.assertEqual(self.status()["Maria Alvarez"], "sent")
-        arrived = [content for _uid, _flags, content in self.dovecot.messages("maria@example.test")]
+        # Postfix has taken it, and takes a moment to deliver it.
+        found = wait_for(lambda: self.dovecot.messages("maria@example.test"), "it arrives")
+        arrived = [content for _uid, _flags, content in found]
         self.assertEqual(len(arrived), 1)
         self.assertIn(b"Subject: Your payment", arrived[0])
         self.page.reload()
