@@ -34,7 +34,17 @@ class RememberingRegistry:
         return self._registry[name]
 
     def __getattr__(self, name: str):
+        if name.startswith("__"):
+            # What Python asks of an object that it is only just making.
+            raise AttributeError(name)
         return getattr(self._registry, name)
+
+    def __deepcopy__(self, _memo) -> RememberingRegistry:
+        # Python copies a message, its policy and all, to write it in seven bits.
+        return self
+
+    def __reduce__(self):
+        return RememberingRegistry, (self._registry,)
 
 
 def remembering(policy: EmailPolicy) -> EmailPolicy:

@@ -1,6 +1,8 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 from __future__ import annotations
 
+import copy
+import pickle
 import unittest
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -72,6 +74,12 @@ class TestHeaderMemory(unittest.TestCase):
         self.assertEqual(made["Content-Type"].params["charset"], "iso-8859-1")
         with self.assertRaises(ValueError):
             made["Subject"] = "There may be one only."
+
+    def test_a_message_can_be_copied(self):
+        policy = remembering(SMTP)
+        for duplicate in (copy.copy, copy.deepcopy, lambda made: pickle.loads(pickle.dumps(made))):  # noqa: S301
+            self.assertEqual(duplicate(message(policy)).as_bytes(), message(SMTP).as_bytes())
+        self.assertNotIn(b"\xc3", message(policy.clone(cte_type="7bit")).as_bytes())
 
     def test_it_is_put_in_once(self):
         self.assertIs(remembering(self.policy), self.policy)
