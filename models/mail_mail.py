@@ -3,7 +3,7 @@
 
 from contextlib import contextmanager
 
-from odoo import api, fields, models
+from odoo import SUPERUSER_ID, api, fields, models
 from odoo.tools import str2bool
 from odoo.tools.mail import email_normalize_all
 
@@ -17,11 +17,35 @@ from .spp_email_queue import BULK, MASS, NOW
 IN_REQUEST_PARAMETER = "spp_email_gateway.send_in_request"
 # So many mails a request sends itself; inviting a hundred users is no matter of a moment.
 FEW = 5
+# What a mail is made again of.
+OUTLIVING = (
+    "subject",
+    "body_html",
+    "email_from",
+    "email_to",
+    "email_cc",
+    "reply_to",
+    "references",
+    "headers",
+    "message_id",
+    "auto_delete",
+    "gateway_is_secret",
+)
 # Context keys while a request sends: {Message-ID: {address: RecipientResult}}, and that somebody waits.
 RESULTS = "gateway_results"
 IN_A_HURRY = "gateway_in_a_hurry"
 # And while the queue writes what became of mails.
 FOLLOWING = "gateway_following"
+
+
+class Results(dict):
+    """What servers say in one request. Equal to itself only.
+
+    Odoo hands out an Environment again whose context is equal: two empty dictionaries would be one.
+    """
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
 
 class MailMail(models.Model):
@@ -154,7 +178,7 @@ class MailMail(models.Model):
         queue = self.env["spp.email.queue"]
         # A lane that has one of them sends it.
         mine = self.browse(queue._take(self.ids)) & self
-        results, postings = {}, mine._gateway_postings()
+        results, postings = Results(), mine._gateway_postings()
         try:
             yield mine.with_context(**{RESULTS: results, IN_A_HURRY: True})
         except MailDeliveryException as error:
@@ -164,6 +188,33 @@ class MailMail(models.Model):
                 raise
         self.env["spp.email.delivery"]._note_in_request(postings, results)
         queue._release(mine.ids)
+        mine.exists()._gateway_outlive(postings, results)
+
+    def _gateway_outlive(self, postings, results):
+        """Have what waits, and what was said, outlive a caller that undoes its part of the transaction.
+
+        Odoo's sign-up makes and sends its mail in a savepoint that it always rolls back: a mail that was queued there
+        would be gone, and nobody the wiser. What is missing once all is committed is made again.
+        """
+        waiting = self.filtered(lambda mail: mail.state == "outgoing")
+        kept = [
+            (mail.id, {name: mail[name] for name in OUTLIVING} | {"recipient_ids": [(6, 0, mail.recipient_ids.ids)]})
+            for mail in waiting
+        ]
+        said = {name: (postings[name], answers) for name, answers in results.items() if name in postings}
+        if not kept and not said:
+            return
+        sending = self.env["spp.email.sending"]
+
+        @self.env.cr.postcommit.add
+        def make_again():
+            with sending._gateway_cursor() as env:
+                work = env(user=SUPERUSER_ID)
+                there = work["mail.mail"].browse(mail_id for mail_id, _values in kept).exists()
+                lost = [values for mail_id, values in kept if mail_id not in there.ids]
+                if lost:
+                    work["mail.mail"].create(lost)
+                work["spp.email.delivery"]._note_what_is_missing(said)
 
     def _gateway_postings(self):
         """Return {Message-ID: (Posting, {address: id of the contact})} of these mails, as the ledger has them."""

@@ -471,4 +471,21 @@ class SppEmailDelivery(models.Model):
             lambda mail: any(row.state in PENDING for row in mail.gateway_delivery_ids)
         ).state = "outgoing"
         waiting._gateway_follow()
+        # And those that no server was told of: it could not be reached. What is wrong with the mail has a type.
+        unreached = (there - answered).filtered(lambda mail: mail.state == "exception" and not mail.failure_type)
+        unreached.state = "outgoing"
         answered._gateway_wake()
+
+    def _note_what_is_missing(self, said):
+        """Write what servers said of mails that are not in the ledger, since their transaction was undone in part.
+
+        Args:
+            said: {Message-ID: ((Posting, {address: id of the contact}), {address: RecipientResult})}.
+        """
+        known = set(self.search([("message_id", "in", list(said))]).mapped("message_id"))
+        ledger = DeliveryLedger(self.env)
+        for message_id, ((posting, _partners), answers) in said.items():
+            if message_id not in known:
+                gone = replace(posting, mail_id=None, mail_message_id=None, res_id=None, model=None)
+                ledger.note(gone, {address.lower(): result for address, result in answers.items()})
+        ledger._write()

@@ -70,6 +70,21 @@ class TestSendingSchedule(SendingCase):
         self.assertEqual([row[:2] for row in self.ledger()][-1:], [("amina@remote.test", "sent")])
         self.assertGreaterEqual(self.sink.count, 1)
 
+    def test_a_link_to_log_in_is_not_lost_with_the_savepoint_it_is_sent_in(self):
+        """Odoo rolls it back, whatever came of it."""
+        port = self.value("SELECT smtp_port FROM ir_mail_server WHERE active")
+        self.rows("UPDATE ir_mail_server SET smtp_port = 9 WHERE active")
+        self.ask("env.invalidate_all()")
+        self.ask(
+            "user = env['res.users'].with_context(no_reset_password=True).create({'name': 'Joe', 'login':"
+            " 'joe@remote.test', 'email': 'joe@remote.test'})\nuser.action_reset_password()"
+        )
+        self.rows("UPDATE ir_mail_server SET smtp_port = %s WHERE active", port)
+        self.ask("env.invalidate_all()")
+        self.make_due()
+        self.send()
+        self.assertEqual(self.taken()["joe@remote.test"], 1)
+
     def test_what_may_pass_is_queued_instead_of_failing(self):
         self.rows("UPDATE ir_mail_server SET smtp_port = 9 WHERE active")
         self.ask("env.invalidate_all()")
