@@ -12,6 +12,7 @@ from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 from ..engine.errors import GatewayError
 from ..engine.outcome import OutboundState
 from .spp_email_queue import BULK, MASS, NOW
+from .spp_email_transaction import commit
 
 # Odoo's own way: whoever presses Send waits until the server has answered.
 IN_REQUEST_PARAMETER = "spp_email_gateway.send_in_request"
@@ -117,6 +118,9 @@ class MailMail(models.Model):
             sending._send_due(self.env["ir.cron"]._commit_progress())
         else:
             sending._send_due(mail_ids=mail_ids)
+        # Odoo's own commits after each mail, too. The threads' work shows in a new transaction only.
+        self.env.flush_all()
+        commit(self.env.cr)
         self.env.invalidate_all()
         return True
 
