@@ -11,7 +11,18 @@
     "development_status": "Alpha",
     "maintainers": ["OpenSPP"],
     "depends": ["mail"],
-    "external_dependencies": {"python": ["imapclient", "cryptography", "regex", "aiosmtpd", "dnspython"]},
+    "external_dependencies": {
+        "python": [
+            "imapclient",
+            "cryptography",
+            "regex",
+            "aiosmtpd",
+            "dnspython",
+            "dkimpy",
+            "authres",
+            "flufl.bounce",
+        ]
+    },
     "data": [
         "security/privileges.xml",
         "security/groups.xml",

@@ -1,26 +1,17 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-"""The step that tells whether a machine wrote a message. A machine is never answered."""
+"""The header fields that tell whether a machine wrote a message. A machine is never answered."""
 
 from __future__ import annotations
 
 import re
 
-from .pipeline import Facts, Verdict
 from .summary import Summary, sole_address
-from .trace import TraceStep
 
 _NO_REPLY = re.compile(r"^(mailer-daemon|postmaster|no-?_?reply|do-?not-?reply)([+\-_.].*)?@", re.IGNORECASE)
 
 
-def find_automatic(message: Summary, facts: Facts) -> Verdict:
-    """Set the fact ``automatic``: "" for a person, otherwise the header that tells a machine or list."""
-    facts["automatic"] = _sign(message)
-    if not facts["automatic"]:
-        return Verdict((TraceStep("signs of an automatic message", "none", "treated as written by a person"),))
-    return Verdict((TraceStep("signs of an automatic message", facts["automatic"], "it is never answered"),))
-
-
-def _sign(message: Summary) -> str:
+def sign_of_a_machine(message: Summary) -> str:
+    """Return the header that tells a machine or list, in words; "" for a person."""
     # RFC 3834 §5: the keyword decides, parameters and comments do not; "no" means a person.
     keyword = re.split(r"[;\s(]", message.header("Auto-Submitted").strip().lower(), maxsplit=1)[0]
     if keyword and keyword != "no":

@@ -47,6 +47,16 @@ class InboundReason(str, Enum):
     ANSWERED = "answered"
     BY_HAND = "by_hand"
     ROUND_TRIP = "round_trip"
+    DELAY_NOTED = "delay_noted"
+    SUCCESS_NOTED = "success_noted"
+    RECEIPT_NOTED = "receipt_noted"
+    COMPLAINT_HANDLED = "complaint_handled"
+    REPORT_NOTED = "report_noted"
+    AUTOMATIC_REPLY = "automatic_reply"
+    NOT_FOR_WRITING = "not_for_writing"
+    SENDER_NOT_PROVED = "sender_not_proved"
+    REPLY_NOT_ALLOWED = "reply_not_allowed"
+    TOO_MANY_HOPS = "too_many_hops"
 
 
 class InboundSource(str, Enum):
@@ -96,6 +106,8 @@ class OutboundReason(str, Enum):
     OTHER_DATABASE = "other_database"
     SUPPRESSED = "suppressed"
     BY_HAND = "by_hand"
+    SENT_BACK = "sent_back"
+    COMPLAINT = "complaint"
 
 
 INBOUND_STATE_WORDS = {
@@ -132,6 +144,16 @@ INBOUND_REASON_WORDS = {
     InboundReason.ANSWERED: "The sender was answered by a person",
     InboundReason.BY_HAND: "Decided by a person",
     InboundReason.ROUND_TRIP: "A test of the way out and back in",
+    InboundReason.DELAY_NOTED: "A report that a mail of ours is delayed was noted",
+    InboundReason.SUCCESS_NOTED: "A report that a mail of ours arrived was noted",
+    InboundReason.RECEIPT_NOTED: "A read receipt was noted",
+    InboundReason.COMPLAINT_HANDLED: "A complaint about a mail of ours was taken in",
+    InboundReason.REPORT_NOTED: "A report for administrators was noted",
+    InboundReason.AUTOMATIC_REPLY: "An automatic reply, which makes no record",
+    InboundReason.NOT_FOR_WRITING: "The address is not for writing",
+    InboundReason.SENDER_NOT_PROVED: "The sender may not be who the message says",
+    InboundReason.REPLY_NOT_ALLOWED: "The sender may not write to this record",
+    InboundReason.TOO_MANY_HOPS: "It passed too many servers on its way",
 }
 
 INBOUND_SOURCE_WORDS = {
@@ -175,6 +197,8 @@ OUTBOUND_REASON_WORDS = {
     OutboundReason.OTHER_DATABASE: "This database may be a copy, and waits for a manager's word",
     OutboundReason.SUPPRESSED: "The address is on the suppression list",
     OutboundReason.BY_HAND: "Decided by a person",
+    OutboundReason.SENT_BACK: "The recipient's server sent it back",
+    OutboundReason.COMPLAINT: "The recipient reported it as unwanted",
 }
 
 

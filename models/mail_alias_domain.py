@@ -49,6 +49,21 @@ class MailAliasDomain(models.Model):
         self._forget_answers()
         return super().unlink()
 
+    @api.model
+    def _gateway_domain_of(self, addresses, company):
+        """Return the alias domain whose policies hold for a message; empty when there is none at all.
+
+        Args:
+            addresses: those that it was delivered for or is addressed to, lower-case, the surest first.
+            company: whose mail it is when none of the addresses is at a domain of ours.
+        """
+        by_name = {domain.name.lower(): domain for domain in self.search([])}  # pylint: disable=no-search-all
+        for address in addresses:
+            domain = by_name.get(address.rpartition("@")[2])
+            if domain:
+                return domain
+        return company.alias_domain_id or self.search([], limit=1)
+
     def _forget_answers(self):
         forget(self.env, "alias domains")
         forget(self.env, "aliases")

@@ -6,7 +6,7 @@ from odoo.exceptions import UserError
 
 from ..engine import own_mark
 from ..engine.attempt import NoticeIntent
-from ..engine.automatic import find_automatic
+from ..engine.classify import find_kind
 from ..engine.pipeline import walk
 from ..engine.summary import summarize
 
@@ -22,9 +22,10 @@ class SppEmailNotice(models.Model):
 
     def _facts(self, inbound):
         """Return (Summary, facts) of a message: what decides whether its sender may be answered."""
-        summary = summarize(self.env["spp.email.content"]._load(inbound.id) or b"")
+        content = self.env["spp.email.content"]._load(inbound.id) or b""
+        summary = summarize(content)
         ring = self.env["spp.email.token.key"]._ring()
-        steps = [own_mark.find_own_mark(ring, fields.Datetime.now()), find_automatic]
+        steps = [own_mark.find_own_mark(ring, fields.Datetime.now()), find_kind(content)]
         return summary, walk(steps, summary).facts
 
     def _tell_unroutable(self, inbound, attempt):
