@@ -1,0 +1,59 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""Whether a mail server itself wrote a message: what its header says, before any word of the text is believed."""
+
+from __future__ import annotations
+
+import re
+
+from .automatic import is_null_return_path, submission_keyword
+from .summary import Summary, named_addresses
+
+_LOCAL_PARTS = re.compile(
+    r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|mdaemon|postmaster|mail[-_.]?delivery(?:[-_.]?(?:sub)?system)?|mail[-_.]?master"
+    r"|mmdf|uucp|mail[-_.]?system|smtp|exchange|mail[-_.]?admin(?:istrator)?|bounces?|no-?reply-?dsn)(?:[+\-_.=].*)?$",
+    re.IGNORECASE,
+)
+_NAMES = re.compile(
+    r"mail(?:er)?[ -]?daemon|mail deliver(?:y|) (?:sub ?)?system|delivery (?:sub ?system|status|notification|agent)"
+    r"|system administrator|mail (?:administrator|system|router|gateway|transfer)|postmaster|(?:mail|e-?mail) server"
+    r"|internet mail delivery|microsoft (?:exchange|outlook)$|mail transport agent",
+    re.IGNORECASE,
+)
+_FIELDS = (
+    "X-Failed-Recipients",  # Exim, Google
+    "X-MS-Exchange-Message-Is-Ndr",
+    "X-Postfix-Queue-ID",
+)
+# MS-OXCMSG: the class of a report in Exchange's own words; text and transport-independent.
+_REPORT_CLASS = re.compile(r"(?:urn:content-classes:)?(?:dsn|mdn|report\b)", re.IGNORECASE)
+
+
+def sign_of_a_reporter(message: Summary) -> str:
+    """Return what shows that a mail server wrote the message, in words; "" when nothing does.
+
+    A null return path alone is no such sign here: vacation notes have it too.
+    """
+    for name in _FIELDS:
+        if message.has_header(name):
+            return name
+    if re.match(r"\s*multipart/report\b", message.header("Content-Type"), re.IGNORECASE):
+        return "multipart/report"
+    if _REPORT_CLASS.match(message.header("Content-Class").strip()):
+        return "Content-Class"
+    if not message.has_header("From"):
+        return "no From" if is_null_return_path(message) else ""
+    found = named_addresses([message.email_from])
+    address = next((address for _name, address in found if address), "")
+    if not address or address.startswith("@"):
+        # RFC 5322 §3.6.2 forbids it; RFC 5321 §4.5.5 made some servers do it.
+        return "empty From"
+    if _LOCAL_PARTS.match(address.partition("@")[0]):
+        return "From: a mail server's address"
+    if any(_NAMES.search(name[:200]) for name, _address in found[:3]) and is_machine(message):
+        return "From: a mail server's name"
+    return ""
+
+
+def is_machine(message: Summary) -> bool:
+    """Return whether the header says that no person wrote this."""
+    return is_null_return_path(message) or submission_keyword(message) not in ("", "no")
