@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from .bounce_reason import BounceReason
-from .bounce_words import find_reasons
+from .bounce_words import find_reasons, is_explicit
 from .smtp_stage import SmtpStage
 
 # RFC 3463 §3 and IANA's registry of enhanced status codes; Microsoft's own numbers have three digits.
@@ -155,12 +155,14 @@ def judge_bounce(
     said = find_reasons(words) or find_reasons(more_words)
     reason = _reason(said, f"{words} {more_words}", detail, code, stage)
     is_temporary = status.startswith("4") or (not status and 400 <= code < 500)
-    return BounceVerdict(reason, _is_hard(reason, detail, stage, is_temporary, is_own_verdict))
+    return BounceVerdict(reason, _is_hard(reason, detail, stage, is_temporary, is_own_verdict, words or more_words))
 
 
-def status_of(reason: BounceReason, code: int = 0, *, is_temporary: bool = False) -> str:
+def status_of(verdict: BounceVerdict, code: int = 0, *, is_temporary: bool = False) -> str:
     """Return the standard status for a reason where the report gives none; "" where there is no standard one."""
-    detail = _STATUS_OF.get(reason, "0.0" if code else "")
+    detail = _STATUS_OF.get(verdict.reason, "0.0" if code else "")
+    if verdict.reason is BounceReason.ADDRESS_UNKNOWN and not verdict.is_hard:
+        detail = "2.0"  # RFC 3463 §3.3: something about the mailbox, and not that it does not exist
     kind = "4" if is_temporary or 400 <= code < 500 else "5"
     return f"{kind}.{detail}" if detail else ""
 
@@ -195,7 +197,7 @@ def _reason(said: list[BounceReason], words: str, detail: str, code: int, stage:
 _AUTHENTICATION = frozenset(("20", "21", "22", "23", "24", "26", "29", "30", "509", "515"))
 
 
-def _is_hard(reason: BounceReason, detail: str, stage: SmtpStage, is_temporary: bool, is_own_verdict: bool) -> bool:
+def _is_hard(reason: BounceReason, detail: str, stage: SmtpStage, is_temporary: bool, is_own_verdict: bool, words: str) -> bool:
     if reason is BounceReason.NOT_ACCEPTING:
         return not is_temporary and detail != "7.27"
     if reason in (BounceReason.DOMAIN_UNKNOWN, BounceReason.ADDRESS_MOVED):
@@ -207,4 +209,4 @@ def _is_hard(reason: BounceReason, detail: str, stage: SmtpStage, is_temporary: 
     # Accepted at RCPT and refused later: a filter that says so, of an address that may well live.
     if stage is SmtpStage.DATA:
         return is_own_verdict and (detail in ("", "0.0") or detail.startswith("5."))
-    return False
+    return stage is SmtpStage.UNKNOWN and not detail.startswith("2.") and is_explicit(words)

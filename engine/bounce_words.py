@@ -10,6 +10,8 @@ from .bounce_reason import BounceReason
 _LONGEST = 4_000
 # A reply of several lines repeats code and status in the middle of sentences.
 _REPEATED = re.compile(r"\b[245]\d\d-(?:#?[245]\.\d{1,3}\.\d{1,3}\b)?|\b[245]\d\d [245]\.\d{1,3}\.\d{1,3}\b")
+# Words in an address, "spam@" or "unknown-user@", say nothing.
+_ADDRESSES = re.compile(r"<?[^\s<>()\[\]:;,\"']{1,64}@[^\s<>()\[\]:;,\"']{1,255}>?")
 _LINKS = re.compile(r"https?://\S+")
 _BLANKS = re.compile(r"\s+")
 
@@ -18,6 +20,13 @@ _WHO = (
     r"(?:user|recipient|mail ?box|address(?:ee)?|account|alias|e-?mail(?: address| account)?|customer|local.?part|person)"
 )
 _NOT = r"(?:not|n.t|never|no longer)"
+
+# Statements that leave no doubt, also where it is not known which command was refused.
+EXPLICIT = (
+    rf"no such (?:\w+ ){{0,2}}{_WHO}|{_WHO}(?: @)?(?: \w+){{0,3}} (?:does(?: not|n.t)|doesn.t) exist|{_WHO} does(?: not|n.t) exist"
+    rf"|not a (?:valid|known) (?:\w+ )?{_WHO}|invalid (?:user|recipient|mail ?box)|unroute?able address|not our customer"
+    r"|resolver\.adr\.|nobody (?:here )?by|no mail ?box (?:here )?(?:by|with)|check (?:if|that|whether) (?:the )?address"
+)
 
 # Order matters: what is said beside "user unknown" is why.
 _FAMILIES = (
@@ -79,6 +88,8 @@ _FAMILIES = (
     (BounceReason.NOT_ACCEPTING, r"null ?mx|does(?: not|n.t) (?:accept|receive|handle|take) (?:any )?(?:e?-?mail|smtp|messages)"
      r"|name service error.{0,120}malformed|no mail (?:is )?accepted|host .{0,60}does not (?:accept|receive)"
      r"|not accepting (?:network )?(?:messages|mail)|(?:mail|smtp) (?:is )?(?:disabled|not supported) (?:for|on|by) this (?:domain|host)"),
+    (BounceReason.ADDRESS_UNKNOWN, EXPLICIT + r"|user unknown|unknown (?:user|recipient|mailbox|local)|recipient ?not ?found"
+     r"|(?:user|recipient|mail ?box) (?:is )?(?:unknown|not found)"),
     (BounceReason.DOMAIN_UNKNOWN, r"(?:host|domain|server|site)(?: or (?:domain|host))?(?: ?name)?.{0,60}(?:not found|unknown"
      r"|does(?: not|n.t) exist|could ?(?:not|n.t) be (?:found|resolved)|invalid|not exist)"
      r"|unknown (?:host|domain|site|system|destination)|no such (?:host|domain|site)|bad destination (?:host|domain|system)"
@@ -118,6 +129,7 @@ _FAMILIES = (
      r"|mailer error|command (?:failed|died|output|line)|pipe to|can.t (?:create|open|exec|write)|cannot (?:append|open|create|write)|out of memory|temporar"
      r"|service.{0,30}(?:unavailable|refus|not available)|try (?:again )?later|unexpected|permission denied|no such file|exit(?:ed)? (?:status|code|with)|service currently"),
 )  # fmt: skip
+_EXPLICIT = re.compile(EXPLICIT, re.IGNORECASE)
 _PATTERNS = tuple((reason, re.compile(pattern, re.IGNORECASE)) for reason, pattern in _FAMILIES)
 
 
@@ -127,10 +139,16 @@ def flat_words(text: str) -> str:
     return _BLANKS.sub(" ", _REPEATED.sub(" ", flat)).strip()[:_LONGEST]
 
 
+def is_explicit(text: str) -> bool:
+    """Return whether a server says without any doubt that there is no such address."""
+    return bool(_EXPLICIT.search(_ADDRESSES.sub("@", flat_words(text))))
+
+
 def find_reasons(text: str) -> list[BounceReason]:
     """Return the reasons whose words stand in a text, the first one is the reason."""
     flat = flat_words(text)
     # A link names what it is about, "…/p/?spf"; the words before it say more.
+    flat = _ADDRESSES.sub("@", flat)
     plain = _LINKS.sub(" ", flat)
     found = [reason for reason, pattern in _PATTERNS if pattern.search(plain)]
     if not found:

@@ -57,7 +57,7 @@ def from_text(text: TextReport, recipient: str, block: str) -> RecipientReport:
         original="",
         action=ReportAction.DELAYED if text.is_delay else ReportAction.FAILED,
         field_status="",
-        words="",
+        words=find_words(block or text.notice) if find_code(block or text.notice) else "",
         block=block or text.notice,
         remote="",
     )
@@ -81,7 +81,7 @@ def _report(
         )
         reason, is_hard = verdict.reason, verdict.is_hard and action is ReportAction.FAILED
         if not status:
-            status = status_of(reason, code, is_temporary=action is ReportAction.DELAYED)
+            status = status_of(verdict, code, is_temporary=action is ReportAction.DELAYED)
     return RecipientReport(
         recipient=recipient,
         action=action,

@@ -99,7 +99,7 @@ def read_bounce_for_people(content: bytes, message: Summary) -> Report | None:
     text = read_bounce_text(reading.text, message.subject, message.email_from, not_meant)
     if failed:
         text = TextReport(tuple((one, dict(text.recipients).get(one, "")) for one in failed), text.notice, True, text.is_delay)
-    elif not text.is_failure and not text.is_delay:
+    elif not text.is_failure and not text.is_delay and not (reporter and _UNDELIVERED.search(message.subject)):
         return None
     has_original = bool(reading.original) or notice_of(reading.text) != reading.text[:LONGEST]
     is_sure = bool(reporter) or (
