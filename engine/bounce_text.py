@@ -34,7 +34,7 @@ _FAILURE = re.compile(
     r" (?:to )?(?:deliver|send|relay|reach)|deliver\w* (?:\w+ ){0,5}(?:fail|abort|problem|error|imposs|unsuccess)|delivery.{0,60}fail"
     r"|(?:permanent|fatal|delivery|smtp|transmission|routing) (?:\w+ )?(?:error|failure|problem)|(?:reject|return|bounc)ed|failure notice"
     r"|user unknown|unknown user|over quota|could not be|was not accepted|mailbox is full|(?:responded|said|error) ?:? ?5\d\d"
-    r"|\b5\d\d[ -]5\.\d+\.\d+|returned (?:mail|to sender)|mail system error"
+    r"|\b5\d\d[ -]5\.\d+\.\d+|(?:^|[\s:])55\d[ -]{1,3}[a-z<]|(?:invalid|no such) (?:user|recipient|address|mailbox)|returned (?:mail|to sender)|mail system error"
     r"|nicht (?:zugestellt|zustellbar|erreich)|unzustellbar|non (?:remis|distribu|livr|recapit|consegn)|[eé]chec"
     r"|no (?:se )?(?:ha )?(?:pud[oi]|entreg)|n[aã]o (?:foi )?(?:entreg|p[oô]de)|не (?:может быть |было )?(?:доставлен)|nie (?:dostarcz|mo)"
     r"|niet (?:afgeleverd|bezorg)|送信できません|配信(?:できません|不能|エラー)|送達|送信に失敗|エラー|退信|无法(?:投递|送达|发送)|전달(?:되지|할 수)|배달",
@@ -98,7 +98,9 @@ def read_bounce_text(text: str, subject: str = "", sender: str = "", not_recipie
         not_recipients: addresses that cannot be meant, as the one that the report is sent to.
     """
     notice = notice_of(text)
-    addresses = _by_library(notice, subject, sender) or _by_place(notice, not_recipients)
+    addresses, placed = _by_library(notice, subject, sender), _by_place(notice, not_recipients)
+    if set(addresses) < set(placed):  # the library stops at the first of several, for some servers
+        addresses = placed
     heading = f"{subject}\n{notice}"
     return TextReport(
         tuple((address, block_about(notice, address, addresses)) for address in addresses),
@@ -192,13 +194,15 @@ _PLACES = tuple(
     )
 )  # fmt: skip
 
+_SURE_PLACES = 3
+
 
 def _by_place(notice: str, not_recipients: frozenset[str]) -> list[str]:
-    for pattern in _PLACES:
+    for number, pattern in enumerate(_PLACES):
         found: dict[str, None] = {}
         for match in pattern.finditer(notice):
             address = match[1].lower().strip(".'")
-            if address not in not_recipients and not _is_server(address):
+            if address not in not_recipients and (number < _SURE_PLACES or not _is_server(address)):
                 found[address] = None
             if len(found) >= MOST_RECIPIENTS:
                 break

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from .bounce_reason import BounceReason
-from .bounce_words import find_reasons, is_explicit
+from .bounce_words import find_reasons, is_about_nobody
 from .smtp_stage import SmtpStage
 
 # RFC 3463 §3 and IANA's registry of enhanced status codes; Microsoft's own numbers have three digits.
@@ -121,6 +121,8 @@ _REJECTED = re.compile(
     r"|access denied|rejected (?:the )?recipient|address rejected|mailbox not available",
     re.IGNORECASE,
 )
+# Subjects of RFC 3463 §3 that are not the address: mailbox, system, content, policy.
+_NOT_ADDRESS = ("2.", "3.", "6.", "7.")
 _AT_ADDRESS = re.compile(r"^1\.(?:0|1|2|3|6|10)$")
 
 
@@ -179,7 +181,8 @@ def _reason(said: list[BounceReason], words: str, detail: str, code: int, stage:
             return BounceReason.MAILBOX_DISABLED
         return said[0]
     if _REJECTED.search(words) and stage in (SmtpStage.RCPT, SmtpStage.UNKNOWN):
-        return BounceReason.ADDRESS_UNKNOWN if stage is SmtpStage.RCPT else BounceReason.POLICY
+        # 5.4.1 is Microsoft's for an address that is in no directory of the tenant.
+        return BounceReason.ADDRESS_UNKNOWN if stage is SmtpStage.RCPT or detail == "4.1" else BounceReason.POLICY
     if detail.startswith("7.") and detail not in _BY_STATUS:
         # IANA: x.7.20 to x.7.26 are about SPF, DKIM and ARC; 5.7.509 and 5.7.515 are Microsoft's DMARC.
         number = detail.partition(".")[2]
@@ -198,15 +201,17 @@ _AUTHENTICATION = frozenset(("20", "21", "22", "23", "24", "26", "29", "30", "50
 
 
 def _is_hard(reason: BounceReason, detail: str, stage: SmtpStage, is_temporary: bool, is_own_verdict: bool, words: str) -> bool:
+    if is_temporary:
+        return False
     if reason is BounceReason.NOT_ACCEPTING:
-        return not is_temporary and detail != "7.27"
+        return detail != "7.27"
     if reason in (BounceReason.DOMAIN_UNKNOWN, BounceReason.ADDRESS_MOVED):
         return stage is not SmtpStage.MAIL
-    if reason is not BounceReason.ADDRESS_UNKNOWN or is_temporary:
+    if reason is not BounceReason.ADDRESS_UNKNOWN:
         return False
     if _AT_ADDRESS.match(detail) or stage is SmtpStage.RCPT:
         return True
     # Accepted at RCPT and refused later: a filter that says so, of an address that may well live.
     if stage is SmtpStage.DATA:
         return is_own_verdict and (detail in ("", "0.0") or detail.startswith("5."))
-    return stage is SmtpStage.UNKNOWN and not detail.startswith("2.") and is_explicit(words)
+    return stage is SmtpStage.UNKNOWN and not detail.startswith(_NOT_ADDRESS) and not is_about_nobody(words)

@@ -21,11 +21,11 @@ _WHO = (
 )
 _NOT = r"(?:not|n.t|never|no longer)"
 
-# Statements that leave no doubt, also where it is not known which command was refused.
-EXPLICIT = (
-    rf"no such (?:\w+ ){{0,2}}{_WHO}|{_WHO}(?: @)?(?: \w+){{0,3}} (?:does(?: not|n.t)|doesn.t) exist|{_WHO} does(?: not|n.t) exist"
-    rf"|not a (?:valid|known) (?:\w+ )?{_WHO}|invalid (?:user|recipient|mail ?box)|unroute?able address|not our customer"
-    r"|resolver\.adr\.|nobody (?:here )?by|no mail ?box (?:here )?(?:by|with)|check (?:if|that|whether) (?:the )?address"
+# Said of nobody by name: ": User unknown" is how filters refuse what they had accepted, "<ann@…>: User unknown" is not.
+_BARE = re.compile(
+    r"(?<!@: )(?<!@)(?<!@ )(?<!@\.\.\. )(?<!@\. )\b(?:(?:user|recipient) (?:is )?(?:unknown|not found)|unknown (?:user|recipient)"
+    r"(?! ?:? ?[\w@]))\b",
+    re.IGNORECASE,
 )
 
 # Order matters: what is said beside "user unknown" is why.
@@ -47,7 +47,7 @@ _FAMILIES = (
      r"|mailbox size limit|too much (?:mail|data)|full disk|disk (?:is )?full|no space left"
      r"|bo[iîÎ]te .{0,30}pleine|postfach .{0,20}voll|buz[oó]n .{0,20}(?:lleno|excedi)|casella .{0,20}piena"
      r"|caixa .{0,20}cheia|переполнен|メールボックス.{0,20}(?:一杯|いっぱい|容量)|邮箱.{0,10}满|容量.{0,8}(?:超|不足)"),
-    (BounceReason.TOO_LARGE, r"(?:message|mail|e-?mail|size|file|attachment|data|content).{0,40}(?:too (?:big|large|long)"
+    (BounceReason.TOO_LARGE, r"(?:size|line|length) limit.{0,20}exceed|recipsizelimit|(?:message|mail|e-?mail|size|file|attachment|data|content).{0,40}(?:too (?:big|large|long)"
      r"|exceed\w*.{0,30}(?:limit|maximum|size|fixed|length|allowed))|too large|max\w* (?:message |mail )?size"
      r"|message size|larger than"),
     (BounceReason.ADDRESS_MOVED, r"has moved|no longer (?:on|at|with) (?:this |the |our )?(?:server|company|domain|system)"
@@ -72,15 +72,15 @@ _FAMILIES = (
      r"|(?:messages|mail|e-?mails?|connections?|smtp|access) from .{0,80}(?:block|reject|refus|denied|weren.t|not (?:accept|allow))"
      r"|(?:not|no|isn.t) (?:smtp )?service (?:available|for you)|may not be mail exchanger|helo .{0,30}(?:reject|invalid)"
      r"|(?:your|this|the|sending) (?:ip|host|server|domain)\b.{0,30}(?:reject|refus|denied|not (?:allowed|accepted|authori))"
-     r"|adresse ip|blocked[ -]*see|invalid rdns|dynamic ip|dial.?up|residential|blocked using"),
+     r"|adresse ip|blocked[ -]*see|invalid (?:rdns|ip)\b|dynamic ip|dial.?up|residential|blocked using"),
     (BounceReason.SPAM, r"\bspam|spammy|unsolicited|\bube\b|\buce\b|junk (?:e-?)?mail|bulk (?:e-?)?mail|phish|suspicious"
      r"|content (?:was |is )?(?:rejected|refused|blocked|denied)|blacklisted (?:url|link)|(?:url|link|uri) .{0,30}listed"
      r"|content (?:filter|restriction)|message (?:looks|appears|seems) (?:like|to be)|hgh score|high score|x-spam"),
     (BounceReason.MAILBOX_DISABLED, rf"{_WHO}s?(?:\(s\))?.{{0,60}}\b(?:disabled|in ?active|suspended|de-?activated|locked"
      r"|blocked|closed|not active|dormant|has expired|terminated|discontinued|frozen|on hold|temporarily unavailable)\b"
      rf"|(?:disabled|inactive|suspended|deactivated|locked|closed|expired) (?:\w+ )?{_WHO}"
-     rf"|{_WHO}.{{0,40}}{_NOT} (?:accept|receiv)\w* (?:any |new |more )*(?:e?-?mail|message)s?"
-     rf"|{_WHO} (?:is )?(?:currently )?(?:unavailable|not accepting)|out of service"),
+     rf"|{_WHO}.{{0,40}}{_NOT} (?:currently )?(?:being )?(?:accept|receiv)\w* (?:any |new |more )*(?:e?-?mail|message)s?"
+     rf"|{_WHO} (?:is )?(?:currently|temporarily) (?:unavailable|not accepting)|out of service|extended inactivity"),
     (BounceReason.LOOP, r"mail loop|too many hops|routing loop|hop count|loops? back|loop detected|forwarding loop"
      r"|looping|max(?:imum)? hops|too many received|delivered-to.{0,30}(?:more than|already|loop)"),
     (BounceReason.NETWORK, r"name service error.{0,120}try again|temporary (?:name|dns|resolution|lookup)"
@@ -88,12 +88,12 @@ _FAMILIES = (
     (BounceReason.NOT_ACCEPTING, r"null ?mx|does(?: not|n.t) (?:accept|receive|handle|take) (?:any )?(?:e?-?mail|smtp|messages)"
      r"|name service error.{0,120}malformed|no mail (?:is )?accepted|host .{0,60}does not (?:accept|receive)"
      r"|not accepting (?:network )?(?:messages|mail)|(?:mail|smtp) (?:is )?(?:disabled|not supported) (?:for|on|by) this (?:domain|host)"),
-    (BounceReason.ADDRESS_UNKNOWN, EXPLICIT + r"|user unknown|unknown (?:user|recipient|mailbox|local)|recipient ?not ?found"
+    (BounceReason.ADDRESS_UNKNOWN, r"user unknown|no such (?:user|recipient|mail ?box|address)|unknown (?:user|recipient|mailbox|local)|recipient ?not ?found"
      r"|(?:user|recipient|mail ?box) (?:is )?(?:unknown|not found)"),
-    (BounceReason.DOMAIN_UNKNOWN, r"(?:host|domain|server|site)(?: or (?:domain|host))?(?: ?name)?.{0,60}(?:not found|unknown"
+    (BounceReason.DOMAIN_UNKNOWN, r"(?:host|domain|server|site)(?: or (?:domain|host))?(?: ?name)?[^:;]{0,60}(?:not found|unknown"
      r"|does(?: not|n.t) exist|could ?(?:not|n.t) be (?:found|resolved)|invalid|not exist)"
      r"|unknown (?:host|domain|site|system|destination)|no such (?:host|domain|site)|bad destination (?:host|domain|system)"
-     r"|nxdomain|unroute?able (?:mail )?domain|find any host|no (?:mx|dns|a)(?:,? (?:or|and) \w+)? records?|domain lookup fail"
+     r"|nxdomain|unroute?able (?:mail )?domain|find any host|no (?:mx|dns|a)(?:,? (?:or|and) \w+)? (?:records?|found)|nonexistentdomain|domain lookup fail"
      r"|(?:cannot|can.t|could ?n.t|unable to|not) (?:be )?resolve|name or service not known|non-?existent (?:domain|host)"
      r"|all relevant mx records point to non-existent|mx records? .{0,30}not exist"),
     (BounceReason.EXPIRED, r"(?:delivery|message|envelope|retry|queue|delivery time|ttl) ?(?:time|life|period)?(?:out)? ?(?:has |is |was )?"
@@ -101,7 +101,7 @@ _FAMILIES = (
      r"too long|(?:too long|max\w* time) (?:in|on) (?:the )?queue|undeliver\w* (?:for|after) [\d.]+ (?:day|hour)"
      r"|(?:for|after) (?:more than )?[\d.]+ ?(?:days?|hours?(?:\(s\))?|attempts?|minutes)|failed [\d]+ attempts|giving up after"
      r"|deleted from (?:the )?queue|retries exhausted|exhausted|delivery (?:has )?timed? ?out|not been able to deliver .{0,30} since"
-     r"|aborted after|for too long"),
+     r"|aborted after|for too long|failing for a long time|queue\.expired"),
     (BounceReason.ADDRESS_UNKNOWN, rf"(?:user|recipient|mail ?box|address|account|alias|local.?part) (?:is |was |in .{{0,40}} )?(?:unknown|un-?known)"
      rf"|unknown {_WHO}|unknown .{{0,30}}(?:user|recipient|mailbox)|(?:no|not) such {_WHO}|no such .{{0,20}}{_WHO}"
      rf"|{_WHO}\b.{{0,80}}(?:{_NOT} (?:be )?(?:found|exist|known|valid|listed|available|locat|recogni[sz]|registered|active)"
@@ -109,14 +109,14 @@ _FAMILIES = (
      rf"|not (?:a )?(?:valid|known|local|our) .{{0,20}}(?:{_WHO}|customer)|(?:invalid|bad|incorrect|nonexistent|non-existent|undeliverable|unroute?able|illegal)"
      rf" (?:\w+ ){{0,2}}{_WHO}|recip(?:ient)? ?not ?found|nobody (?:here )?(?:by|with)|no (?:mailbox|account|user|recipient)s?"
      rf" (?:here|by|with|named|found|matching|at|for)|not (?:in|on|listed in) (?:my|our|the|domino|this)? ?(?:list|directory|database|system)"
-     r"|not our customer|unverified address|check (?:if|that|whether) (?:the )?address|resolver\.adr"
+     r"|not our customer|(?:does(?: not|n.t)) have (?:an? )?.{0,60}(?:account|mail ?box)|not recogni[sz]ed|mail ?box (?:not available|unavailable)|unverified address|check (?:if|that|whether) (?:the )?address|resolver\.adr"
      r"|adresse .{0,40}(?:invalide|inconnue|introuvable|erron)|(?:destinataire|utilisateur|compte) .{0,20}(?:inconnu|inexist|introuvable)"
      r"|(?:empf(?:ä|ae?)nger|benutzer|postfach|adresse).{0,40}(?:unbekannt|existiert nicht|nicht gefunden|nicht bekannt|nicht vorhanden)"
      r"|unbekannte[rn]? (?:benutzer|empf)|(?:usuario|direcci[oó]n|cuenta|buz[oó]n|destinatario).{0,30}(?:desconocid|no existe|inexistente|sconosciut|no encontrad)"
      r"|(?:utente|indirizzo|casella).{0,30}(?:sconosciut|inesistente|non (?:esiste|trovat))|(?:usu[aá]rio|caixa|endere[cç]o).{0,30}(?:desconhecid|inexistente|n[aã]o (?:existe|encontrad))"
      r"|(?:użytkownik|adres).{0,20}(?:nie istnieje|nieznany)|(?:пользовател|адрес|ящик).{0,40}(?:не найден|не существует|неизвестн|отсутству)"
-     r"|用户不存在|无此用户|收件人.{0,10}不存在|查无此|(?:ユーザー?|アドレス|宛先).{0,20}(?:存在し|見つかり|不明)|받는 사람.{0,20}(?:없|찾을)|사용자.{0,10}없"),
-    (BounceReason.NETWORK, r"connection (?:was )?(?:refused|timed? ?out|reset|closed|lost|dropped|failed|terminated|aborted)|lost connection"
+     r"|(?:ディレクトリ|リスト|名簿|アドレス帳).{0,20}(?:ありません|見つかりません)|用户不存在|无此用户|收件人.{0,10}不存在|查无此|(?:ユーザー?|アドレス|宛先).{0,20}(?:存在し|見つかり|不明)|받는 사람.{0,20}(?:없|찾을)|사용자.{0,10}없"),
+    (BounceReason.NETWORK, r"requests to connect|socket error|connection (?:was )?(?:refused|timed? ?out|reset|closed|lost|dropped|failed|terminated|aborted)|lost connection"
      r"|(?:could ?n.t|could not|cannot|can.t|unable to|failed to|failure to|not) (?:be )?(?:connect|establish|reach|contact)|connect to .{0,80}(?:refused|timed)"
      r"|no route to host|network (?:is )?(?:unreachable|error)|host (?:is )?(?:unreachable|not reachable|down)|not reachable|not respon|no answer"
      r"|connection error|timed? ?out|(?:tls|ssl|starttls).{0,40}(?:fail|error|required|not available)|dns (?:error|fail|lookup)|bad connection"
@@ -129,7 +129,6 @@ _FAMILIES = (
      r"|mailer error|command (?:failed|died|output|line)|pipe to|can.t (?:create|open|exec|write)|cannot (?:append|open|create|write)|out of memory|temporar"
      r"|service.{0,30}(?:unavailable|refus|not available)|try (?:again )?later|unexpected|permission denied|no such file|exit(?:ed)? (?:status|code|with)|service currently"),
 )  # fmt: skip
-_EXPLICIT = re.compile(EXPLICIT, re.IGNORECASE)
 _PATTERNS = tuple((reason, re.compile(pattern, re.IGNORECASE)) for reason, pattern in _FAMILIES)
 
 
@@ -139,9 +138,13 @@ def flat_words(text: str) -> str:
     return _BLANKS.sub(" ", _REPEATED.sub(" ", flat)).strip()[:_LONGEST]
 
 
-def is_explicit(text: str) -> bool:
-    """Return whether a server says without any doubt that there is no such address."""
-    return bool(_EXPLICIT.search(_ADDRESSES.sub("@", flat_words(text))))
+def is_about_nobody(text: str) -> bool:
+    """Return whether a text says "user unknown" and the like without a name or a sentence that says of whom."""
+    flat = _ADDRESSES.sub("@", flat_words(text))
+    rest = _BARE.sub(" ", flat)
+    if rest == flat:
+        return False
+    return not any(pattern.search(rest) for reason, pattern in _PATTERNS if reason is BounceReason.ADDRESS_UNKNOWN)
 
 
 def find_reasons(text: str) -> list[BounceReason]:

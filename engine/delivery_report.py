@@ -14,7 +14,11 @@ from .smtp_stage import find_stage, says_user_unknown
 from .storable import storable
 
 _LONGEST_TEXT = 1_000
+# Exchange Online puts words of its own before those that it was answered with: "Remote server returned … -> 550 …".
+_RELAYED = re.compile(r"^(?P<own>\s*[45]\d\d [45]\.\d{1,3}\.\d{1,3} ).{1,400}? -> (?=[45]\d\d\b)")
 # Statuses of the reporting server's own: the answer that it got says more than "gave up" (RFC 3463 §3.5, x.4.7).
+# What the remote server answered is why; the field is how the reporting server sums it up.
+_OWN_STATUS = re.compile(r"\s*[45]\d\d[ -]{1,2}#?([45]\.[0-7]\.\d{1,3})\b(?<!\.0\.0)")
 _GIVEN_UP = re.compile(r"^[45]\.4\.7$")
 
 
@@ -66,6 +70,7 @@ def from_text(text: TextReport, recipient: str, block: str) -> RecipientReport:
 def _report(
     *, recipient: str, original: str, action: ReportAction, field_status: str, words: str, block: str, remote: str
 ) -> RecipientReport:
+    words = _RELAYED.sub(r"\g<own>", words)
     answer = words or find_words(block)
     status = _status(field_status, answer, block)
     code = find_code(words) or find_code(block)
@@ -96,7 +101,9 @@ def _report(
 
 
 def _status(field_status: str, answer: str, block: str) -> str:
-    """The field, unless it says no more than its class or that the server gave up, and the answer says more."""
+    """The remote server's own, else the field, unless it says no more than its class and the text says more."""
+    if own := _OWN_STATUS.match(answer):
+        return own[1]
     if not is_general(field_status) and not _GIVEN_UP.match(field_status):
         return field_status
     for text in (answer, block):

@@ -45,10 +45,10 @@ def read_provider_notice(payload: bytes) -> ProviderNotice | None:
     text = payload[:_LONGEST].decode("utf-8", "replace").lstrip()
     if not text.startswith("{") or ("notificationType" not in text and "eventType" not in text):
         return None
-    try:
-        notice, _end = json.JSONDecoder().raw_decode(text)
-    except (ValueError, RecursionError):
-        return None
+    notice = _object(text)
+    # SNS wraps the notice into an object of its own unless it is set to raw delivery.
+    if isinstance(notice.get("Message"), str):
+        notice = _object(notice["Message"])
     name = str(notice.get("notificationType") or notice.get("eventType") or "").lower()
     action = _ACTIONS.get(name)
     if action is None:
@@ -76,6 +76,14 @@ def _recipient(row: Any, action: ReportAction, answer: str) -> RecipientStatus:
         status=find_status(str(row.get("status") or "")) or find_status(words),
         diagnostic=words,
     )
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        # Mail servers break long lines, also in the middle of a string.
+        return _table(json.JSONDecoder(strict=False).raw_decode(text)[0])
+    except (ValueError, RecursionError):
+        return {}
 
 
 def _table(value: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from .bounce_reason import BounceReason
-from .bounce_text import LONGEST, TextReport, notice_of, read_bounce_text
+from .bounce_text import LONGEST, TextReport, block_about, notice_of, read_bounce_text
 from .delivery_report import from_fields, from_text, kind_of
 from .delivery_status import DeliveryStatus, find_status, read_delivery_status
 from .disposition import read_disposition
@@ -98,16 +98,24 @@ def read_bounce_for_people(content: bytes, message: Summary) -> Report | None:
     failed = addresses(message.header("X-Failed-Recipients"))
     text = read_bounce_text(reading.text, message.subject, message.email_from, not_meant)
     if failed:
-        text = TextReport(tuple((one, dict(text.recipients).get(one, "")) for one in failed), text.notice, True, text.is_delay)
+        blocks = tuple((one, block_about(text.notice, one, failed)) for one in failed)
+        text = TextReport(blocks, text.notice, True, text.is_delay)
     elif not text.is_failure and not text.is_delay and not (reporter and _UNDELIVERED.search(message.subject)):
         return None
     has_original = bool(reading.original) or notice_of(reading.text) != reading.text[:LONGEST]
     is_sure = bool(reporter) or (
-        bool(text.recipients) and bool(_UNDELIVERED.search(message.subject)) and (has_original or bool(find_status(text.notice)))
+        bool(text.recipients)
+        and text.is_failure
+        and (
+            bool(reading.original)
+            or (bool(_UNDELIVERED.search(message.subject)) and (has_original or bool(find_status(text.notice))))
+        )
     )
     if not is_sure:
         return None
-    found = text.recipients or (("", ""),)
+    # Where the report names nobody, the mail that came back does, if it had one recipient.
+    to = addresses(reading.original.get("to", ""), 2)
+    found = text.recipients or ((to[0] if len(to) == 1 else "", ""),)
     reports = tuple(from_text(text, recipient, block) for recipient, block in found)
     sign = f"{reporter or 'null return path'}, and the words of a delivery report"
     return Report(kind_of(reports), sign, reports, reading.ids())

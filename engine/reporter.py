@@ -9,7 +9,7 @@ from .automatic import is_null_return_path, submission_keyword
 from .summary import Summary, named_addresses
 
 _LOCAL_PARTS = re.compile(
-    r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|mdaemon|postmaster|mail[-_.]?delivery(?:[-_.]?(?:sub)?system)?|mail[-_.]?master"
+    r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|mdaemon|post[-_.]?master|mail[-_.]?delivery(?:[-_.]?(?:sub)?system)?|mail[-_.]?master"
     r"|mmdf|uucp|mail[-_.]?system|smtp|exchange|mail[-_.]?admin(?:istrator)?|bounces?|no-?reply-?dsn)(?:[+\-_.=].*)?$",
     re.IGNORECASE,
 )
