@@ -33,7 +33,7 @@ _FAILURE = re.compile(
     r"un-?deliver|(?:not|n.t|never) (?:be |been )?(?:deliver|reach|relayed|sent)|(?:unable|failed|impossible|not able|trouble)"
     r" (?:to )?(?:deliver|send|relay|reach)|deliver\w* (?:\w+ ){0,5}(?:fail|abort|problem|error|imposs|unsuccess)|delivery.{0,60}fail"
     r"|(?:permanent|fatal|delivery|smtp|transmission|routing) (?:\w+ )?(?:error|failure|problem)|(?:reject|return|bounc)ed|failure notice"
-    r"|user unknown|unknown user|over quota|could not be|was not accepted|mailbox is full|(?:responded|said|error) ?:? ?5\d\d"
+    r"|not (?:a )?member of|user unknown|unknown user|over quota|could not be|was not accepted|mailbox is full|(?:responded|said|error) ?:? ?5\d\d"
     r"|\b5\d\d[ -]5\.\d+\.\d+|(?:^|[\s:])55\d[ -]{1,3}[a-z<]|(?:invalid|no such) (?:user|recipient|address|mailbox)|returned (?:mail|to sender)|mail system error"
     r"|nicht (?:zugestellt|zustellbar|erreich)|unzustellbar|non (?:remis|distribu|livr|recapit|consegn)|[eé]chec"
     r"|no (?:se )?(?:ha )?(?:pud[oi]|entreg)|n[aã]o (?:foi )?(?:entreg|p[oô]de)|не (?:может быть |было )?(?:доставлен)|nie (?:dostarcz|mo)"
@@ -187,14 +187,15 @@ _PLACES = tuple(
     for pattern in (
         rf"(?:rcpt to|final-recipient|original-recipient|recipient(?: address)?|original address|failed recipient|address)[ \t]*:[ \t]*(?:rfc822;)?[ \t]*[<\[\"']?({_AT})",
         rf"^[ \t]*[*-]?[ \t]*[<\"']({_AT})[>\"'][ \t]*(?:\([^\n()]{{0,200}}\))?[ \t]*(?::|\(|$|-|\.\.\.)",
+        rf"(?:mailing list|member of|group)\b[^\n]{{0,40}}<({_AT})>",
         rf"(?:unable to|cannot|could ?n.t|could not|not able to|undeliverable|failed to|problem|delivery|rejected|deliver\w*|delivered)\b[^\n]{{0,80}}\bto:?[ \t]+[<\"']?({_AT})",
         rf"(?:mailbox is full|size|attempts?|unknown|failed|errors?)[^\n]{{0,20}}:[ \t]*[<\"']?({_AT})",
-        rf"^[ \t]*[*-]?[ \t]*({_AT})[ \t]*(?:<mailto:[^>\n]*>)?[ \t]*(?::|\[|\(|$|\.\.\.|on \d)",
+        rf"^[ \t]*[*-]?[ \t]*({_AT})[ \t]*(?:<mailto:[^>\n]*>)?[ \t]*(?::|\[|\(|$|\.\.\.|on\b)",
         rf"<({_AT})>",
     )
 )  # fmt: skip
 
-_SURE_PLACES = 3
+_SURE_PLACES = 4
 
 
 def _by_place(notice: str, not_recipients: frozenset[str]) -> list[str]:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from .bounce_reason import BounceReason
-from .bounce_words import find_reasons, is_about_nobody
+from .bounce_words import find_reasons, is_about_an_account, is_about_nobody
 from .smtp_stage import SmtpStage
 
 # RFC 3463 §3 and IANA's registry of enhanced status codes; Microsoft's own numbers have three digits.
@@ -115,6 +115,8 @@ _STRONGER_THAN_UNKNOWN = frozenset(
         BounceReason.TOO_LARGE,
     }
 )
+_GENERAL = frozenset({BounceReason.POLICY, BounceReason.CONTENT, BounceReason.SYSTEM})
+_PLAIN = frozenset(("1.2", "1.3", "2.1", "4.4", "4.7"))
 # "Recipient address rejected" and RFC 5321's own text for 550 name no reason; at RCPT they are about the address.
 _REJECTED = re.compile(
     r"(?:recipient|address)(?:es)?(?: address)?s? (?:was |were |is |are )?(?:rejected|refused|denied)|mailbox unavailable"
@@ -154,10 +156,12 @@ def judge_bounce(
         more_words: what else the report says about the recipient; it counts where the answer says nothing.
     """
     detail = status.partition(".")[2]
-    said = find_reasons(words) or find_reasons(more_words)
+    said = find_reasons(words)
+    text = words if said else more_words
+    said = said or find_reasons(more_words)
     reason = _reason(said, f"{words} {more_words}", detail, code, stage)
     is_temporary = status.startswith("4") or (not status and 400 <= code < 500)
-    return BounceVerdict(reason, _is_hard(reason, detail, stage, is_temporary, is_own_verdict, words or more_words))
+    return BounceVerdict(reason, _is_hard(reason, detail, code, stage, is_temporary, is_own_verdict, text))
 
 
 def status_of(verdict: BounceVerdict, code: int = 0, *, is_temporary: bool = False) -> str:
@@ -177,9 +181,8 @@ def _reason(said: list[BounceReason], words: str, detail: str, code: int, stage:
     if stage is SmtpStage.MAIL and not set(said) & _STRONGER_THAN_UNKNOWN:
         return BounceReason.SENDER_REFUSED
     if said:
-        if said[0] in (BounceReason.POLICY, BounceReason.CONTENT, BounceReason.SYSTEM) and detail == "2.1":
-            return BounceReason.MAILBOX_DISABLED
-        return said[0]
+        # Words that are in many answers say less than a status that has one meaning.
+        return _BY_STATUS[detail] if said[0] in _GENERAL and detail in _PLAIN else said[0]
     if _REJECTED.search(words) and stage in (SmtpStage.RCPT, SmtpStage.UNKNOWN):
         # 5.4.1 is Microsoft's for an address that is in no directory of the tenant.
         return BounceReason.ADDRESS_UNKNOWN if stage is SmtpStage.RCPT or detail == "4.1" else BounceReason.POLICY
@@ -200,7 +203,9 @@ def _reason(said: list[BounceReason], words: str, detail: str, code: int, stage:
 _AUTHENTICATION = frozenset(("20", "21", "22", "23", "24", "26", "29", "30", "509", "515"))
 
 
-def _is_hard(reason: BounceReason, detail: str, stage: SmtpStage, is_temporary: bool, is_own_verdict: bool, words: str) -> bool:
+def _is_hard(
+    reason: BounceReason, detail: str, code: int, stage: SmtpStage, is_temporary: bool, is_own_verdict: bool, words: str
+) -> bool:
     if is_temporary:
         return False
     if reason is BounceReason.NOT_ACCEPTING:
@@ -214,4 +219,7 @@ def _is_hard(reason: BounceReason, detail: str, stage: SmtpStage, is_temporary: 
     # Accepted at RCPT and refused later: a filter that says so, of an address that may well live.
     if stage is SmtpStage.DATA:
         return is_own_verdict and (detail in ("", "0.0") or detail.startswith("5."))
-    return stage is SmtpStage.UNKNOWN and not detail.startswith(_NOT_ADDRESS) and not is_about_nobody(words)
+    if stage is not SmtpStage.UNKNOWN or detail.startswith(_NOT_ADDRESS) or is_about_nobody(words):
+        return False
+    # In doubt soft: words alone, of an account, are no refusal of an address.
+    return bool(code) or detail not in ("", "0.0") or not is_about_an_account(words)

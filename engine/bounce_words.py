@@ -17,7 +17,8 @@ _BLANKS = re.compile(r"\s+")
 
 _BOX = r"(?:mail ?box|inbox|mail ?folder|mail ?dir|mail ?drop|account|user|recipient|quota|storage)"
 _WHO = (
-    r"(?:user|recipient|mail ?box|address(?:ee)?|account|alias|e-?mail(?: address| account)?|customer|local.?part|person)"
+    r"(?:users?(?:\(s\))?|recipients?|mail ?box|(?<!ip )(?<!sender )address(?:ee)?|account|alias|e-?mail (?:address|account|id)"
+    r"|customer|subscriber|local.?part|person|mail ?drop|rcpt)"
 )
 _NOT = r"(?:not|n.t|never|no longer)"
 
@@ -27,11 +28,14 @@ _BARE = re.compile(
     r"(?! ?:? ?[\w@]))\b",
     re.IGNORECASE,
 )
+_ACCOUNT = re.compile(r"[^.]*\baccount\b[^.]*", re.IGNORECASE)
 
 # Order matters: what is said beside "user unknown" is why.
 _FAMILIES = (
     (BounceReason.SUPPRESSED, r"suppression list|suppressed (?:address|recipient)|previously bounced"
      r"|address (?:is )?on (?:the|our) (?:bounce|suppress)"),
+    (BounceReason.POLICY, r"recipient preferences|blocked by the recipient|refuses to receive|only accept\w* (?:mail|messages?) from|protected by"
+     r"|not (?:a )?member of|restricted (?:recipient|group|distribution)"),
     (BounceReason.VIRUS, r"\bvirus|malware|infected (?:with|message|file|attachment)|\btrojan|\bworm\b"),
     (BounceReason.RATE_LIMITED, r"(?:daily|hourly|relay|sending|send|outbound|submission|message)\s?(?:mail |message |relay "
      r"|sending )?(?:quota|rate|limit)s? ?(?:exceeded|reached|-|has been)|reached your (?:\w+ ){0,3}(?:quota|limit)"
@@ -40,7 +44,8 @@ _FAMILIES = (
      r"|receiving (?:mail|messages) (?:at a rate|too)|unusual rate|limit on the number of|(?:sent|sending) too many"
      r"|gr[ea]y.?list|(?:unexpected|unusual) volume|(?:exceeds|exceeded) .{0,30}(?:daily|hourly|per (?:day|hour|minute))"),
     (BounceReason.MAILBOX_FULL, r"over ?.?quota|quota.{0,20}(?:exceed|full|reached|over|violat)|exceed\w*.{0,40}quota"
-     rf"|{_BOX}.{{0,40}}\b(?:is|was|are)? ?(?:already |currently |temporarily )?full\b|full mail ?box|mail ?box full"
+     rf"|{_BOX}(?: @)? (?:for @ |for user \S+ )?(?:is |was |has been |are )?(?:already |currently |temporarily )?full\b(?! (?:name|detail|of|text))"
+     r"|full mail ?box|mail ?box(?:es)? (?:\S+ ){0,3}full\b"
      rf"|{_BOX}.{{0,60}}exceed\w*.{{0,20}}(?:size|limit|storage|allow|space)|exceeded (?:\w+ )?storage"
      r"|out of (?:\w+ )?(?:storage|space)|(?:insufficient|not enough|no) (?:\w+ )?(?:disk ?space|storage|space)\b"
      r"|(?:disk|storage|mailbox) (?:space|quota|size) ?(?:limit)?.{0,20}(?:exceed|reached|full|exhaust)"
@@ -76,7 +81,7 @@ _FAMILIES = (
     (BounceReason.SPAM, r"\bspam|spammy|unsolicited|\bube\b|\buce\b|junk (?:e-?)?mail|bulk (?:e-?)?mail|phish|suspicious"
      r"|content (?:was |is )?(?:rejected|refused|blocked|denied)|blacklisted (?:url|link)|(?:url|link|uri) .{0,30}listed"
      r"|content (?:filter|restriction)|message (?:looks|appears|seems) (?:like|to be)|hgh score|high score|x-spam"),
-    (BounceReason.MAILBOX_DISABLED, rf"{_WHO}s?(?:\(s\))?.{{0,60}}\b(?:disabled|in ?active|suspended|de-?activated|locked"
+    (BounceReason.MAILBOX_DISABLED, rf"{_WHO}\b[^.;:]{{0,50}}\b(?:disabled|in ?active|suspended|de-?activated|locked"
      r"|blocked|closed|not active|dormant|has expired|terminated|discontinued|frozen|on hold|temporarily unavailable)\b"
      rf"|(?:disabled|inactive|suspended|deactivated|locked|closed|expired) (?:\w+ )?{_WHO}"
      rf"|{_WHO}.{{0,40}}{_NOT} (?:currently )?(?:being )?(?:accept|receiv)\w* (?:any |new |more )*(?:e?-?mail|message)s?"
@@ -88,12 +93,12 @@ _FAMILIES = (
     (BounceReason.NOT_ACCEPTING, r"null ?mx|does(?: not|n.t) (?:accept|receive|handle|take) (?:any )?(?:e?-?mail|smtp|messages)"
      r"|name service error.{0,120}malformed|no mail (?:is )?accepted|host .{0,60}does not (?:accept|receive)"
      r"|not accepting (?:network )?(?:messages|mail)|(?:mail|smtp) (?:is )?(?:disabled|not supported) (?:for|on|by) this (?:domain|host)"),
-    (BounceReason.ADDRESS_UNKNOWN, r"user unknown|no such (?:user|recipient|mail ?box|address)|unknown (?:user|recipient|mailbox|local)|recipient ?not ?found"
+    (BounceReason.ADDRESS_UNKNOWN, r"user unknown|no such (?:user|recipient|mail ?box|address)|unable to find (?:the |a )?(?:user|recipient|mailbox)|unknown (?:user|recipient|mailbox|local)|recipient ?not ?found"
      r"|(?:user|recipient|mail ?box) (?:is )?(?:unknown|not found)"),
-    (BounceReason.DOMAIN_UNKNOWN, r"(?:host|domain|server|site)(?: or (?:domain|host))?(?: ?name)?[^:;]{0,60}(?:not found|unknown"
+    (BounceReason.DOMAIN_UNKNOWN, r"(?:host|domain|site)(?: or (?:domain|host))?(?: ?name)?[^:;]{0,60}(?:not found|unknown"
      r"|does(?: not|n.t) exist|could ?(?:not|n.t) be (?:found|resolved)|invalid|not exist)"
      r"|unknown (?:host|domain|site|system|destination)|no such (?:host|domain|site)|bad destination (?:host|domain|system)"
-     r"|nxdomain|unroute?able (?:mail )?domain|find any host|no (?:mx|dns|a)(?:,? (?:or|and) \w+)? (?:records?|found)|nonexistentdomain|domain lookup fail"
+     r"|nxdomain|no address associated|answer with no data|(?:could ?n.t|could not|cannot|can.t) find (?:a |the |any )?(?:host|domain)|unroute?able (?:mail )?domain|find any host|no (?:mx|dns|a)(?:,? (?:or|and) \w+)? (?:records?|found)|nonexistentdomain|domain lookup fail"
      r"|(?:cannot|can.t|could ?n.t|unable to|not) (?:be )?resolve|name or service not known|non-?existent (?:domain|host)"
      r"|all relevant mx records point to non-existent|mx records? .{0,30}not exist"),
     (BounceReason.EXPIRED, r"(?:delivery|message|envelope|retry|queue|delivery time|ttl) ?(?:time|life|period)?(?:out)? ?(?:has |is |was )?"
@@ -109,7 +114,9 @@ _FAMILIES = (
      rf"|not (?:a )?(?:valid|known|local|our) .{{0,20}}(?:{_WHO}|customer)|(?:invalid|bad|incorrect|nonexistent|non-existent|undeliverable|unroute?able|illegal)"
      rf" (?:\w+ ){{0,2}}{_WHO}|recip(?:ient)? ?not ?found|nobody (?:here )?(?:by|with)|no (?:mailbox|account|user|recipient)s?"
      rf" (?:here|by|with|named|found|matching|at|for)|not (?:in|on|listed in) (?:my|our|the|domino|this)? ?(?:list|directory|database|system)"
-     r"|not our customer|(?:does(?: not|n.t)) have (?:an? )?.{0,60}(?:account|mail ?box)|not recogni[sz]ed|mail ?box (?:not available|unavailable)|unverified address|check (?:if|that|whether) (?:the )?address|resolver\.adr"
+     r"|not our customer|(?:could ?n.t|could not|cannot|can.t) find (?:a |the |any )?(?:user|recipient|mail ?box|account)|no (?:one|body) (?:at|by|with)"
+     r"|(?:is|are) no (?:user|recipient|mail ?box|account|one)|no valid recipient|illegal (?:alias|user|recipient)|not an active"
+     r"|(?:does(?: not|n.t)) have (?:an? )?.{0,60}(?:account|mail ?box)|not recogni[sz]ed|mail ?box (?:not available|unavailable)|unverified address|check (?:if|that|whether) (?:the )?address|resolver\.adr"
      r"|adresse .{0,40}(?:invalide|inconnue|introuvable|erron)|(?:destinataire|utilisateur|compte) .{0,20}(?:inconnu|inexist|introuvable)"
      r"|(?:empf(?:ä|ae?)nger|benutzer|postfach|adresse).{0,40}(?:unbekannt|existiert nicht|nicht gefunden|nicht bekannt|nicht vorhanden)"
      r"|unbekannte[rn]? (?:benutzer|empf)|(?:usuario|direcci[oó]n|cuenta|buz[oó]n|destinatario).{0,30}(?:desconocid|no existe|inexistente|sconosciut|no encontrad)"
@@ -121,7 +128,7 @@ _FAMILIES = (
      r"|no route to host|network (?:is )?(?:unreachable|error)|host (?:is )?(?:unreachable|not reachable|down)|not reachable|not respon|no answer"
      r"|connection error|timed? ?out|(?:tls|ssl|starttls).{0,40}(?:fail|error|required|not available)|dns (?:error|fail|lookup)|bad connection"
      r"|name service error|conversation with .{0,100}timed"),
-    (BounceReason.POLICY, r"polic(?:y|ies)|administrative(?:ly)? (?:prohibit|den)|administrator|prohibit|security|encrypt|tls required|tls is required"
+    (BounceReason.POLICY, r"polic(?:y|ies)|administrative(?:ly)? (?:prohibit|den)|prohibit|recipient preferences|not (?:a )?members?\b|non-?members?|not subscribed|refuses? to (?:receive|accept)|reject\w* by (?:the )?(?:user|recipient)|filternotmatched|security|encrypt|tls required|tls is required"
      r"|not (?:permitted|authori[sz]ed|allowed) to (?:send|post|submit)|permission to (?:post|send)|restrict"),
     (BounceReason.CONTENT, r"headers? (?:too|is|are|line|field|syntax)|(?:invalid|missing|bad|malformed|duplicate|multiple|illegal) (?:\w+ ){0,2}(?:header|format|message|content|attachment|mime|date|from)"
      r"|rfc ?-?\d?822|rfc ?-?\d?5322|rfc.compliant|attachment|content (?:type|error|reject)|8.?bit|conversion|line (?:is )?too long|bare (?:cr|lf)|message.?id|mime"),
@@ -145,6 +152,13 @@ def is_about_nobody(text: str) -> bool:
     if rest == flat:
         return False
     return not any(pattern.search(rest) for reason, pattern in _PATTERNS if reason is BounceReason.ADDRESS_UNKNOWN)
+
+
+def is_about_an_account(text: str) -> bool:
+    """Return whether a text speaks of a missing account at a provider, and of no address, user or mailbox."""
+    flat = _ADDRESSES.sub("@", flat_words(text))
+    rest = _ACCOUNT.sub(" ", flat)
+    return rest != flat and not any(p.search(rest) for r, p in _PATTERNS if r is BounceReason.ADDRESS_UNKNOWN)
 
 
 def find_reasons(text: str) -> list[BounceReason]:

@@ -33,6 +33,8 @@ _PACKED = re.compile(r"application/(?:(?:x-)?(?:zip|gzip)(?:-compressed)?|octet-
 _JMRP_SUBJECT = re.compile(r"^\s*complaint about message from [0-9a-f.:]{3,45}\s*$", re.IGNORECASE)
 _JMRP_FIELD = "x-hmxmroriginalrecipient"
 _OPT_OUT_SUBJECT = re.compile(r"^\s*unsubscribe\s*$", re.IGNORECASE)
+# A list server tells whoever is no member that it did not take the mail.
+_LIST_REFUSAL = re.compile(r"not (?:a )?(?:member|subscri\w+) (?:of|to) (?:this|the) (?:mailing )?list|non-?members? (?:are|may|can)", re.IGNORECASE)
 _UNDELIVERED = re.compile(r"undeliver|deliver|returned mail|failure|failed|bounce|non.?remis|unzustell|error", re.IGNORECASE)
 
 
@@ -108,6 +110,7 @@ def read_bounce_for_people(content: bytes, message: Summary) -> Report | None:
         and text.is_failure
         and (
             bool(reading.original)
+            or bool(_LIST_REFUSAL.search(text.notice))
             or (bool(_UNDELIVERED.search(message.subject)) and (has_original or bool(find_status(text.notice))))
         )
     )

@@ -6,11 +6,17 @@ from __future__ import annotations
 import re
 
 from .automatic import is_null_return_path, submission_keyword
-from .summary import Summary, named_addresses
+from .summary import Summary, named_addresses, sole_address
 
 _LOCAL_PARTS = re.compile(
     r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|mdaemon|post[-_.]?master|mail[-_.]?delivery(?:[-_.]?(?:sub)?system)?|mail[-_.]?master"
     r"|mmdf|uucp|mail[-_.]?system|smtp|exchange|mail[-_.]?admin(?:istrator)?|bounces?|no-?reply-?dsn)(?:[+\-_.=].*)?$",
+    re.IGNORECASE,
+)
+# Programs beside mail servers, filters and list servers, that tell what they refused.
+_PROGRAMS = re.compile(
+    r"^(?:sys(?:tem|admin|op)?|root|admin(?:istrator)?|daemon|server|notif\w*|(?:virus|mail|spam)[-_.]?(?:scan|gate|guard|filter|wall)\w*"
+    r"|list(?:serv|master)?|majordomo|ezmlm|.{1,60}-(?:admin|owner|request|bounces|return|help))$",
     re.IGNORECASE,
 )
 _NAMES = re.compile(
@@ -52,6 +58,12 @@ def sign_of_a_reporter(message: Summary) -> str:
     if any(_NAMES.search(name[:200]) for name, _address in found[:3]) and is_machine(message):
         return "From: a mail server's name"
     return ""
+
+
+def may_report(message: Summary) -> bool:
+    """Return whether a mail server may have written this: its text must leave no doubt then."""
+    local = sole_address(message.email_from).partition("@")[0]
+    return is_null_return_path(message) or bool(_PROGRAMS.match(local))
 
 
 def is_machine(message: Summary) -> bool:
