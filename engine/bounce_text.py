@@ -41,7 +41,7 @@ _FAILURE = re.compile(
     re.IGNORECASE,
 )
 _DELAY = re.compile(
-    r"warning message only|(?:do(?:es)? not|don.t) need to re-?send|not yet been delivered|has not (?:yet )?been delivered"
+    r"warning message only|(?:do(?:es)? not|don.t) need to re-?send|not yet been delivered|has not yet been delivered"
     r"|(?:delivery )?attempts will continue|will (?:continue|keep) (?:to (?:try|be)|trying)|will (?:be retried|retry|try again)"
     r"|message (?:\S+ )?(?:is |has been |was )?delayed|delivery (?:is |has been |temporarily )*(?:delayed|suspended)|\(delay\)"
     r"|temporary (?:failure|problem|delay) report|still (?:being|trying)|no action is required on your part"
@@ -49,7 +49,7 @@ _DELAY = re.compile(
     re.IGNORECASE,
 )
 _GIVEN_UP = re.compile(
-    r"permanent (?:error|fail)|failed permanently|given up|giv(?:e|ing) up|not going to try again|will be deleted from"
+    r"permanent (?:error|fail)|failed permanently|given up|giving up|not going to try again|will be deleted from"
     r"|(?:no|not) (?:further|be) (?:retried|(?:delivery )?attempts)|fatal error",
     re.IGNORECASE,
 )

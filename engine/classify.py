@@ -8,7 +8,7 @@ from .automatic_reply import sign_of_an_answer
 from .message_kind import MESSAGE_KIND_WORDS, Classification, MessageKind
 from .pipeline import Facts, Step, Verdict
 from .report_reading import Report, read_bounce_for_people, read_report
-from .reporter import may_report, sign_of_a_reporter
+from .reporter import may_report, may_report_by_words, sign_of_a_reporter
 from .summary import Summary
 from .trace import TraceStep
 
@@ -33,7 +33,9 @@ def classify(content: bytes, summary: Summary) -> Classification:
         return _of_report(report, sign)
     if answer := sign_of_an_answer(summary):
         return _plain(MessageKind.AUTOMATIC_REPLY, "signs of an automatic reply", answer, sign or answer)
-    if may_report(summary) and (report := read_bounce_for_people(content, summary)):
+    if (may_report(summary) or may_report_by_words(summary)) and (
+        report := read_bounce_for_people(content, summary)
+    ):
         return _of_report(report, sign)
     if found := _sign_of_a_list(summary):
         return _plain(MessageKind.MAILING_LIST, "signs of a mailing list", found, sign or found)

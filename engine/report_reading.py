@@ -16,7 +16,7 @@ from .message_kind import MessageKind, RecipientReport, ReportAction
 from .original_message import ORIGINALS, original_fields, original_ids
 from .provider_notice import read_provider_notice
 from .report_address import found_addresses, typed_address
-from .report_part import Part, bounded, media_type, parameter, walk_parts
+from .report_part import Part, bounded, media_type, parameter, read_fields, split_head, walk_parts
 from .reporter import sign_of_a_reporter
 from .summary import Summary, addresses, sole_address
 
@@ -80,7 +80,7 @@ def read_report(content: bytes, message: Summary, *, sign: str) -> Report | None
     # RFC 5965 §2 and RFC 6522 want multipart/report. Elsewhere a person may have forwarded the parts of a report.
     if not is_candidate and not kind.startswith("multipart/report"):
         return None
-    parts = walk_parts(content).parts
+    parts = _opened(walk_parts(content).parts)
     reading = _Reading(message, parts, reporter, _text_of(parts), original_fields(parts))
     for reader in (_feedback, _receipt, _administrative, _delivery, _provider, _inline):
         if found := reader(reading):
@@ -122,6 +122,16 @@ def read_bounce_for_people(content: bytes, message: Summary) -> Report | None:
     reports = tuple(from_text(text, recipient, block) for recipient, block in found)
     sign = f"{reporter or 'null return path'}, and the words of a delivery report"
     return Report(kind_of(reports), sign, reports, reading.ids())
+
+
+def _opened(parts: list[Part]) -> list[Part]:
+    """Take a report out of the mail that a filter wrapped around it, to put a notice of its own before it."""
+    inner = [part for part in parts if part.media_type == "message/rfc822"]
+    if len(inner) != 1 or any(part.media_type.startswith("message/") for part in parts if part is not inner[0]):
+        return parts
+    fields = read_fields(split_head(inner[0].body)[0])
+    is_report = media_type(fields.get("content-type", "")) == "multipart/report"
+    return walk_parts(inner[0].body).parts if is_report else parts
 
 
 def _feedback(reading: _Reading) -> Report | None:

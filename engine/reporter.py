@@ -19,6 +19,15 @@ _PROGRAMS = re.compile(
     r"|list(?:serv|master)?|majordomo|ezmlm|.{1,60}-(?:admin|owner|request|bounces|return|help))$",
     re.IGNORECASE,
 )
+# How reports begin; "Fwd:" or "Re:" before it shows a person.
+_SUBJECT = re.compile(
+    r"^\W{0,4}(?:un-?deliver|(?:mail|message|e-?mail)?[ -]?delivery (?:\w+ ){0,2}(?:fail|error|problem|status|notif)|returned mail|mail (?:system )?error"
+    r"|(?:delivery )?failure notice|non-?delivery|(?:your )?(?:mail|message|e-?mail) .{0,60}(?:could not|cannot|can.t|not) be delivered"
+    r"|(?:nachricht|mail) .{0,20}unzustellbar|unzustellbar|non remis|[eé]chec de (?:la )?remise|no se puede entregar|mancato recapito"
+    r"|n[aã]o foi poss[ií]vel entregar|не доставлен|недоставлен|配信不能|送信エラー|退信)",
+    re.IGNORECASE,
+)
+_PERSONS_FIELDS = ("In-Reply-To", "References", "User-Agent", "X-Mailer", "Thread-Index", "X-Originating-IP", "List-Id")
 _NAMES = re.compile(
     r"mail(?:er)?[ -]?daemon|mail deliver(?:y|) (?:sub ?)?system|delivery (?:sub ?system|status|notification|agent)"
     r"|system administrator|mail (?:administrator|system|router|gateway|transfer)|postmaster|(?:mail|e-?mail) server"
@@ -64,6 +73,14 @@ def may_report(message: Summary) -> bool:
     """Return whether a mail server may have written this: its text must leave no doubt then."""
     local = sole_address(message.email_from).partition("@")[0]
     return is_null_return_path(message) or bool(_PROGRAMS.match(local))
+
+
+def may_report_by_words(message: Summary) -> bool:
+    """Return whether nothing in the header shows a person, so that subject and text together may decide.
+
+    The last resort: some filters and old servers put no sign at all into the header.
+    """
+    return bool(_SUBJECT.match(message.subject)) and not any(message.has_header(name) for name in _PERSONS_FIELDS)
 
 
 def is_machine(message: Summary) -> bool:
