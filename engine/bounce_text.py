@@ -18,6 +18,9 @@ logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL + 1)
 LONGEST = 32_768
 MOST_RECIPIENTS = 50
 _LONGEST_LINE = 1_000
+# The library's patterns are tried on every line.
+_MOST_LINES = 1_500
+_EMPTY_LINES = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
 _LONGEST_BLOCK = 4_000
 
 # Where the returned mail begins: what it says is not what the report says.
@@ -85,7 +88,8 @@ def notice_of(text: str) -> str:
     while found and len(text[: found.start()].strip()) < 20:
         found = _ORIGINAL.search(text, found.end())
     notice = text[: found.start()] if found else text
-    return "\n".join(line[:_LONGEST_LINE] for line in notice[:LONGEST].split("\n"))
+    notice = _EMPTY_LINES.sub("\n\n", notice[:LONGEST])
+    return "\n".join(line[:_LONGEST_LINE] for line in notice.split("\n")[:_MOST_LINES])
 
 
 def read_bounce_text(text: str, subject: str = "", sender: str = "", not_recipients: frozenset[str] = frozenset()) -> TextReport:

@@ -176,6 +176,8 @@ def status_of(verdict: BounceVerdict, code: int = 0, *, is_temporary: bool = Fal
 def _reason(said: list[BounceReason], words: str, detail: str, code: int, stage: SmtpStage) -> BounceReason:
     if detail in ("1.1", "1.0"):
         return next((reason for reason in said if reason in _STRONGER_THAN_UNKNOWN), BounceReason.ADDRESS_UNKNOWN)
+    if detail == "1.10" and BounceReason.ADDRESS_UNKNOWN in said:
+        return BounceReason.ADDRESS_UNKNOWN  # Microsoft's use of it; IANA means a domain with a null MX
     if detail in ("1.6", "1.7", "1.8", "1.10", "2.2", "3.4", "4.6"):  # they say it, and nothing else is meant by them
         return _BY_STATUS[detail]
     if stage is SmtpStage.MAIL and not set(said) & _STRONGER_THAN_UNKNOWN:

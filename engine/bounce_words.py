@@ -7,7 +7,7 @@ import re
 
 from .bounce_reason import BounceReason
 
-_LONGEST = 4_000
+_LONGEST = 2_000
 # A reply of several lines repeats code and status in the middle of sentences.
 _REPEATED = re.compile(r"\b[245]\d\d-(?:#?[245]\.\d{1,3}\.\d{1,3}\b)?|\b[245]\d\d [245]\.\d{1,3}\.\d{1,3}\b")
 # Words in an address, "spam@" or "unknown-user@", say nothing.
@@ -34,7 +34,7 @@ _ACCOUNT = re.compile(r"[^.]*\baccount\b[^.]*", re.IGNORECASE)
 _FAMILIES = (
     (BounceReason.SUPPRESSED, r"suppression list|suppressed (?:address|recipient)|previously bounced"
      r"|address (?:is )?on (?:the|our) (?:bounce|suppress)"),
-    (BounceReason.POLICY, r"recipient preferences|blocked by the recipient|refuses to receive|only accept\w* (?:mail|messages?) from|protected by"
+    (BounceReason.SENDER_REFUSED, r"recipient preferences|blocked by the recipient|refuses to receive|only accept\w* (?:mail|messages?) from|protected by"
      r"|not (?:a )?member of|restricted (?:recipient|group|distribution)"),
     (BounceReason.VIRUS, r"\bvirus|malware|infected (?:with|message|file|attachment)|\btrojan|\bworm\b"),
     (BounceReason.RATE_LIMITED, r"(?:daily|hourly|relay|sending|send|outbound|submission|message)\s?(?:mail |message |relay "
@@ -43,7 +43,7 @@ _FAMILIES = (
      r"|requests)|rate.?limit|throttl|connection (?:rate|limit)|exceed\w* the (?:maximum )?(?:connection|rate|number of)"
      r"|receiving (?:mail|messages) (?:at a rate|too)|unusual rate|limit on the number of|(?:sent|sending) too many"
      r"|gr[ea]y.?list|(?:unexpected|unusual) volume|(?:exceeds|exceeded) .{0,30}(?:daily|hourly|per (?:day|hour|minute))"),
-    (BounceReason.MAILBOX_FULL, r"over ?.?quota|quota.{0,20}(?:exceed|full|reached|over|violat)|exceed\w*.{0,40}quota"
+    (BounceReason.MAILBOX_FULL, r"over ?.?quota|(?:reached|exceeded) (?:\w+ )?quota|quota.{0,20}(?:exceed|full|reached|over|violat)|exceed\w*.{0,40}quota"
      rf"|{_BOX}(?: @)? (?:for @ |for user \S+ )?(?:is |was |has been |are )?(?:already |currently |temporarily )?full\b(?! (?:name|detail|of|text))"
      r"|full mail ?box|mail ?box(?:es)? (?:\S+ ){0,3}full\b"
      rf"|{_BOX}.{{0,60}}exceed\w*.{{0,20}}(?:size|limit|storage|allow|space)|exceeded (?:\w+ )?storage"
@@ -53,7 +53,7 @@ _FAMILIES = (
      r"|bo[iîÎ]te .{0,30}pleine|postfach .{0,20}voll|buz[oó]n .{0,20}(?:lleno|excedi)|casella .{0,20}piena"
      r"|caixa .{0,20}cheia|переполнен|メールボックス.{0,20}(?:一杯|いっぱい|容量)|邮箱.{0,10}满|容量.{0,8}(?:超|不足)"),
     (BounceReason.TOO_LARGE, r"(?:size|line|length) limit.{0,20}exceed|recipsizelimit|(?:message|mail|e-?mail|size|file|attachment|data|content).{0,40}(?:too (?:big|large|long)"
-     r"|exceed\w*.{0,30}(?:limit|maximum|size|fixed|length|allowed))|too large|max\w* (?:message |mail )?size"
+     r"|exceed\w*.{0,30}(?:limit|maximum|size|fixed|length|allowed))|(?<!headers )(?<!header )too large|max\w* (?:message |mail )?size"
      r"|message size|larger than"),
     (BounceReason.ADDRESS_MOVED, r"has moved|no longer (?:on|at|with) (?:this |the |our )?(?:server|company|domain|system)"
      r"|(?:user|recipient|address|account|mailbox|he|she|they) (?:was |has been )?(?:moved|changed|relocated|replaced by)"
@@ -117,7 +117,7 @@ _FAMILIES = (
      r"|not our customer|(?:could ?n.t|could not|cannot|can.t) find (?:a |the |any )?(?:user|recipient|mail ?box|account)|no (?:one|body) (?:at|by|with)"
      r"|(?:is|are) no (?:user|recipient|mail ?box|account|one)|no valid recipient|illegal (?:alias|user|recipient)|not an active"
      r"|(?:does(?: not|n.t)) have (?:an? )?.{0,60}(?:account|mail ?box)|not recogni[sz]ed|mail ?box (?:not available|unavailable)|unverified address|check (?:if|that|whether) (?:the )?address|resolver\.adr"
-     r"|adresse .{0,40}(?:invalide|inconnue|introuvable|erron)|(?:destinataire|utilisateur|compte) .{0,20}(?:inconnu|inexist|introuvable)"
+     r"|(?:adresse|destinataire|utilisateur|compte|bo[iî]te).{0,80}n.exist|did not (?:exactly )?match|no matche?s? to|adresse .{0,40}(?:invalide|inconnue|introuvable|erron)|(?:destinataire|utilisateur|compte) .{0,20}(?:inconnu|inexist|introuvable)"
      r"|(?:empf(?:ä|ae?)nger|benutzer|postfach|adresse).{0,40}(?:unbekannt|existiert nicht|nicht gefunden|nicht bekannt|nicht vorhanden)"
      r"|unbekannte[rn]? (?:benutzer|empf)|(?:usuario|direcci[oó]n|cuenta|buz[oó]n|destinatario).{0,30}(?:desconocid|no existe|inexistente|sconosciut|no encontrad)"
      r"|(?:utente|indirizzo|casella).{0,30}(?:sconosciut|inesistente|non (?:esiste|trovat))|(?:usu[aá]rio|caixa|endere[cç]o).{0,30}(?:desconhecid|inexistente|n[aã]o (?:existe|encontrad))"

@@ -7,6 +7,7 @@ import re
 
 from .bounce_reason import BounceReason
 from .bounce_text import TextReport, block_about, find_code, find_remote, find_words
+from .bounce_words import find_reasons
 from .bounce_verdict import judge_bounce, status_of
 from .delivery_status import RecipientStatus, find_status, is_general
 from .message_kind import MessageKind, RecipientReport, ReportAction
@@ -51,6 +52,7 @@ def from_fields(found: RecipientStatus, notice: str, others: list[str], fallback
         words=found.diagnostic,
         block=block,
         remote=found.remote,
+        head=_head(notice, others),
     )
 
 
@@ -64,11 +66,12 @@ def from_text(text: TextReport, recipient: str, block: str) -> RecipientReport:
         words=find_words(block or text.notice) if find_code(block or text.notice) else "",
         block=block or text.notice,
         remote="",
+        head=_head(text.notice, [address for address, _block in text.recipients]),
     )
 
 
 def _report(
-    *, recipient: str, original: str, action: ReportAction, field_status: str, words: str, block: str, remote: str
+    *, recipient: str, original: str, action: ReportAction, field_status: str, words: str, block: str, remote: str, head: str
 ) -> RecipientReport:
     words = _RELAYED.sub(r"\g<own>", words)
     answer = words or find_words(block)
@@ -82,7 +85,7 @@ def _report(
             code,
             find_stage(block, words),
             is_own_verdict=says_user_unknown(block),
-            more_words=block,
+            more_words=block if find_reasons(block) else head,
         )
         reason, is_hard = verdict.reason, verdict.is_hard and action is ReportAction.FAILED
         if not status:
@@ -98,6 +101,12 @@ def _report(
         text=storable(" ".join(answer.split()), _LONGEST_TEXT),
         remote_server=storable(remote or find_remote(block), 255),
     )
+
+
+def _head(notice: str, others: list[str]) -> str:
+    """What stands before all recipients, and so is about each of them."""
+    low = notice.lower()
+    return notice[: min((place for place in map(low.find, others) if place >= 0), default=0)]
 
 
 def _status(field_status: str, answer: str, block: str) -> str:

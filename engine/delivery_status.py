@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from .message_kind import ReportAction
 from .report_address import typed_address
 
-MOST_RECIPIENTS = 200
+MOST_RECIPIENTS = 100
 _MOST_LINES = 5_000
 _LONGEST_VALUE = 4_000
 _FIELD = re.compile(r"^([A-Za-z][A-Za-z0-9-]{1,60})[ \t]*:[ \t]*(.*)$")

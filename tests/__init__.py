@@ -66,6 +66,7 @@ from .engine import (
     test_attempt,
     test_autoconfig,
     test_automatic,
+    test_classify_words,
     test_bearer,
     test_binary_copy,
     test_charset,
