@@ -168,6 +168,6 @@ def find_reasons(text: str) -> list[BounceReason]:
     flat = _ADDRESSES.sub("@", flat)
     plain = _LINKS.sub(" ", flat)
     found = [reason for reason, pattern in _PATTERNS if pattern.search(plain)]
-    if not found:
+    if not found and plain != flat:
         found = [reason for reason, pattern in _PATTERNS if pattern.search(flat)]
     return list(dict.fromkeys(found))

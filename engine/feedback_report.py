@@ -11,6 +11,7 @@ from .report_address import bare_address, found_addresses
 
 # RFC 5965 §3.1 wants exactly one; a recipient may be named many times.
 _LINE = re.compile(r"^(feedback-type|original-rcpt-to|removal-recipient)[ \t]*:[ \t]*(.*)$", re.IGNORECASE | re.MULTILINE)
+_NOT_A_WORD = re.compile(r"[^a-z0-9.-]")
 
 # About authentication (RFC 6591), or the opposite of a complaint (RFC 6430 §3): nobody wants to hear less from us.
 NO_COMPLAINTS = frozenset(("auth-failure", "not-spam", "dkim", "dmarc"))
@@ -36,7 +37,7 @@ def read_feedback_report(text: str) -> FeedbackReport:
     for found in _LINE.finditer(text):
         value = found[2].strip()
         if found[1].lower() == "feedback-type":
-            feedback_type = feedback_type or value.split(" ")[0].strip(";,").lower()[:60]
+            feedback_type = feedback_type or _NOT_A_WORD.sub("", value.split(" ")[0].lower())[:60]
             continue
         address = bare_address(value) or next(iter(found_addresses(value, 1)), "")
         if address and len(recipients) < MOST_RECIPIENTS:

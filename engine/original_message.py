@@ -45,4 +45,4 @@ def original_ids(message: Summary, fields: dict[str, str], text: str, named: Ite
     for name in ("In-Reply-To", "References"):
         # The last reference is the mail that is answered (RFC 5322 §3.6.4).
         found += [match[0] for match in _ID.finditer(message.header(name)[:20_000])][::-1]
-    return tuple(one for one in dict.fromkeys(found) if one != message.message_id)[:_MOST]
+    return tuple(one for one in dict.fromkeys(found) if one != message.message_id and one.isprintable())[:_MOST]

@@ -13,6 +13,7 @@ from typing import Any
 from .delivery_status import MOST_RECIPIENTS, RecipientStatus, find_status
 from .message_kind import ReportAction
 from .report_address import bare_address
+from .storable import storable
 
 _LONGEST = 131_072
 _ACTIONS = {
@@ -62,7 +63,7 @@ def read_provider_notice(payload: bytes) -> ProviderNotice | None:
         action=action,
         recipients=tuple(row for row in found if row.final),
         original_id=str(_table(mail.get("commonHeaders")).get("messageId") or ""),
-        feedback_type=str(about.get("complaintFeedbackType") or "").lower()[:60],
+        feedback_type=storable(about.get("complaintFeedbackType") or "", 60).lower(),
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import re
 
+from .summary import addresses
+
 # Octets of an address: RFC 5321 §4.5.3.1 allows 64 + 1 + 255.
 _LONGEST = 320
 ADDRESS = re.compile(r"[^\s<>()\[\]{}:;,\"'`|\\@]{1,64}@[^\s<>()\[\]{}:;,\"'`|\\@/=!?*]{1,255}")
@@ -29,9 +31,15 @@ def bare_address(value: str) -> str:
     if text.endswith(">") and "<" in text:
         text = text[text.rindex("<") + 1 : -1]
     text = _SOURCE_ROUTE.sub("", text.strip().strip("\"'"))
-    if text.startswith("|") or text.startswith("/") or not ADDRESS.fullmatch(text):
+    # What is not printable, such as bytes that are no text, is no address, and no database keeps it.
+    if text.startswith(("|", "/")) or not ADDRESS.fullmatch(text) or not text.isprintable():
         return ""
     return text.lower().rstrip(".") if len(text.encode("utf-8", "replace")) <= _LONGEST else ""
+
+
+def listed_addresses(value: str, most: int = 50) -> list[str]:
+    """Return up to ``most`` addresses of a To-like field, lower-case, that can be addresses at all."""
+    return [one for one in map(bare_address, addresses(value, most)) if one]
 
 
 def found_addresses(text: str, most: int = 50) -> list[str]:
@@ -40,7 +48,7 @@ def found_addresses(text: str, most: int = 50) -> list[str]:
     for match in ADDRESS.finditer(text):
         address = match[0].lower().rstrip(".").removeprefix("mailto:")
         domain = address.rpartition("@")[2]
-        if "." in domain and len(address.encode("utf-8", "replace")) <= _LONGEST:
+        if "." in domain and address.isprintable() and len(address.encode("utf-8", "replace")) <= _LONGEST:
             found[address] = None
             if len(found) >= most:
                 break

@@ -15,10 +15,10 @@ from .feedback_report import NO_COMPLAINTS, read_feedback_report
 from .message_kind import MessageKind, RecipientReport, ReportAction
 from .original_message import ORIGINALS, original_fields, original_ids
 from .provider_notice import read_provider_notice
-from .report_address import found_addresses, typed_address
+from .report_address import found_addresses, listed_addresses, typed_address
 from .report_part import Part, bounded, media_type, parameter, read_fields, split_head, walk_parts
 from .reporter import sign_of_a_reporter
-from .summary import Summary, addresses, sole_address
+from .summary import Summary, sole_address
 
 _DELIVERY = frozenset(("message/delivery-status", "message/global-delivery-status"))
 _RECEIPT = frozenset(("message/disposition-notification", "message/global-disposition-notification"))
@@ -76,7 +76,7 @@ def read_report(content: bytes, message: Summary, *, sign: str) -> Report | None
     """
     reporter = sign_of_a_reporter(message)
     kind = media_type(message.header("Content-Type"))
-    is_candidate = sign or reporter or _JMRP_SUBJECT.match(message.subject) or _DMARC_SUBJECT.search(message.subject)
+    is_candidate = sign or reporter or message.has_header("TLS-Report-Domain") or _JMRP_SUBJECT.match(message.subject) or _DMARC_SUBJECT.search(message.subject)
     # RFC 5965 §2 and RFC 6522 want multipart/report. Elsewhere a person may have forwarded the parts of a report.
     if not is_candidate and not kind.startswith("multipart/report"):
         return None
@@ -96,8 +96,8 @@ def read_bounce_for_people(content: bytes, message: Summary) -> Report | None:
     reporter = sign_of_a_reporter(message)
     parts = walk_parts(content).parts
     reading = _Reading(message, parts, reporter, _text_of(parts), original_fields(parts))
-    not_meant = frozenset(addresses(message.email_to) + [sole_address(message.email_from)])
-    failed = addresses(message.header("X-Failed-Recipients"))
+    not_meant = frozenset(listed_addresses(message.email_to) + [sole_address(message.email_from)])
+    failed = listed_addresses(message.header("X-Failed-Recipients"))
     text = read_bounce_text(reading.text, message.subject, message.email_from, not_meant)
     if failed:
         blocks = tuple((one, block_about(text.notice, one, failed)) for one in failed)
@@ -117,7 +117,7 @@ def read_bounce_for_people(content: bytes, message: Summary) -> Report | None:
     if not is_sure:
         return None
     # Where the report names nobody, the mail that came back does, if it had one recipient.
-    to = addresses(reading.original.get("to", ""), 2)
+    to = listed_addresses(reading.original.get("to", ""), 2)
     found = text.recipients or ((to[0] if len(to) == 1 else "", ""),)
     reports = tuple(from_text(text, recipient, block) for recipient, block in found)
     sign = f"{reporter or 'null return path'}, and the words of a delivery report"
@@ -202,7 +202,7 @@ def _from_status(reading: _Reading, found: DeliveryStatus, sign: str) -> Report 
     if not found.recipients:
         return None
     notice = notice_of(reading.text)
-    failed = addresses(reading.message.header("X-Failed-Recipients"))
+    failed = listed_addresses(reading.message.header("X-Failed-Recipients"))
     others = [row.final or row.original for row in found.recipients]
     fallback = _fallback(reading, notice, failed) if "" in others else ""
     reports = tuple(from_fields(row, notice, [one for one in others if one], fallback) for row in found.recipients)
@@ -237,7 +237,7 @@ def _about(address: str, action: ReportAction, reason: BounceReason) -> Recipien
 
 def _recipients_of_original(reading: _Reading) -> list[str]:
     for name in (_JMRP_FIELD, "x-original-to", "to"):
-        found = addresses(reading.original.get(name, ""), 20)
+        found = listed_addresses(reading.original.get(name, ""), 20)
         if found:
             return found
     return []
@@ -247,7 +247,7 @@ def _fallback(reading: _Reading, notice: str, failed: list[str]) -> str:
     """An address for a group that names a program or a file: what the server says it was expanded from."""
     if failed:
         return failed[0]
-    not_meant = {*addresses(reading.message.email_to), sole_address(reading.message.email_from)}
+    not_meant = {*listed_addresses(reading.message.email_to), sole_address(reading.message.email_from)}
     found = next((one for one in found_addresses(notice) if one not in not_meant), "")
     return found or typed_address(reading.original.get("to", ""))
 
