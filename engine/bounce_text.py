@@ -56,7 +56,10 @@ _GIVEN_UP = re.compile(
     r"|(?:no|not) (?:further|be) (?:retried|(?:delivery )?attempts)|fatal error",
     re.IGNORECASE,
 )
-_REPLY = re.compile(r"(?<![\d.:/\[-])([245]\d\d)(?=[ -:]|$)(?!\.\d)(?! ?(?:kb|mb|bytes|times|messages|more|days|hours|minutes|seconds)\b)", re.IGNORECASE)
+_REPLY = re.compile(
+    r"(?<![\d.:/\[-])([245]\d\d)(?=[ -:]|$)(?!\.\d)(?! ?(?:kb|mb|bytes|times|messages|more|days|hours|minutes|seconds)\b)",
+    re.IGNORECASE,
+)
 _REMOTE = re.compile(
     r"(?:host:?|talking to|smtp server|remote server|server for domain|connect to|refused by|gateway)\s+"
     r"[<\"']?((?:[a-z0-9_-]{1,63}\.){1,8}[a-z]{2,24})",
@@ -92,7 +95,9 @@ def notice_of(text: str) -> str:
     return "\n".join(line[:_LONGEST_LINE] for line in notice.split("\n")[:_MOST_LINES])
 
 
-def read_bounce_text(text: str, subject: str = "", sender: str = "", not_recipients: frozenset[str] = frozenset()) -> TextReport:
+def read_bounce_text(
+    text: str, subject: str = "", sender: str = "", not_recipients: frozenset[str] = frozenset()
+) -> TextReport:
     """Return what a report for people says.
 
     Args:

@@ -33,9 +33,7 @@ def classify(content: bytes, summary: Summary) -> Classification:
         return _of_report(report, sign)
     if answer := sign_of_an_answer(summary):
         return _plain(MessageKind.AUTOMATIC_REPLY, "signs of an automatic reply", answer, sign or answer)
-    if (may_report(summary) or may_report_by_words(summary)) and (
-        report := read_bounce_for_people(content, summary)
-    ):
+    if (may_report(summary) or may_report_by_words(summary)) and (report := read_bounce_for_people(content, summary)):
         return _of_report(report, sign)
     if found := _sign_of_a_list(summary):
         return _plain(MessageKind.MAILING_LIST, "signs of a mailing list", found, sign or found)
@@ -71,7 +69,9 @@ def _of_report(report: Report, sign: str) -> Classification:
     steps = [TraceStep("signs of a report", report.sign, f"{words}, it is never answered")]
     for number, one in enumerate(report.reports[:5], 1):
         found = ", ".join(filter(None, (one.action.value, one.status, str(one.code or ""), one.reason.value)))
-        steps.append(TraceStep(f"recipient {number} of the report", found, "the address is dead" if one.is_hard else ""))
+        steps.append(
+            TraceStep(f"recipient {number} of the report", found, "the address is dead" if one.is_hard else "")
+        )
     return Classification(
         kind=report.kind,
         steps=tuple(steps),

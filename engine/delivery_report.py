@@ -71,7 +71,15 @@ def from_text(text: TextReport, recipient: str, block: str) -> RecipientReport:
 
 
 def _report(
-    *, recipient: str, original: str, action: ReportAction, field_status: str, words: str, block: str, remote: str, head: str
+    *,
+    recipient: str,
+    original: str,
+    action: ReportAction,
+    field_status: str,
+    words: str,
+    block: str,
+    remote: str,
+    head: str,
 ) -> RecipientReport:
     words = _RELAYED.sub(r"\g<own>", words)
     answer = words or find_words(block)

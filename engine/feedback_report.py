@@ -10,7 +10,9 @@ from .delivery_status import MOST_RECIPIENTS
 from .report_address import bare_address, found_addresses
 
 # RFC 5965 §3.1 wants exactly one; a recipient may be named many times.
-_LINE = re.compile(r"^(feedback-type|original-rcpt-to|removal-recipient)[ \t]*:[ \t]*(.*)$", re.IGNORECASE | re.MULTILINE)
+_LINE = re.compile(
+    r"^(feedback-type|original-rcpt-to|removal-recipient)[ \t]*:[ \t]*(.*)$", re.IGNORECASE | re.MULTILINE
+)
 _NOT_A_WORD = re.compile(r"[^a-z0-9.-]")
 
 # About authentication (RFC 6591), or the opposite of a complaint (RFC 6430 §3): nobody wants to hear less from us.

@@ -9,10 +9,14 @@ from collections.abc import Iterable
 from .report_part import LONGEST_HEAD, Part, read_fields, split_head
 from .summary import Summary
 
-ORIGINALS = frozenset(("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers", "text/rfc822"))
+ORIGINALS = frozenset(
+    ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers", "text/rfc822")
+)
 _MOST = 10
 _ID = re.compile(r"<[^<>\s]{1,598}>")
-_INLINE = re.compile(r"^[ \t]*(?:x-)?(?:original-)?message-id[ \t]*:[ \t]*(<[^<>\s]{1,598}>)", re.IGNORECASE | re.MULTILINE)
+_INLINE = re.compile(
+    r"^[ \t]*(?:x-)?(?:original-)?message-id[ \t]*:[ \t]*(<[^<>\s]{1,598}>)", re.IGNORECASE | re.MULTILINE
+)
 # Some servers put an original's fields behind `>` or in a table; a folded Message-ID stands on the next line.
 _FOLDED = re.compile(r"^[ \t>|]*message-id[ \t]*:\s*\n[ \t>|]+(<[^<>\s]{1,598}>)", re.IGNORECASE | re.MULTILINE)
 

@@ -34,8 +34,13 @@ _JMRP_SUBJECT = re.compile(r"^\s*complaint about message from [0-9a-f.:]{3,45}\s
 _JMRP_FIELD = "x-hmxmroriginalrecipient"
 _OPT_OUT_SUBJECT = re.compile(r"^\s*unsubscribe\s*$", re.IGNORECASE)
 # A list server tells whoever is no member that it did not take the mail.
-_LIST_REFUSAL = re.compile(r"not (?:a )?(?:member|subscri\w+) (?:of|to) (?:this|the) (?:mailing )?list|non-?members? (?:are|may|can)", re.IGNORECASE)
-_UNDELIVERED = re.compile(r"undeliver|deliver|returned mail|failure|failed|bounce|non.?remis|unzustell|error", re.IGNORECASE)
+_LIST_REFUSAL = re.compile(
+    r"not (?:a )?(?:member|subscri\w+) (?:of|to) (?:this|the) (?:mailing )?list|non-?members? (?:are|may|can)",
+    re.IGNORECASE,
+)
+_UNDELIVERED = re.compile(
+    r"undeliver|deliver|returned mail|failure|failed|bounce|non.?remis|unzustell|error", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,13 @@ def read_report(content: bytes, message: Summary, *, sign: str) -> Report | None
     """
     reporter = sign_of_a_reporter(message)
     kind = media_type(message.header("Content-Type"))
-    is_candidate = sign or reporter or message.has_header("TLS-Report-Domain") or _JMRP_SUBJECT.match(message.subject) or _DMARC_SUBJECT.search(message.subject)
+    is_candidate = (
+        sign
+        or reporter
+        or message.has_header("TLS-Report-Domain")
+        or _JMRP_SUBJECT.match(message.subject)
+        or _DMARC_SUBJECT.search(message.subject)
+    )
     # RFC 5965 §2 and RFC 6522 want multipart/report. Elsewhere a person may have forwarded the parts of a report.
     if not is_candidate and not kind.startswith("multipart/report"):
         return None
@@ -150,7 +161,9 @@ def _feedback(reading: _Reading) -> Report | None:
         reports = tuple(
             _about(one, ReportAction.COMPLAINED, BounceReason.COMPLAINT) for one in _recipients_of_original(reading)
         )
-        return Report(MessageKind.ABUSE_COMPLAINT, "a complaint with the mail enclosed", reports, reading.ids(), "abuse")
+        return Report(
+            MessageKind.ABUSE_COMPLAINT, "a complaint with the mail enclosed", reports, reading.ids(), "abuse"
+        )
     if _OPT_OUT_SUBJECT.match(reading.message.subject) and reading.message.has_header("Auto-Submitted"):
         # A mail program unsubscribes its user by the address in List-Unsubscribe (RFC 2369 §3.2).
         person = sole_address(reading.message.email_from)

@@ -53,7 +53,9 @@ BOMBS = {
 }  # fmt: skip
 
 # Deterministic, so that a change of the code alone can make it fail.
-bounded = settings(max_examples=150, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+bounded = settings(
+    max_examples=150, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
 PIECES = st.sampled_from([
     "Content-Type: multipart/report; boundary=b\r\n", "Content-Type: message/delivery-status\r\n", "Return-Path: <>\r\n",
     "From: MAILER-DAEMON\r\n", "From: <>\r\n", "Subject: failure notice\r\n", "\r\n", "\r\n--b\r\n", "--b--", "Final-Recipient: ",
@@ -86,7 +88,10 @@ class TestClassifyHostile(EngineCase):
                 self.assertLessEqual(len(walk.parts), MOST_PARTS)
                 self.assertLessEqual(walk.looked_at, 2 * MOST_PARTS)
                 self.assertLessEqual(max((part.depth for part in walk.parts), default=0), DEEPEST)
-                with patch.object(bounce_verdict, "find_reasons", count), patch.object(delivery_report, "find_reasons", count):
+                with (
+                    patch.object(bounce_verdict, "find_reasons", count),
+                    patch.object(delivery_report, "find_reasons", count),
+                ):
                     found = classify(content, summarize(content))
                 self.assertIsInstance(found, Classification)
                 self.assertLessEqual(len(found.reports), max(MOST_RECIPIENTS, MOST_IN_TEXT))
@@ -106,14 +111,17 @@ class TestClassifyHostile(EngineCase):
         self.assertNotIn("message/delivery-status", [part.media_type for part in walk_parts(content).parts])
 
     def test_what_is_found_can_be_stored(self):
-        group = b"Final-Recipient: rfc822; j\xff\0o@example.net\r\nAction: failed\r\nDiagnostic-Code: smtp; 550 \xff\0\r\n"
+        group = (
+            b"Final-Recipient: rfc822; j\xff\0o@example.net\r\nAction: failed\r\nDiagnostic-Code: smtp; 550 \xff\0\r\n"
+        )
         original = b"--b\r\nContent-Type: message/rfc822\r\n\r\nTo: \xff@example.net\r\nMessage-ID: <\xff\0@example.com>\r\n\r\n"
         for content in (
             REPORT + b"\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n" + group + original,
             REPORT + b"\r\n" + original,
             HEAD + b"X-Failed-Recipients: \xff\0@example.net\r\nReferences: <\xff\0@x>\r\n\r\nx",
             HEAD + b"\r\n<\xff\0a@example.net>: 550 \xff\0\r\nMessage-ID: <\xff\0@x>\r\n",
-            REPORT + b"\r\n--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: \xff\0\r\nOriginal-Rcpt-To: \xff@x.y",
+            REPORT
+            + b"\r\n--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: \xff\0\r\nOriginal-Rcpt-To: \xff@x.y",
         ):
             with self.subTest(content=content):
                 found = classify(content, summarize(content))

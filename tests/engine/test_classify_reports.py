@@ -80,7 +80,15 @@ class TestClassifyReports(EngineCase):
         ):  # fmt: skip
             with self.subTest(fields=fields):
                 (one,) = read(report(group(**fields))).reports
-                found = (one.recipient, one.original_recipient, one.action, one.status, one.code, one.reason, one.is_hard)
+                found = (
+                    one.recipient,
+                    one.original_recipient,
+                    one.action,
+                    one.status,
+                    one.code,
+                    one.reason,
+                    one.is_hard,
+                )
                 self.assertEqual(found, expected)
 
     def test_kinds_by_action(self):
@@ -98,7 +106,9 @@ class TestClassifyReports(EngineCase):
 
     def test_groups_without_an_empty_line_between_them(self):
         first, second = group(), group(Final_Recipient="rfc822; bo@example.net")
-        self.assertEqual([one.recipient for one in read(report(first + second)).reports], ["jo@example.net", "bo@example.net"])
+        self.assertEqual(
+            [one.recipient for one in read(report(first + second)).reports], ["jo@example.net", "bo@example.net"]
+        )
 
     def test_which_command_was_refused(self):
         unknown = group(Status="5.0.0", Diagnostic_Code="smtp; 550 Unknown user")
@@ -113,7 +123,9 @@ class TestClassifyReports(EngineCase):
                 self.assertEqual(read(report(unknown, text)).reports[0].is_hard, is_hard)
 
     def test_what_the_server_said_and_who(self):
-        fields = group(Remote_MTA="dns; mx.example.net (192.0.2.1)", Diagnostic_Code="smtp; 550 5.1.1\n  no\tsuch user here")
+        fields = group(
+            Remote_MTA="dns; mx.example.net (192.0.2.1)", Diagnostic_Code="smtp; 550 5.1.1\n  no\tsuch user here"
+        )
         (one,) = read(report(fields)).reports
         self.assertEqual((one.text, one.remote_server), ("550 5.1.1 no such user here", "mx.example.net"))
 
@@ -139,7 +151,9 @@ class TestClassifyReports(EngineCase):
         inner = report(group()).replace("--b", "--c").replace('"b"', '"c"')
         outer = f"{HEAD}Content-Type: multipart/mixed; boundary=b\n\n--b\n\nnotice\n--b\nContent-Type: message/rfc822\n\n{inner}\n--b--\n"
         found = read(outer)
-        self.assertEqual((found.kind, [one.recipient for one in found.reports]), (K.DELIVERY_FAILURE, ["jo@example.net"]))
+        self.assertEqual(
+            (found.kind, [one.recipient for one in found.reports]), (K.DELIVERY_FAILURE, ["jo@example.net"])
+        )
 
     def test_read_receipts(self):
         fields = (
@@ -147,11 +161,16 @@ class TestClassifyReports(EngineCase):
             "Disposition: manual-action/MDN-sent-manually; displayed\n"
         )
         source = (
-            report("").replace("delivery-status", "disposition-notification").replace("Reporting-MTA: dns; mx.example.org\n\n", fields)
+            report("")
+            .replace("delivery-status", "disposition-notification")
+            .replace("Reporting-MTA: dns; mx.example.org\n\n", fields)
         )
         found = read(source.replace("MAILER-DAEMON@mx.example.org", "Jo <jo@example.net>"))
         self.assertEqual((found.kind, found.original_ids), (K.READ_RECEIPT, ("<sent@example.com>",)))
-        self.assertEqual([(one.recipient, one.action, one.is_hard) for one in found.reports], [("jo@example.net", A.DELIVERED, False)])
+        self.assertEqual(
+            [(one.recipient, one.action, one.is_hard) for one in found.reports],
+            [("jo@example.net", A.DELIVERED, False)],
+        )
 
     def test_abuse_reports(self):
         for fields, kind, people in (
@@ -174,7 +193,11 @@ class TestClassifyReports(EngineCase):
 
     def test_reports_for_administrators(self):
         head = HEAD.replace("Returned", "Report Domain: example.com Submitter: example.org Report-ID: <1>")
-        for media_type, kind in (("application/gzip", K.OTHER_REPORT), ("application/zip", K.OTHER_REPORT), ("image/png", K.AUTO_GENERATED)):
+        for media_type, kind in (
+            ("application/gzip", K.OTHER_REPORT),
+            ("application/zip", K.OTHER_REPORT),
+            ("image/png", K.AUTO_GENERATED),
+        ):
             with self.subTest(media_type=media_type):
                 self.assertEqual(read(f"{head}Content-Type: {media_type}\n\nx\n").kind, kind)
 
@@ -191,13 +214,20 @@ class TestClassifyReports(EngineCase):
         ):  # fmt: skip
             for text in (json.dumps(notice), json.dumps({"Type": "Notification", "Message": json.dumps(notice)})):
                 with self.subTest(text=text):
-                    found = read(f"From: no-reply@sns.example.com\nTo: box@example.com\nSubject: Notice\n\n{text}\n\n--\nunsubscribe\n")
+                    found = read(
+                        f"From: no-reply@sns.example.com\nTo: box@example.com\nSubject: Notice\n\n{text}\n\n--\nunsubscribe\n"
+                    )
                     self.assertEqual((found.kind, found.original_ids), (kind, ("<sent@example.com>",)))
-                    self.assertEqual([(one.recipient, one.is_hard) for one in found.reports], [("jo@example.net", is_hard)])
+                    self.assertEqual(
+                        [(one.recipient, one.is_hard) for one in found.reports], [("jo@example.net", is_hard)]
+                    )
 
     def test_encoded_parts(self):
         text = base64.b64encode(b"<jo@example.net>: 550 5.1.1 no such user\r\n").decode()
         for encoding, body in (("base64", text), ("quoted-printable", "<jo=40example.net>: 550 5.1.1 no such u=\nser")):
             with self.subTest(encoding=encoding):
                 found = read(f"{HEAD}Content-Transfer-Encoding: {encoding}\n\n{body}\n")
-                self.assertEqual([(one.recipient, one.status, one.is_hard) for one in found.reports], [("jo@example.net", "5.1.1", True)])
+                self.assertEqual(
+                    [(one.recipient, one.status, one.is_hard) for one in found.reports],
+                    [("jo@example.net", "5.1.1", True)],
+                )
