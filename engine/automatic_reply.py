@@ -25,12 +25,16 @@ _OTHER = (
 )
 # How clients and servers begin the subject of such an answer; a person's own answer begins with "Re:".
 _SUBJECT = re.compile(
-    r"^\s*(?:auto(?:matic|mated)?[- ]?(?:reply|response|responder|answer)|out of (?:the )?office|away from (?:the |my )?(?:office|mail)"
-    r"|vacation(?: reply| message| notice)?|on (?:vacation|leave|holiday)|i(?:.m| am) (?:out|away|on (?:leave|vacation))"
-    r"|automatische (?:antwort|afwezigheid)|abwesenheit(?:snotiz|sbenachrichtigung|sassistent)?|abwesend|nicht im (?:b[uü]ro|haus)"
+    r"^\s*(?:auto(?:matic|mated)?[- ]?(?:reply|response|responder|answer)|out of (?:the )?office|away from (?:the "
+    r"|my )?(?:office|mail)"
+    r"|vacation(?: reply| message| notice)?|on (?:vacation|leave|holiday)|i(?:.m| am) (?:out|away|on (?:leave"
+    r"|vacation))"
+    r"|automatische (?:antwort|afwezigheid)|abwesenheit(?:snotiz|sbenachrichtigung|sassistent)?|abwesend"
+    r"|nicht im (?:b[uü]ro|haus)"
     r"|r[eé]ponse automatique|absen(?:ce|t) d[ue] bureau|message d.absence|absent"
     r"|respuesta autom[aá]tica|fuera de (?:la )?oficina|risposta automatica|fuori (?:sede|ufficio)"
-    r"|resposta autom[aá]tica|fora do escrit[oó]rio|automatisch antwoord|afwezig|autosvar|automatisk svar|automaattinen vastaus|poissa"
+    r"|resposta autom[aá]tica|fora do escrit[oó]rio|automatisch antwoord|afwezig|autosvar|automatisk svar"
+    r"|automaattinen vastaus|poissa"
     r"|automatyczna odpowied|automatick[aá] odpov|r[aă]spuns automat|automatikus v[aá]lasz|otomatik yan[iı]t|i̇?zin"
     r"|автоматический ответ|автоответ|отсутству|αυτόματη απάντηση|רד אוטומטי|رد تلقائي"
     r"|自動(?:返信|応答)|不在(?:通知|です)|自动(?:回复|答复)|自動回覆|자동 ?(?:회신|응답)|부재 ?중)",

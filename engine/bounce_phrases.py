@@ -8,7 +8,8 @@ from .bounce_reason import BounceReason
 # Quantifiers are bounded: the text is a stranger's.
 _BOX = r"(?:mail ?box|inbox|mail ?folder|mail ?dir|mail ?drop|account|user|recipient|quota|storage)"
 _WHO = (
-    r"(?:users?(?:\(s\))?|recipients?|mail ?box|(?<!ip )(?<!sender )address(?:ee)?|account|alias|e-?mail (?:address|account|id)"
+    r"(?:users?(?:\(s\))?|recipients?|mail ?box|(?<!ip )(?<!sender )address(?:ee)?|account|alias|e-?mail (?:address"
+    r"|account|id)"
     r"|customer|subscriber|local.?part|person|mail ?drop|rcpt)"
 )
 _NOT = r"(?:not|n.t|never|no longer)"
@@ -63,7 +64,8 @@ FAMILIES = (
             r"(?:disk|storage|mailbox) (?:space|quota|size) ?(?:limit)?.{0,20}(?:exceed|reached|full|exhaust)",
             r"mailbox size limit|too much (?:mail|data)|full disk|disk (?:is )?full|no space left",
             r"bo[iîÎ]te .{0,30}pleine|postfach .{0,20}voll|buz[oó]n .{0,20}(?:lleno|excedi)",
-            r"casella .{0,20}piena|caixa .{0,20}cheia|переполнен|メールボックス.{0,20}(?:一杯|いっぱい|容量)|邮箱.{0,10}满",
+            r"casella .{0,20}piena|caixa .{0,20}cheia|переполнен|メールボックス.{0,20}(?:一杯|いっぱい|容量)"
+            r"|邮箱.{0,10}满",
             r"容量.{0,8}(?:超|不足)",
         ),
     ),
@@ -253,7 +255,8 @@ FAMILIES = (
             r"(?:usu[aá]rio|caixa|endere[cç]o).{0,30}(?:desconhecid|inexistente|n[aã]o (?:existe|encontrad))",
             r"(?:użytkownik|adres).{0,20}(?:nie istnieje|nieznany)",
             r"(?:пользовател|адрес|ящик).{0,40}(?:не найден|не существует|неизвестн|отсутству)",
-            r"(?:ディレクトリ|リスト|名簿|アドレス帳).{0,20}(?:ありません|見つかりません)|用户不存在|无此用户|收件人.{0,10}不存在|查无此",
+            r"(?:ディレクトリ|リスト|名簿|アドレス帳).{0,20}(?:ありません|見つかりません)|用户不存在|无此用户"
+            r"|收件人.{0,10}不存在|查无此",
             r"(?:ユーザー?|アドレス|宛先).{0,20}(?:存在し|見つかり|不明)|받는 사람.{0,20}(?:없|찾을)|사용자.{0,10}없",
         ),
     ),

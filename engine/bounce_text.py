@@ -33,20 +33,29 @@ _ORIGINAL = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _FAILURE = re.compile(
-    r"un-?deliver|(?:not|n.t|never) (?:be |been )?(?:deliver|reach|relayed|sent)|(?:unable|failed|impossible|not able|trouble)"
-    r" (?:to )?(?:deliver|send|relay|reach)|deliver\w* (?:\w+ ){0,5}(?:fail|abort|problem|error|imposs|unsuccess)|delivery.{0,60}fail"
-    r"|(?:permanent|fatal|delivery|smtp|transmission|routing) (?:\w+ )?(?:error|failure|problem)|(?:reject|return|bounc)ed|failure notice"
-    r"|not (?:a )?member of|user unknown|unknown user|over quota|could not be|was not accepted|mailbox is full|(?:responded|said|error) ?:? ?5\d\d"
-    r"|\b5\d\d[ -]5\.\d+\.\d+|(?:^|[\s:])55\d[ -]{1,3}[a-z<]|(?:invalid|no such) (?:user|recipient|address|mailbox)|returned (?:mail|to sender)|mail system error"
+    r"un-?deliver|(?:not|n.t|never) (?:be |been )?(?:deliver|reach|relayed|sent)|(?:unable|failed|impossible"
+    r"|not able|trouble)"
+    r" (?:to )?(?:deliver|send|relay|reach)|deliver\w* (?:\w+ ){0,5}(?:fail|abort|problem|error|imposs|unsuccess)"
+    r"|delivery.{0,60}fail"
+    r"|(?:permanent|fatal|delivery|smtp|transmission|routing) (?:\w+ )?(?:error|failure|problem)|(?:reject|return"
+    r"|bounc)ed|failure notice"
+    r"|not (?:a )?member of|user unknown|unknown user|over quota|could not be|was not accepted|mailbox is full"
+    r"|(?:responded|said|error) ?:? ?5\d\d"
+    r"|\b5\d\d[ -]5\.\d+\.\d+|(?:^|[\s:])55\d[ -]{1,3}[a-z<]|(?:invalid|no such) (?:user|recipient|address|mailbox)"
+    r"|returned (?:mail|to sender)|mail system error"
     r"|nicht (?:zugestellt|zustellbar|erreich)|unzustellbar|non (?:remis|distribu|livr|recapit|consegn)|[eé]chec"
-    r"|no (?:se )?(?:ha )?(?:pud[oi]|entreg)|n[aã]o (?:foi )?(?:entreg|p[oô]de)|не (?:может быть |было )?(?:доставлен)|nie (?:dostarcz|mo)"
-    r"|niet (?:afgeleverd|bezorg)|送信できません|配信(?:できません|不能|エラー)|送達|送信に失敗|エラー|退信|无法(?:投递|送达|发送)|전달(?:되지|할 수)|배달",
+    r"|no (?:se )?(?:ha )?(?:pud[oi]|entreg)|n[aã]o (?:foi )?(?:entreg|p[oô]de)|не (?:может быть "
+    r"|было )?(?:доставлен)|nie (?:dostarcz|mo)"
+    r"|niet (?:afgeleverd|bezorg)|送信できません|配信(?:できません|不能|エラー)|送達|送信に失敗|エラー|退信"
+    r"|无法(?:投递|送达|发送)|전달(?:되지|할 수)|배달",
     re.IGNORECASE,
 )
 _DELAY = re.compile(
     r"warning message only|(?:do(?:es)? not|don.t) need to re-?send|not yet been delivered|has not yet been delivered"
-    r"|(?:delivery )?attempts will continue|will (?:continue|keep) (?:to (?:try|be)|trying)|will (?:be retried|retry|try again)"
-    r"|message (?:\S+ )?(?:is |has been |was )?delayed|delivery (?:is |has been |temporarily )*(?:delayed|suspended)|\(delay\)"
+    r"|(?:delivery )?attempts will continue|will (?:continue|keep) (?:to (?:try|be)|trying)|will (?:be retried"
+    r"|retry|try again)"
+    r"|message (?:\S+ )?(?:is |has been |was )?delayed|delivery (?:is |has been |temporarily )*(?:delayed"
+    r"|suspended)|\(delay\)"
     r"|temporary (?:failure|problem|delay) report|still (?:being|trying)|no action is required on your part"
     r"|verz[oö]ger|retard[ée]|retrasad|ritardat|atrasad|vertraag|задерж|opóźni|遅延|延迟|지연",
     re.IGNORECASE,
@@ -57,7 +66,8 @@ _GIVEN_UP = re.compile(
     re.IGNORECASE,
 )
 _REPLY = re.compile(
-    r"(?<![\d.:/\[-])([245]\d\d)(?=[ -:]|$)(?!\.\d)(?! ?(?:kb|mb|bytes|times|messages|more|days|hours|minutes|seconds)\b)",
+    r"(?<![\d.:/\[-])([245]\d\d)(?=[ -:]|$)(?!\.\d)(?! ?(?:kb|mb|bytes|times|messages|more|days|hours|minutes"
+    r"|seconds)\b)",
     re.IGNORECASE,
 )
 _REMOTE = re.compile(
@@ -194,10 +204,12 @@ _AT = ADDRESS.pattern
 _PLACES = tuple(
     re.compile(pattern, re.IGNORECASE | re.MULTILINE)
     for pattern in (
-        rf"(?:rcpt to|final-recipient|original-recipient|recipient(?: address)?|original address|failed recipient|address)[ \t]*:[ \t]*(?:rfc822;)?[ \t]*[<\[\"']?({_AT})",
+        rf"(?:rcpt to|final-recipient|original-recipient|recipient(?: address)?|original address|failed recipient"
+        rf"|address)[ \t]*:[ \t]*(?:rfc822;)?[ \t]*[<\[\"']?({_AT})",
         rf"^[ \t]*[*-]?[ \t]*[<\"']({_AT})[>\"'][ \t]*(?:\([^\n()]{{0,200}}\))?[ \t]*(?::|\(|$|-|\.\.\.)",
         rf"(?:mailing list|member of|group)\b[^\n]{{0,40}}<({_AT})>",
-        rf"(?:unable to|cannot|could ?n.t|could not|not able to|undeliverable|failed to|problem|delivery|rejected|deliver\w*|delivered)\b[^\n]{{0,80}}\bto:?[ \t]+[<\"']?({_AT})",
+        rf"(?:unable to|cannot|could ?n.t|could not|not able to|undeliverable|failed to|problem|delivery|rejected"
+        rf"|deliver\w*|delivered)\b[^\n]{{0,80}}\bto:?[ \t]+[<\"']?({_AT})",
         rf"(?:mailbox is full|size|attempts?|unknown|failed|errors?)[^\n]{{0,20}}:[ \t]*[<\"']?({_AT})",
         rf"^[ \t]*[*-]?[ \t]*({_AT})[ \t]*(?:<mailto:[^>\n]*>)?[ \t]*(?::|\[|\(|$|\.\.\.|on\b)",
         rf"<({_AT})>",

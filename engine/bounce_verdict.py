@@ -119,7 +119,8 @@ _GENERAL = frozenset({BounceReason.POLICY, BounceReason.CONTENT, BounceReason.SY
 _PLAIN = frozenset(("1.2", "1.3", "2.1", "4.4", "4.7"))
 # "Recipient address rejected" and RFC 5321's own text for 550 name no reason; at RCPT they are about the address.
 _REJECTED = re.compile(
-    r"(?:recipient|address)(?:es)?(?: address)?s? (?:was |were |is |are )?(?:rejected|refused|denied)|mailbox unavailable"
+    r"(?:recipient|address)(?:es)?(?: address)?s? (?:was |were |is |are )?(?:rejected|refused|denied)"
+    r"|mailbox unavailable"
     r"|access denied|rejected (?:the )?recipient|address rejected|mailbox not available",
     re.IGNORECASE,
 )

@@ -18,7 +18,8 @@ _BLANKS = re.compile(r"\s+")
 
 # Said of nobody by name: ": User unknown" is how filters refuse what they had accepted, "<ann@…>: User unknown" is not.
 _BARE = re.compile(
-    r"(?<!@: )(?<!@)(?<!@ )(?<!@\.\.\. )(?<!@\. )\b(?:(?:user|recipient) (?:is )?(?:unknown|not found)|unknown (?:user|recipient)"
+    r"(?<!@: )(?<!@)(?<!@ )(?<!@\.\.\. )(?<!@\. )\b(?:(?:user|recipient) (?:is )?(?:unknown|not found)"
+    r"|unknown (?:user|recipient)"
     r"(?! ?:? ?[\w@]))\b",
     re.IGNORECASE,
 )

@@ -7,8 +7,8 @@ import re
 
 from .bounce_reason import BounceReason
 from .bounce_text import TextReport, block_about, find_code, find_remote, find_words
-from .bounce_words import find_reasons
 from .bounce_verdict import judge_bounce, status_of
+from .bounce_words import find_reasons
 from .delivery_status import RecipientStatus, find_status, is_general
 from .message_kind import MessageKind, RecipientReport, ReportAction
 from .smtp_stage import find_stage, says_user_unknown

@@ -9,21 +9,26 @@ from .automatic import is_null_return_path, submission_keyword
 from .summary import Summary, named_addresses, sole_address
 
 _LOCAL_PARTS = re.compile(
-    r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|mdaemon|post[-_.]?master|mail[-_.]?delivery(?:[-_.]?(?:sub)?system)?|mail[-_.]?master"
+    r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|mdaemon|post[-_.]?master|mail[-_.]?delivery(?:[-_.]?(?:sub)?system)?"
+    r"|mail[-_.]?master"
     r"|mmdf|uucp|mail[-_.]?system|smtp|exchange|mail[-_.]?admin(?:istrator)?|bounces?|no-?reply-?dsn)(?:[+\-_.=].*)?$",
     re.IGNORECASE,
 )
 # Programs beside mail servers, filters and list servers, that tell what they refused.
 _PROGRAMS = re.compile(
-    r"^(?:sys(?:tem|admin|op)?|root|admin(?:istrator)?|daemon|server|notif\w*|(?:virus|mail|spam)[-_.]?(?:scan|gate|guard|filter|wall)\w*"
+    r"^(?:sys(?:tem|admin|op)?|root|admin(?:istrator)?|daemon|server|notif\w*|(?:virus|mail|spam)[-_.]?(?:scan|gate"
+    r"|guard|filter|wall)\w*"
     r"|list(?:serv|master)?|majordomo|ezmlm|.{1,60}-(?:admin|owner|request|bounces|return|help))$",
     re.IGNORECASE,
 )
 # How reports begin; "Fwd:" or "Re:" before it shows a person.
 _SUBJECT = re.compile(
-    r"^\W{0,4}(?:un-?deliver|(?:mail|message|e-?mail)?[ -]?delivery (?:\w+ ){0,2}(?:fail|error|problem|status|notif)|returned mail|mail (?:system )?error"
-    r"|(?:delivery )?failure notice|non-?delivery|(?:your )?(?:mail|message|e-?mail) .{0,60}(?:could not|cannot|can.t|not) be delivered"
-    r"|(?:nachricht|mail) .{0,20}unzustellbar|unzustellbar|non remis|[eé]chec de (?:la )?remise|no se puede entregar|mancato recapito"
+    r"^\W{0,4}(?:un-?deliver|(?:mail|message|e-?mail)?[ -]?delivery (?:\w+ ){0,2}(?:fail|error|problem|status"
+    r"|notif)|returned mail|mail (?:system )?error"
+    r"|(?:delivery )?failure notice|non-?delivery|(?:your )?(?:mail|message|e-?mail) .{0,60}(?:could not|cannot"
+    r"|can.t|not) be delivered"
+    r"|(?:nachricht|mail) .{0,20}unzustellbar|unzustellbar|non remis|[eé]chec de (?:la )?remise"
+    r"|no se puede entregar|mancato recapito"
     r"|n[aã]o foi poss[ií]vel entregar|не доставлен|недоставлен|配信不能|送信エラー|退信)",
     re.IGNORECASE,
 )

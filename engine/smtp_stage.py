@@ -43,7 +43,7 @@ _NAMES = {
 # A transcript as sendmail and its descendants print it: what was said, what was answered.
 _SAID = re.compile(r"^[ \t]*(?:\w{1,10}[ \t]+)?>>>[ \t]*(\w{4})\b", re.MULTILINE)
 _ANSWERED = re.compile(r"^[ \t]*(?:\w{1,10}[ \t]+)?<<<[ \t]*(.*)$", re.MULTILINE)
-# sendmail's own line after the answer: it knows whether RCPT was refused (EX_NOUSER), also where commands were pipelined.
+# sendmail's own line after the answer: it knows whether RCPT was refused (EX_NOUSER), also in pipelines of commands.
 _OWN_VERDICT = re.compile(r"^[ \t]*[45]\d\d 5\.1\.1 <[^>\n]{1,320}>\.\.\. User unknown", re.MULTILINE | re.IGNORECASE)
 _BLANKS = re.compile(r"\s+")
 

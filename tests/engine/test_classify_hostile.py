@@ -23,14 +23,18 @@ from .case import EngineCase
 HEAD = b"From: MAILER-DAEMON@mx.example.org\r\nReturn-Path: <>\r\nSubject: Undelivered mail\r\n"
 REPORT = HEAD + b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n"
 NESTED = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(5000))
-GROUP = b"Final-Recipient: rfc822; a%d@example.com\r\nAction: failed\r\nDiagnostic-Code: smtp; 550 mailbox user host\r\n\r\n"
+GROUP = b"Final-Recipient: rfc822; a%d@example.com\r\nAction: failed\r\nDiagnostic-Code: smtp; 550 mailbox host\r\n\r\n"
 
 # Each took minutes, or a recursion error, with a walk or a pattern that is not bounded.
 BOMBS = {
     "nested parts": REPORT + b"\r\n--b\r\n" + NESTED,
     "10,000 parts": REPORT + b"\r\n" + b"--b\r\nContent-Type: text/plain\r\n\r\nx\r\n" * 10_000,
-    "10,000 delivery-status parts": REPORT + b"\r\n" + b"--b\r\nContent-Type: message/delivery-status\r\n\r\nx: y\r\n" * 10_000,
-    "10,000 recipients": REPORT + b"\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n" + b"".join(GROUP % n for n in range(10_000)),
+    "10,000 delivery-status parts": REPORT
+    + b"\r\n"
+    + b"--b\r\nContent-Type: message/delivery-status\r\n\r\nx: y\r\n" * 10_000,
+    "10,000 recipients": REPORT
+    + b"\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+    + b"".join(GROUP % n for n in range(10_000)),
     "boundary of one letter": HEAD + b"Content-Type: multipart/report; boundary=a\r\n\r\n" + b"--a\r\n" * 50_000,
     "boundary that never comes": REPORT + b"\r\n" + b"--" * 500_000,
     "huge header": HEAD + b"X-Long: " + b"a" * 3_000_000 + b"\r\n\r\nx",
@@ -50,20 +54,46 @@ BOMBS = {
     "charset that is none": HEAD + b'Content-Type: text/plain; charset="a\0b"\r\n\r\n\xff',
     "encoding that is none": HEAD + b"Content-Transfer-Encoding: x-nothing\r\n\r\n\xff",
     "nothing": b"",
-}  # fmt: skip
+}
 
 # Deterministic, so that a change of the code alone can make it fail.
 bounded = settings(
     max_examples=150, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
-PIECES = st.sampled_from([
-    "Content-Type: multipart/report; boundary=b\r\n", "Content-Type: message/delivery-status\r\n", "Return-Path: <>\r\n",
-    "From: MAILER-DAEMON\r\n", "From: <>\r\n", "Subject: failure notice\r\n", "\r\n", "\r\n--b\r\n", "--b--", "Final-Recipient: ",
-    "rfc822; a@example.com\r\n", "Action: failed\r\n", "Action: delayed\r\n", "Status: 5.1.1\r\n", "Diagnostic-Code: smtp; 550 ",
-    "user unknown", "<a@example.com>: ", "\r\n ", "X-Failed-Recipients: a@example.com\r\n", "{\"notificationType\":\"Bounce\"",
-    "Content-Type: message/feedback-report\r\n", "Feedback-Type: abuse\r\n", "Disposition: x; y\r\n", "Message-ID: <1@x>\r\n",
-    "Auto-Submitted: auto-replied\r\n", "Content-Transfer-Encoding: base64\r\n", "\0", "\udcff", "=?utf-8?q?x?=", "--- original message ---\r\n",
-])  # fmt: skip
+PIECES = st.sampled_from(
+    [
+        "Content-Type: multipart/report; boundary=b\r\n",
+        "Content-Type: message/delivery-status\r\n",
+        "Return-Path: <>\r\n",
+        "From: MAILER-DAEMON\r\n",
+        "From: <>\r\n",
+        "Subject: failure notice\r\n",
+        "\r\n",
+        "\r\n--b\r\n",
+        "--b--",
+        "Final-Recipient: ",
+        "rfc822; a@example.com\r\n",
+        "Action: failed\r\n",
+        "Action: delayed\r\n",
+        "Status: 5.1.1\r\n",
+        "Diagnostic-Code: smtp; 550 ",
+        "user unknown",
+        "<a@example.com>: ",
+        "\r\n ",
+        "X-Failed-Recipients: a@example.com\r\n",
+        '{"notificationType":"Bounce"',
+        "Content-Type: message/feedback-report\r\n",
+        "Feedback-Type: abuse\r\n",
+        "Disposition: x; y\r\n",
+        "Message-ID: <1@x>\r\n",
+        "Auto-Submitted: auto-replied\r\n",
+        "Content-Transfer-Encoding: base64\r\n",
+        "\0",
+        "\udcff",
+        "=?utf-8?q?x?=",
+        "--- original message ---\r\n",
+    ]
+)
 MAILS = st.lists(st.one_of(PIECES, st.text(max_size=20)), max_size=30).map(
     lambda pieces: "".join(pieces).encode("utf-8", "surrogatepass")
 )
@@ -114,14 +144,14 @@ class TestClassifyHostile(EngineCase):
         group = (
             b"Final-Recipient: rfc822; j\xff\0o@example.net\r\nAction: failed\r\nDiagnostic-Code: smtp; 550 \xff\0\r\n"
         )
-        original = b"--b\r\nContent-Type: message/rfc822\r\n\r\nTo: \xff@example.net\r\nMessage-ID: <\xff\0@example.com>\r\n\r\n"
+        original = b"--b\r\nContent-Type: message/rfc822\r\n\r\nTo: \xff@x.example\r\nMessage-ID: <\xff\0@x>\r\n\r\n"
         for content in (
             REPORT + b"\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n" + group + original,
             REPORT + b"\r\n" + original,
             HEAD + b"X-Failed-Recipients: \xff\0@example.net\r\nReferences: <\xff\0@x>\r\n\r\nx",
             HEAD + b"\r\n<\xff\0a@example.net>: 550 \xff\0\r\nMessage-ID: <\xff\0@x>\r\n",
             REPORT
-            + b"\r\n--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: \xff\0\r\nOriginal-Rcpt-To: \xff@x.y",
+            + b"\r\n--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: \xff\0\r\nOriginal-Rcpt-To: \xff@x",
         ):
             with self.subTest(content=content):
                 found = classify(content, summarize(content))

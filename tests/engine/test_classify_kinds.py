@@ -24,7 +24,7 @@ BY_HEADER = (
     # RFC 3834 §5: an answer, or merely made by a program.
     ("Auto-Submitted: auto-replied", K.AUTOMATIC_REPLY),
     ("AUTO-SUBMITTED: Auto-Replied (vacation)", K.AUTOMATIC_REPLY),
-    ("Auto-Submitted: auto-replied; owner-email=\"a@example.org\"", K.AUTOMATIC_REPLY),
+    ('Auto-Submitted: auto-replied; owner-email="a@example.org"', K.AUTOMATIC_REPLY),
     ("Auto-Submitted: auto-generated (vacation)", K.AUTOMATIC_REPLY),
     ("X-Autoreply: yes", K.AUTOMATIC_REPLY),
     ("X-Autorespond: Leaking roof", K.AUTOMATIC_REPLY),
@@ -52,7 +52,7 @@ BY_HEADER = (
     # RFC 8460 §5.3.
     ("TLS-Report-Domain: example.com\nTLS-Report-Submitter: example.org", K.OTHER_REPORT),
     ("Content-Type: multipart/report; report-type=tlsrpt; boundary=b", K.OTHER_REPORT),
-)  # fmt: skip
+)
 
 # Words of a subject: alone they decide nothing; beside a field that fits they do.
 BY_SUBJECT = (
@@ -73,33 +73,55 @@ BY_SUBJECT = (
     ("Automatic reply: Leaking roof", "Auto-Submitted: no\nReturn-Path: <>", K.AUTO_GENERATED),
     ("Automatic reply: Leaking roof", "Auto-Submitted: auto-generated", K.AUTO_GENERATED),
     ("unsubscribe", "Auto-Submitted: auto-replied", K.ABUSE_COMPLAINT),
-)  # fmt: skip
+)
 
 # What mail servers write for people: fields, text, kind.
 BY_TEXT = (
-    (DAEMON + "Subject: failure notice\n",
-     "Hi. This is the qmail-send program at example.org.\n\n<jo@example.net>:\nSorry, no mailbox here by that name. (#5.1.1)\n",
-     K.DELIVERY_FAILURE),
-    (DAEMON + "Subject: Warning: message 1a delayed 24 hours\n",
-     "A message that you sent has not yet been delivered to:\n\n  jo@example.net\n\nDelivery attempts will continue.\n",
-     K.DELIVERY_DELAY),
+    (
+        DAEMON + "Subject: failure notice\n",
+        "Hi. This is the qmail-send program.\n\n<jo@example.net>:\nSorry, no mailbox here by that name. (#5.1.1)\n",
+        K.DELIVERY_FAILURE,
+    ),
+    (
+        DAEMON + "Subject: Warning: message 1a delayed 24 hours\n",
+        "A message has not yet been delivered to:\n\n  jo@example.net\n\nDelivery attempts will continue.\n",
+        K.DELIVERY_DELAY,
+    ),
     (DAEMON + "Subject: Mail delivery failed\nX-Failed-Recipients: jo@example.net\n", "anything\n", K.DELIVERY_FAILURE),
-    ("From: <>\nTo: box@example.com\nSubject: failure\n", "Could not be delivered to <jo@example.net>: 550 no such user\n",
-     K.DELIVERY_FAILURE),
-    ("From: postmaster@example.org\nTo: box@example.com\nSubject: Undeliverable: hello\n",
-     "Your message did not reach the following recipient(s):\n\njo@example.net on 4/29/01\n    Recipient Not Found\n",
-     K.DELIVERY_FAILURE),
+    (
+        "From: <>\nTo: box@example.com\nSubject: failure\n",
+        "Could not be delivered to <jo@example.net>: 550 no such user\n",
+        K.DELIVERY_FAILURE,
+    ),
+    (
+        "From: postmaster@example.org\nTo: box@example.com\nSubject: Undeliverable: hello\n",
+        "Your message did not reach these recipient(s):\n\njo@example.net on 4/29/01\n    Recipient Not Found\n",
+        K.DELIVERY_FAILURE,
+    ),
     # A person writes as postmaster.
-    ("From: postmaster@example.org\nTo: box@example.com\nSubject: Your new certificate\n", "Please find it enclosed.\n",
-     K.AUTO_GENERATED),
+    (
+        "From: postmaster@example.org\nTo: box@example.com\nSubject: Your new certificate\n",
+        "Please find it enclosed.\n",
+        K.AUTO_GENERATED,
+    ),
     # A vacation note has a null return path too, and speaks of delivery.
-    (PERSON + "Return-Path: <>\nAuto-Submitted: auto-replied\n", "Parcels cannot be delivered while I am away.\n",
-     K.AUTOMATIC_REPLY),
+    (
+        PERSON + "Return-Path: <>\nAuto-Submitted: auto-replied\n",
+        "Parcels cannot be delivered while I am away.\n",
+        K.AUTOMATIC_REPLY,
+    ),
     # A person asks about a report that came to her.
-    (PERSON.replace("Leaking roof", "Fwd: Undelivered Mail Returned to Sender"),
-     "What does it mean?\n\n<jo@example.net>: host mx.example.net said: 550 5.1.1 User unknown\n", K.PERSON),
-    (PERSON.replace("Leaking roof", "Mail delivery failed"), "My mail to <jo@example.net> could not be delivered. Why?\n", K.PERSON),
-)  # fmt: skip
+    (
+        PERSON.replace("Leaking roof", "Fwd: Undelivered Mail Returned to Sender"),
+        "What does it mean?\n\n<jo@example.net>: host mx.example.net said: 550 5.1.1 User unknown\n",
+        K.PERSON,
+    ),
+    (
+        PERSON.replace("Leaking roof", "Mail delivery failed"),
+        "My mail to <jo@example.net> could not be delivered. Why?\n",
+        K.PERSON,
+    ),
+)
 
 
 def kind_of(source):

@@ -52,32 +52,65 @@ class TestClassifyReports(EngineCase):
     def test_the_fields_of_a_recipient(self):
         for fields, expected in (
             ({}, ("jo@example.net", "", A.FAILED, "5.1.1", 0, R.ADDRESS_UNKNOWN, True)),
-            ({"Original_Recipient": "rfc822;Jo.Old@Example.net"},
-             ("jo@example.net", "jo.old@example.net", A.FAILED, "5.1.1", 0, R.ADDRESS_UNKNOWN, True)),
-            ({"Diagnostic_Code": "smtp; 552 5.2.2 <jo@example.net>... Mailbox full"},
-             ("jo@example.net", "", A.FAILED, "5.2.2", 552, R.MAILBOX_FULL, False)),
-            ({"Status": "5.0.0", "Diagnostic_Code": "smtp; 550 5.7.26 unauthenticated: SPF did not pass"},
-             ("jo@example.net", "", A.FAILED, "5.7.26", 550, R.AUTHENTICATION, False)),
-            ({"Status": "4.4.7", "Diagnostic_Code": "smtp; 450 4.2.2 over quota"},
-             ("jo@example.net", "", A.FAILED, "4.2.2", 450, R.MAILBOX_FULL, False)),
-            ({"Status": None, "Diagnostic_Code": "smtp; 550 <jo@example.net>: User unknown"},
-             ("jo@example.net", "", A.FAILED, "5.1.1", 550, R.ADDRESS_UNKNOWN, True)),
-            ({"Status": "5.1.1 (bad destination mailbox address)"},
-             ("jo@example.net", "", A.FAILED, "5.1.1", 0, R.ADDRESS_UNKNOWN, True)),
+            (
+                {"Original_Recipient": "rfc822;Jo.Old@Example.net"},
+                ("jo@example.net", "jo.old@example.net", A.FAILED, "5.1.1", 0, R.ADDRESS_UNKNOWN, True),
+            ),
+            (
+                {"Diagnostic_Code": "smtp; 552 5.2.2 <jo@example.net>... Mailbox full"},
+                ("jo@example.net", "", A.FAILED, "5.2.2", 552, R.MAILBOX_FULL, False),
+            ),
+            (
+                {"Status": "5.0.0", "Diagnostic_Code": "smtp; 550 5.7.26 unauthenticated: SPF did not pass"},
+                ("jo@example.net", "", A.FAILED, "5.7.26", 550, R.AUTHENTICATION, False),
+            ),
+            (
+                {"Status": "4.4.7", "Diagnostic_Code": "smtp; 450 4.2.2 over quota"},
+                ("jo@example.net", "", A.FAILED, "4.2.2", 450, R.MAILBOX_FULL, False),
+            ),
+            (
+                {"Status": None, "Diagnostic_Code": "smtp; 550 <jo@example.net>: User unknown"},
+                ("jo@example.net", "", A.FAILED, "5.1.1", 550, R.ADDRESS_UNKNOWN, True),
+            ),
+            (
+                {"Status": "5.1.1 (bad destination mailbox address)"},
+                ("jo@example.net", "", A.FAILED, "5.1.1", 0, R.ADDRESS_UNKNOWN, True),
+            ),
             ({"Action": "Failed (it did)"}, ("jo@example.net", "", A.FAILED, "5.1.1", 0, R.ADDRESS_UNKNOWN, True)),
             ({"Action": None}, ("jo@example.net", "", A.FAILED, "5.1.1", 0, R.ADDRESS_UNKNOWN, True)),
-            ({"Action": "delayed", "Status": "4.1.1"}, ("jo@example.net", "", A.DELAYED, "4.1.1", 0, R.ADDRESS_UNKNOWN, False)),
-            ({"Action": "delayed", "Status": "5.1.1"}, ("jo@example.net", "", A.DELAYED, "5.1.1", 0, R.ADDRESS_UNKNOWN, False)),
-            ({"Action": "relayed", "Status": "2.0.0"}, ("jo@example.net", "", A.DELIVERED, "2.0.0", 0, R.DELIVERED, False)),
-            ({"Action": "expanded", "Status": "2.1.5"}, ("jo@example.net", "", A.DELIVERED, "2.1.5", 0, R.DELIVERED, False)),
-            ({"Final_Recipient": "utf-8; j\\x{F6}@example.net"},
-             ("jö@example.net", "", A.FAILED, "5.1.1", 0, R.ADDRESS_UNKNOWN, True)),
-            ({"Final_Recipient": "rfc822;<Jo@Example.net>"}, ("jo@example.net", "", A.FAILED, "5.1.1", 0, R.ADDRESS_UNKNOWN, True)),
-            ({"Final_Recipient": "rfc822;@gate.example:jo@example.net"},
-             ("jo@example.net", "", A.FAILED, "5.1.1", 0, R.ADDRESS_UNKNOWN, True)),
-            ({"Final_Recipient": "x-unix; |/bin/filter jo", "Original_Recipient": "rfc822; jo@example.net"},
-             ("jo@example.net", "jo@example.net", A.FAILED, "5.1.1", 0, R.ADDRESS_UNKNOWN, True)),
-        ):  # fmt: skip
+            (
+                {"Action": "delayed", "Status": "4.1.1"},
+                ("jo@example.net", "", A.DELAYED, "4.1.1", 0, R.ADDRESS_UNKNOWN, False),
+            ),
+            (
+                {"Action": "delayed", "Status": "5.1.1"},
+                ("jo@example.net", "", A.DELAYED, "5.1.1", 0, R.ADDRESS_UNKNOWN, False),
+            ),
+            (
+                {"Action": "relayed", "Status": "2.0.0"},
+                ("jo@example.net", "", A.DELIVERED, "2.0.0", 0, R.DELIVERED, False),
+            ),
+            (
+                {"Action": "expanded", "Status": "2.1.5"},
+                ("jo@example.net", "", A.DELIVERED, "2.1.5", 0, R.DELIVERED, False),
+            ),
+            (
+                {"Final_Recipient": "utf-8; j\\x{F6}@example.net"},
+                ("jö@example.net", "", A.FAILED, "5.1.1", 0, R.ADDRESS_UNKNOWN, True),
+            ),
+            (
+                {"Final_Recipient": "rfc822;<Jo@Example.net>"},
+                ("jo@example.net", "", A.FAILED, "5.1.1", 0, R.ADDRESS_UNKNOWN, True),
+            ),
+            (
+                {"Final_Recipient": "rfc822;@gate.example:jo@example.net"},
+                ("jo@example.net", "", A.FAILED, "5.1.1", 0, R.ADDRESS_UNKNOWN, True),
+            ),
+            (
+                {"Final_Recipient": "x-unix; |/bin/filter jo", "Original_Recipient": "rfc822; jo@example.net"},
+                ("jo@example.net", "jo@example.net", A.FAILED, "5.1.1", 0, R.ADDRESS_UNKNOWN, True),
+            ),
+        ):
             with self.subTest(fields=fields):
                 (one,) = read(report(group(**fields))).reports
                 found = (
@@ -116,9 +149,16 @@ class TestClassifyReports(EngineCase):
             ("<jo@example.net>: host mx said: 550 Unknown user (in reply to RCPT TO command)", True),
             ("<jo@example.net>: host mx said: 550 Unknown user (in reply to end of DATA command)", False),
             ("... while talking to mx.example.net.:\n>>> RCPT To:<jo@example.net>\n<<< 550 Unknown user", True),
-            ("... while talking to mx.example.net.:\n>>> DATA\n<<< 550 Unknown user\n554 5.0.0 Service unavailable", False),
-            ("... while talking to mx.example.net.:\n>>> DATA\n<<< 550 Unknown user\n550 5.1.1 <jo@example.net>... User unknown", True),
-        ):  # fmt: skip
+            (
+                "... while talking to mx.example.net.:\n>>> DATA\n<<< 550 Unknown user\n554 5.0.0 Service unavailable",
+                False,
+            ),
+            (
+                "... while talking to mx.example.net.:\n>>> DATA\n<<< 550 Unknown user\n"
+                "550 5.1.1 <jo@example.net>... User unknown",
+                True,
+            ),
+        ):
             with self.subTest(text=text):
                 self.assertEqual(read(report(unknown, text)).reports[0].is_hard, is_hard)
 
@@ -134,11 +174,18 @@ class TestClassifyReports(EngineCase):
             (report(group()), ("<sent@example.com>",)),
             (report(group(), "Message-ID: <report@example.org>"), ("<sent@example.com>",)),
             (report(group()).replace("message/rfc822", "text/rfc822-headers"), ("<sent@example.com>",)),
-            (HEAD + "X-Failed-Recipients: jo@example.net\n\nfailed\n\n--- Original message ---\nMessage-Id:\n <sent@example.com>\n",
-             ("<sent@example.com>",)),
-            (HEAD + "X-Failed-Recipients: jo@example.net\nReferences: <first@example.com> <sent@example.com>\n\nfailed\n",
-             ("<sent@example.com>", "<first@example.com>")),
-        ):  # fmt: skip
+            (
+                HEAD
+                + "X-Failed-Recipients: jo@example.net\n\nfailed\n\n--- Original message ---\n"
+                + "Message-Id:\n <sent@example.com>\n",
+                ("<sent@example.com>",),
+            ),
+            (
+                HEAD
+                + "X-Failed-Recipients: jo@example.net\nReferences: <first@example.com> <sent@example.com>\n\nfailed\n",
+                ("<sent@example.com>", "<first@example.com>"),
+            ),
+        ):
             with self.subTest(source=source[-200:]):
                 self.assertEqual(read(source).original_ids, ids)
 
@@ -149,7 +196,8 @@ class TestClassifyReports(EngineCase):
 
     def test_a_report_that_a_filter_wrapped(self):
         inner = report(group()).replace("--b", "--c").replace('"b"', '"c"')
-        outer = f"{HEAD}Content-Type: multipart/mixed; boundary=b\n\n--b\n\nnotice\n--b\nContent-Type: message/rfc822\n\n{inner}\n--b--\n"
+        head = f"{HEAD}Content-Type: multipart/mixed; boundary=b\n\n--b\n\nnotice\n"
+        outer = f"{head}--b\nContent-Type: message/rfc822\n\n{inner}\n--b--\n"
         found = read(outer)
         self.assertEqual(
             (found.kind, [one.recipient for one in found.reports]), (K.DELIVERY_FAILURE, ["jo@example.net"])
@@ -157,7 +205,7 @@ class TestClassifyReports(EngineCase):
 
     def test_read_receipts(self):
         fields = (
-            "Reporting-UA: example; mail\nFinal-Recipient: rfc822; jo@example.net\nOriginal-Message-ID: <sent@example.com>\n"
+            "Reporting-UA: x\nFinal-Recipient: rfc822; jo@example.net\nOriginal-Message-ID: <sent@example.com>\n"
             "Disposition: manual-action/MDN-sent-manually; displayed\n"
         )
         source = (
@@ -175,15 +223,18 @@ class TestClassifyReports(EngineCase):
     def test_abuse_reports(self):
         for fields, kind, people in (
             ("Feedback-Type: abuse\nOriginal-Rcpt-To: <jo@example.net>\n", K.ABUSE_COMPLAINT, ["jo@example.net"]),
-            ("Feedback-Type: fraud\nOriginal-Rcpt-To: jo@example.net\nOriginal-Rcpt-To: bo@example.net\n",
-             K.ABUSE_COMPLAINT, ["jo@example.net", "bo@example.net"]),
+            (
+                "Feedback-Type: fraud\nOriginal-Rcpt-To: jo@example.net\nOriginal-Rcpt-To: bo@example.net\n",
+                K.ABUSE_COMPLAINT,
+                ["jo@example.net", "bo@example.net"],
+            ),
             # Hidden by the provider: the mail that is complained of has it.
             ("Feedback-Type: abuse\n", K.ABUSE_COMPLAINT, ["jo@example.net"]),
             ("Feedback-Type: abuse\nOriginal-Rcpt-To: redacted\n", K.ABUSE_COMPLAINT, ["jo@example.net"]),
             # Nobody complains: a failed check of our domain, or the opposite of a complaint.
             ("Feedback-Type: auth-failure\nOriginal-Rcpt-To: jo@example.net\n", K.OTHER_REPORT, []),
             ("Feedback-Type: not-spam\nOriginal-Rcpt-To: jo@example.net\n", K.OTHER_REPORT, []),
-        ):  # fmt: skip
+        ):
             with self.subTest(fields=fields):
                 source = report("").replace("Reporting-MTA: dns; mx.example.org\n\n", fields)
                 source = source.replace("message/delivery-status", "message/feedback-report")
@@ -202,20 +253,33 @@ class TestClassifyReports(EngineCase):
                 self.assertEqual(read(f"{head}Content-Type: {media_type}\n\nx\n").kind, kind)
 
     def test_notices_in_json(self):
-        bounce = {"bounceType": "Permanent", "bouncedRecipients": [
-            {"emailAddress": "jo@example.net", "action": "failed", "status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 user unknown"}]}  # fmt: skip
+        bounce = {
+            "bounceType": "Permanent",
+            "bouncedRecipients": [
+                {
+                    "emailAddress": "jo@example.net",
+                    "action": "failed",
+                    "status": "5.1.1",
+                    "diagnosticCode": "smtp; 550 5.1.1 user unknown",
+                }
+            ],
+        }
         mail = {"destination": ["jo@example.net"], "commonHeaders": {"messageId": "<sent@example.com>"}}
         complaint = {"complainedRecipients": [{"emailAddress": "jo@example.net"}], "complaintFeedbackType": "abuse"}
         for notice, kind, is_hard in (
             ({"notificationType": "Bounce", "bounce": bounce, "mail": mail}, K.DELIVERY_FAILURE, True),
             ({"eventType": "Bounce", "bounce": bounce, "mail": mail}, K.DELIVERY_FAILURE, True),
             ({"notificationType": "Complaint", "complaint": complaint, "mail": mail}, K.ABUSE_COMPLAINT, False),
-            ({"notificationType": "Delivery", "delivery": {"recipients": ["jo@example.net"]}, "mail": mail}, K.DELIVERY_SUCCESS, False),
-        ):  # fmt: skip
+            (
+                {"notificationType": "Delivery", "delivery": {"recipients": ["jo@example.net"]}, "mail": mail},
+                K.DELIVERY_SUCCESS,
+                False,
+            ),
+        ):
             for text in (json.dumps(notice), json.dumps({"Type": "Notification", "Message": json.dumps(notice)})):
                 with self.subTest(text=text):
                     found = read(
-                        f"From: no-reply@sns.example.com\nTo: box@example.com\nSubject: Notice\n\n{text}\n\n--\nunsubscribe\n"
+                        f"From: no-reply@sns.example\nTo: box@example.com\nSubject: Notice\n\n{text}\n\n--\nunsubscribe\n"
                     )
                     self.assertEqual((found.kind, found.original_ids), (kind, ("<sent@example.com>",)))
                     self.assertEqual(
