@@ -17,7 +17,7 @@ from .original_message import ORIGINALS, original_fields, original_ids
 from .provider_notice import read_provider_notice
 from .report_address import found_addresses, listed_addresses, typed_address
 from .report_part import Part, bounded, media_type, parameter, read_fields, split_head, walk_parts
-from .reporter import sign_of_a_reporter
+from .reporter import is_machine, sign_of_a_reporter
 from .summary import Summary, sole_address
 
 _DELIVERY = frozenset(("message/delivery-status", "message/global-delivery-status"))
@@ -197,7 +197,7 @@ def _administrative(reading: _Reading) -> Report | None:
 
 def _delivery(reading: _Reading) -> Report | None:
     parts = [part for part in reading.parts if part.media_type in _DELIVERY]
-    if not parts or not (reading.reporter or _is_machine(reading)):
+    if not parts or not (reading.reporter or is_machine(reading.message)):
         return None
     found = read_delivery_status("\n\n".join(bounded(part.text()) for part in parts[:3]))
     return _from_status(reading, found, parts[0].media_type)
@@ -205,7 +205,7 @@ def _delivery(reading: _Reading) -> Report | None:
 
 def _inline(reading: _Reading) -> Report | None:
     """The fields of a notification that stand in a text, where a server forgot to mark the part."""
-    if not (reading.reporter or _is_machine(reading)) or not _FIELDS_INLINE.search(reading.text):
+    if not (reading.reporter or is_machine(reading.message)) or not _FIELDS_INLINE.search(reading.text):
         return None
     lines = "\n".join(line.lstrip() if _FIELDS_INLINE.match(line) else line for line in reading.text.split("\n"))
     return _from_status(reading, read_delivery_status(lines), "fields of RFC 3464 in the text")
@@ -236,12 +236,6 @@ def _provider(reading: _Reading) -> Report | None:
     if not reports:
         return None
     return Report(kind_of(reports), "notice in JSON", reports, reading.ids(found.original_id))
-
-
-def _is_machine(reading: _Reading) -> bool:
-    from .reporter import is_machine
-
-    return is_machine(reading.message)
 
 
 def _about(address: str, action: ReportAction, reason: BounceReason) -> RecipientReport:
