@@ -25,7 +25,7 @@ _BARE = re.compile(
 )
 _ACCOUNT = re.compile(r"[^.]*\baccount\b[^.]*", re.IGNORECASE)
 
-_PATTERNS = tuple((reason, re.compile("|".join(phrases), re.IGNORECASE)) for reason, phrases in FAMILIES)
+_PATTERNS = tuple((reason, re.compile("|".join(phrases), re.IGNORECASE)) for reason, *phrases in FAMILIES)
 
 
 def flat_words(text: str) -> str:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from .bounce_reason import BounceReason
-from .bounce_text import LONGEST, TextReport, block_about, notice_of, read_bounce_text
+from .bounce_text import LONGEST, TextReport, block_about, find_code, notice_of, read_bounce_text
 from .delivery_report import from_fields, from_text, kind_of
 from .delivery_status import DeliveryStatus, find_status, read_delivery_status
 from .disposition import read_disposition
@@ -17,7 +17,7 @@ from .original_message import ORIGINALS, original_fields, original_ids
 from .provider_notice import read_provider_notice
 from .report_address import found_addresses, listed_addresses, typed_address
 from .report_part import Part, bounded, media_type, parameter, read_fields, split_head, walk_parts
-from .reporter import is_machine, sign_of_a_reporter
+from .reporter import POSTMASTER, is_machine, sign_of_a_reporter
 from .summary import Summary, sole_address
 
 _DELIVERY = frozenset(("message/delivery-status", "message/global-delivery-status"))
@@ -64,6 +64,11 @@ class _Reading:
     text: str = ""
     original: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def is_machine(self) -> bool:
+        """A person may forward the parts of a report, or write to a list; such a mail is no report."""
+        return bool(self.reporter) or is_machine(self.message)
+
     def first(self, types) -> Part | None:
         return next((part for part in self.parts if part.media_type in types), None)
 
@@ -80,7 +85,6 @@ def read_report(content: bytes, message: Summary, *, sign: str) -> Report | None
         sign: why it may not be answered; "" for what looks like a person's message.
     """
     reporter = sign_of_a_reporter(message)
-    kind = media_type(message.header("Content-Type"))
     is_candidate = (
         sign
         or reporter
@@ -88,10 +92,11 @@ def read_report(content: bytes, message: Summary, *, sign: str) -> Report | None
         or _JMRP_SUBJECT.match(message.subject)
         or _DMARC_SUBJECT.search(message.subject)
     )
-    # RFC 5965 §2 and RFC 6522 want multipart/report. Elsewhere a person may have forwarded the parts of a report.
-    if not is_candidate and not kind.startswith("multipart/report"):
+    if not is_candidate:
         return None
-    parts = _opened(walk_parts(content).parts)
+    parts = walk_parts(content).parts
+    if reporter or is_machine(message):
+        parts = _opened(parts)
     reading = _Reading(message, parts, reporter, _text_of(parts), original_fields(parts))
     for reader in (_feedback, _receipt, _administrative, _delivery, _provider, _inline):
         if found := reader(reading):
@@ -116,13 +121,17 @@ def read_bounce_for_people(content: bytes, message: Summary) -> Report | None:
     elif not text.is_failure and not text.is_delay and not (reporter and _UNDELIVERED.search(message.subject)):
         return None
     has_original = bool(reading.original) or notice_of(reading.text) != reading.text[:LONGEST]
-    is_sure = bool(reporter) or (
+    is_undelivered = bool(_UNDELIVERED.search(message.subject))
+    # Administrators write as postmaster too.
+    is_told = is_undelivered or has_original or bool(text.recipients and find_code(text.notice))
+    is_server = bool(reporter) and (reporter != POSTMASTER or is_machine(message) or is_told)
+    is_sure = is_server or (
         bool(text.recipients)
         and text.is_failure
         and (
             bool(reading.original)
             or bool(_LIST_REFUSAL.search(text.notice))
-            or (bool(_UNDELIVERED.search(message.subject)) and (has_original or bool(find_status(text.notice))))
+            or (is_undelivered and (has_original or bool(find_status(text.notice))))
         )
     )
     if not is_sure:
@@ -146,7 +155,7 @@ def _opened(parts: list[Part]) -> list[Part]:
 
 
 def _feedback(reading: _Reading) -> Report | None:
-    part = reading.first((_FEEDBACK,))
+    part = reading.first((_FEEDBACK,)) if reading.is_machine else None
     declared = parameter(reading.message.header("Content-Type"), "report-type").lower() == "feedback-report"
     if part or declared:
         found = read_feedback_report(part.text() if part else reading.text)
@@ -173,7 +182,7 @@ def _feedback(reading: _Reading) -> Report | None:
 
 
 def _receipt(reading: _Reading) -> Report | None:
-    part = reading.first(_RECEIPT)
+    part = reading.first(_RECEIPT) if reading.is_machine else None
     declared = parameter(reading.message.header("Content-Type"), "report-type").lower() == "disposition-notification"
     if not part and not declared:
         return None
@@ -197,7 +206,7 @@ def _administrative(reading: _Reading) -> Report | None:
 
 def _delivery(reading: _Reading) -> Report | None:
     parts = [part for part in reading.parts if part.media_type in _DELIVERY]
-    if not parts or not (reading.reporter or is_machine(reading.message)):
+    if not parts or not reading.is_machine:
         return None
     found = read_delivery_status("\n\n".join(bounded(part.text()) for part in parts[:3]))
     return _from_status(reading, found, parts[0].media_type)
@@ -205,7 +214,7 @@ def _delivery(reading: _Reading) -> Report | None:
 
 def _inline(reading: _Reading) -> Report | None:
     """The fields of a notification that stand in a text, where a server forgot to mark the part."""
-    if not (reading.reporter or is_machine(reading.message)) or not _FIELDS_INLINE.search(reading.text):
+    if not reading.is_machine or not _FIELDS_INLINE.search(reading.text):
         return None
     lines = "\n".join(line.lstrip() if _FIELDS_INLINE.match(line) else line for line in reading.text.split("\n"))
     return _from_status(reading, read_delivery_status(lines), "fields of RFC 3464 in the text")

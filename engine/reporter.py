@@ -9,9 +9,9 @@ from .automatic import is_null_return_path, submission_keyword
 from .summary import Summary, named_addresses, sole_address
 
 _LOCAL_PARTS = re.compile(
-    r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|mdaemon|post[-_.]?master|mail[-_.]?delivery(?:[-_.]?(?:sub)?system)?"
+    r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|mdaemon|mail[-_.]?delivery(?:[-_.]?(?:sub)?system)?"
     r"|mail[-_.]?master"
-    r"|mmdf|uucp|mail[-_.]?system|smtp|exchange|mail[-_.]?admin(?:istrator)?|bounces?|no-?reply-?dsn)(?:[+\-_.=].*)?$",
+    r"|mmdf|uucp|mail[-_.]?system|smtp|exchange|bounces?|no-?reply-?dsn)(?:[+\-_.=].*)?$",
     re.IGNORECASE,
 )
 # Programs beside mail servers, filters and list servers, that tell what they refused.
@@ -33,6 +33,8 @@ _SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _PERSONS_FIELDS = ("In-Reply-To", "References", "User-Agent", "X-Mailer", "Thread-Index", "X-Originating-IP", "List-Id")
+_POSTMASTER = re.compile(r"^(?:post[-_.]?master|mail[-_.]?admin(?:istrator)?)(?:[+\-_.=].*)?$", re.IGNORECASE)
+POSTMASTER = "From: postmaster"
 _NAMES = re.compile(
     r"mail(?:er)?[ -]?daemon|mail deliver(?:y|) (?:sub ?)?system|delivery (?:sub ?system|status|notification|agent)"
     r"|system administrator|mail (?:administrator|system|router|gateway|transfer)|postmaster|(?:mail|e-?mail) server"
@@ -67,6 +69,8 @@ def sign_of_a_reporter(message: Summary) -> str:
     if not address or address.startswith("@"):
         # RFC 5322 §3.6.2 forbids it; RFC 5321 §4.5.5 made some servers do it.
         return "empty From"
+    if _POSTMASTER.match(address.partition("@")[0]):
+        return POSTMASTER
     if _LOCAL_PARTS.match(address.partition("@")[0]):
         return "From: a mail server's address"
     if any(_NAMES.search(name[:200]) for name, _address in found[:3]) and is_machine(message):

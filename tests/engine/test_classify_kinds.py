@@ -104,6 +104,11 @@ BY_TEXT = (
         "Please find it enclosed.\n",
         K.AUTO_GENERATED,
     ),
+    (
+        "From: Admin <postmaster@example.org>\nTo: box@example.com\nSubject: Your question\n",
+        "Your mail to jo@example.net could not be delivered on Monday. It works again.\n",
+        K.AUTO_GENERATED,
+    ),
     # A vacation note has a null return path too, and speaks of delivery.
     (
         PERSON + "Return-Path: <>\nAuto-Submitted: auto-replied\n",

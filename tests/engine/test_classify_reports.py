@@ -279,7 +279,7 @@ class TestClassifyReports(EngineCase):
             for text in (json.dumps(notice), json.dumps({"Type": "Notification", "Message": json.dumps(notice)})):
                 with self.subTest(text=text):
                     found = read(
-                        f"From: no-reply@sns.example\nTo: box@example.com\nSubject: Notice\n\n{text}\n\n--\nunsubscribe\n"
+                        f"From: no-reply@sns.example\nTo: box@example.com\nSubject: N\n\n{text}\n\n--\nunsubscribe\n"
                     )
                     self.assertEqual((found.kind, found.original_ids), (kind, ("<sent@example.com>",)))
                     self.assertEqual(
