@@ -153,7 +153,8 @@ class TestQuotaInTheQueue(SystemCase):
             # The mails follow their rows a moment later: what is moved before would be written over.
             wait_for(
                 lambda: self.value(
-                    "SELECT count(*) FROM mail_mail WHERE id = ANY(%s) AND state = 'outgoing' AND scheduled_date > now()",
+                    "SELECT count(*) FROM mail_mail"
+                    " WHERE id = ANY(%s) AND state = 'outgoing' AND scheduled_date > now()",
                     mails,
                 )
                 == 3,
