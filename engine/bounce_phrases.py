@@ -23,6 +23,7 @@ FAMILIES = (
     ),
     (
         BounceReason.SENDER_REFUSED,
+        r"banned sender|anti-?spoofing",
         r"recipient preferences|blocked by the recipient|refuses to receive",
         r"only accept\w* (?:mail|messages?) from|protected by|not (?:a )?member of",
         r"restricted (?:recipient|group|distribution)",
@@ -99,6 +100,8 @@ FAMILIES = (
     ),
     (
         BounceReason.BLOCKED,
+        r"banned (?:sending )?(?:ip|host|server|client)|local policy.{0,20}(?:block|list)|host not allowed"
+        r"|in the dbl\b",
         r"black ?-?list(?!ed (?:url|link))|block ?-?list|\bd?nsbl\b|\brbl\b|\bdnsbl|spamhaus|spamcop",
         r"sorbs|barracuda ?central|senderbase|(?:bad|poor|low|negative) (?:\w+ ){0,3}reputation",
         r"reputation|reverse (?:dns|lookup|hostname|name)|\b(?:r?dns )?ptr\b|\brdns\b",
@@ -124,6 +127,8 @@ FAMILIES = (
     ),
     (
         BounceReason.MAILBOX_DISABLED,
+        r"no longer (?:accepts?|receives?|in use)|compte.{0,40}(?:bloqu|suspendu|d[eé]sactiv)"
+        r"|konto.{0,30}(?:gesperrt|deaktiviert)",
         rf"{_WHO}\b[^.;:]{{0,50}}\b(?:disabled|in ?active|suspended|de-?activated|locked|blocked|closed"
         rf"|not active|dormant|has expired|terminated|discontinued|frozen|on hold|temporarily unavailable)\b",
         rf"(?:disabled|inactive|suspended|deactivated|locked|closed|expired) (?:\w+ )?{_WHO}",
@@ -145,6 +150,7 @@ FAMILIES = (
     ),
     (
         BounceReason.NOT_ACCEPTING,
+        r"reject(?:s|ing)? all (?:e-?)?mails?",
         r"null ?mx|does(?: not|n.t) (?:accept|receive|handle|take) (?:any )?(?:e?-?mail|smtp|messages)",
         r"name service error.{0,120}malformed|no mail (?:is )?accepted",
         r"host .{0,60}does not (?:accept|receive)|not accepting (?:network )?(?:messages|mail)",
@@ -162,7 +168,8 @@ FAMILIES = (
         r"(?:host|domain|site)(?: or (?:domain|host))?(?: ?name)?[^:;]{0,60}(?:not found|unknown"
         r"|does(?: not|n.t) exist|could ?(?:not|n.t) be (?:found|resolved)|invalid|not exist)",
         r"unknown (?:host|domain|site|system|destination)|no such (?:host|domain|site)",
-        r"bad destination (?:host|domain|system)|nxdomain|no address associated|answer with no data",
+        r"bad destination (?:host|domain|system)|nxdomain|find an? (?:mail exchanger|mx)|(?:invalid|illegal"
+        r"|bad) (?:domain|host)|no address associated|answer with no data",
         r"(?:could ?n.t|could not|cannot|can.t) find (?:a |the |any )?(?:host|domain)",
         r"unroute?able (?:mail )?domain|find any host",
         r"no (?:mx|dns|a)(?:,? (?:or|and) \w+)? (?:records?|found)|nonexistentdomain",
@@ -224,6 +231,7 @@ FAMILIES = (
     ),
     (
         BounceReason.NETWORK,
+        r"family mismatch|error on destination mx|cname lookup failed",
         r"requests to connect|socket error",
         r"connection (?:was )?(?:refused|timed? ?out|reset|closed|lost|dropped|failed|terminated|aborted)",
         r"lost connection",

@@ -19,6 +19,10 @@ RCPT, DATA, MAIL, CONNECT = SmtpStage.RCPT, SmtpStage.DATA, SmtpStage.MAIL, Smtp
 # What servers answer to RCPT: (words, reason, hard).
 AT_RCPT = (
     ("550 5.1.1 <a@example.com>: Recipient address rejected: User unknown in virtual mailbox table", UNKNOWN, HARD),
+    ("550 5.7.606 Access denied, banned sending IP [192.0.2.1]", R.BLOCKED, SOFT),
+    ("550 5.7.511 Access denied, banned sender[192.0.2.1]", SENDER, SOFT),
+    ("554 5.7.1 Access denied", R.POLICY, SOFT),
+    ("550 5.5.0 Le compte du destinataire est bloque. User account is locked", DISABLED, SOFT),
     ("550 5.1.1 <a@example.com>: Recipient address rejected: User unknown in relay recipient table", UNKNOWN, HARD),
     ("550 5.1.1 <a@example.com>... User unknown", UNKNOWN, HARD),
     (
@@ -159,6 +163,13 @@ OF_ITS_OWN = (
         NO_DOMAIN,
         HARD,
     ),
+    ("Sorry, I couldn't find a mail exchanger or IP address. (#5.4.4)", NO_DOMAIN, HARD),
+    ("Invalid domain name", NO_DOMAIN, HARD),
+    ("No MX found for domain", NO_DOMAIN, HARD),
+    ("Destination seem to reject all mails", NO_MAIL, HARD),
+    ("Network error on destination MXs", R.NETWORK, SOFT),
+    ("CNAME lookup failed temporarily. (#4.4.3)", R.NETWORK, SOFT),
+    ("Invalid final delivery userid: jo", UNKNOWN, HARD),
     ("connect to mx.example.com[192.0.2.1]:25: Connection refused", R.NETWORK, SOFT),
     ("connect to mx.example.com[192.0.2.1]:25: Connection timed out", R.NETWORK, SOFT),
     ("lost connection with mx.example.com[192.0.2.1] while sending DATA command", R.NETWORK, SOFT),
