@@ -37,7 +37,8 @@ FAMILIES = (
         r"(?:daily|hourly|relay|sending|send|outbound|submission|message)\s?(?:mail |message |relay "
         r"|sending )?(?:quota|rate|limit)s? ?(?:exceeded|reached|-|has been)",
         r"reached your (?:\w+ ){0,3}(?:quota|limit)",
-        r"too many (?:concurrent |simultaneous |smtp )*(?:connections|sessions|messages|mails|e-?mails"
+        r"too many (?:concurrent |simultaneous |smtp |invalid |unknown )*"
+        r"(?:connections|sessions|messages|mails|e-?mails"
         r"|errors|recipients|requests)",
         r"rate.?limit|throttl|connection (?:rate|limit)",
         r"exceed\w* the (?:maximum )?(?:connection|rate|number of)",
@@ -78,7 +79,7 @@ FAMILIES = (
     ),
     (
         BounceReason.AUTHENTICATION,
-        r"\bspf\b|\bdkim\b|\bdmarc\b|unauthenticated|not authenticated|sender id\b",
+        r"\b(?:open)?spf\b|\bdkim\b|\bdmarc\b|unauthenticated|not authenticated|sender id\b",
         r"authentication (?:results|check|fail|requirement)|fails? authentication",
     ),
     (
@@ -112,7 +113,7 @@ FAMILIES = (
         r"(?:messages|mail|e-?mails?|connections?|smtp|access) from .{0,80}(?:block|reject|refus|denied"
         r"|weren.t|not (?:accept|allow))",
         r"(?:not|no|isn.t) (?:smtp )?service (?:available|for you)|may not be mail exchanger",
-        r"helo .{0,30}(?:reject|invalid)",
+        r"[eh][eh]lo\b.{0,30}(?:reject|invalid)",
         r"(?:your|this|the|sending) (?:ip|host|server|domain)\b.{0,30}(?:reject|refus|denied|not (?:allowed"
         r"|accepted|authori))",
         r"adresse ip|blocked[ -]*see|invalid (?:rdns|ip)\b|dynamic ip|dial.?up|residential",
@@ -191,6 +192,7 @@ FAMILIES = (
     ),
     (
         BounceReason.ADDRESS_UNKNOWN,
+        r"validrcptto|not in my list of (?:users|recipients)",
         r"(?:user|recipient|mail ?box|address|account|alias|local.?part) (?:is |was "
         r"|in .{0,40} )?(?:unknown|un-?known)",
         rf"unknown {_WHO}",

@@ -118,7 +118,7 @@ _STRONGER_THAN_UNKNOWN = frozenset(
 _GENERAL = frozenset({BounceReason.POLICY, BounceReason.CONTENT, BounceReason.SYSTEM})
 _PLAIN = frozenset(("1.2", "1.3", "2.1", "4.4", "4.7"))
 # "Recipient address rejected" and RFC 5321's own text for 550 name no reason; at RCPT they are about the address.
-# "Access denied" is as often about the client; with 5.4.1 it is Microsoft's for an address in no directory of the tenant.
+# "Access denied" is as often about the client; with 5.4.1 it is Microsoft's for an address that is in no directory.
 _REJECTED = re.compile(
     r"(?:recipient|address)(?:es)?(?: address)?s? (?:was |were |is |are )?(?:rejected|refused|denied)"
     r"|mailbox unavailable"
