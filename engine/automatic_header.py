@@ -12,11 +12,9 @@ AUTO_RESPONSE_SUPPRESS = "X-Auto-Response-Suppress"
 # which addresses are dead.
 _NO_ANSWERS = "OOF, AutoReply"
 
-# Odoo's types of messages that only programs write, and those among them that answer somebody.
-_ANSWERS = frozenset(("out_of_office",))
-_BY_PROGRAMS = frozenset(("notification", "user_notification", "auto_comment"))
-# What a person may have written: a comment, an email from a form or a template.
-_BY_ANYBODY = frozenset(("comment", "email_outgoing"))
+# Odoo's types of messages that only programs write. What they tell users is no answer to whoever set it off.
+_FOR_USERS = frozenset(("notification", "user_notification"))
+_BY_PROGRAMS = frozenset((*_FOR_USERS, "auto_comment"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,8 @@ class OwnMail:
         message_type: Odoo's; "" when it has none.
         has_person: its author is a person; not OdooBot, the public user or nobody.
         is_by_system: the system wrote it: a scheduled action, an automation; whoever it names as the author.
-        is_answer: it is written because somebody wrote: an acknowledgement.
+        is_answer: it is made while an incoming mail is processed, an acknowledgement; nobody pressed a button.
+        is_relayed_machine: it passes on an incoming mail that a machine wrote.
         is_mass: part of a mass mailing, which says so by header fields of its own.
         is_secret: it holds a code or link to log in: a person asked for it, and a program wrote it.
     """
@@ -36,6 +35,7 @@ class OwnMail:
     has_person: bool = False
     is_by_system: bool = False
     is_answer: bool = False
+    is_relayed_machine: bool = False
     is_mass: bool = False
     is_secret: bool = False
 
@@ -58,16 +58,16 @@ def _keyword(mail: OwnMail) -> str:
     """Return the keyword of RFC 3834 §5, "" for a mail that must not have one."""
     if mail.is_mass:
         return ""
-    if mail.message_type in _ANSWERS:
-        return "auto-replied"
-    if mail.message_type in _BY_PROGRAMS:
-        return "auto-replied" if mail.is_answer else "auto-generated"
-    if mail.is_secret:
-        return "auto-generated"
     if mail.message_type == "email":
         # A person's email, passed on to the followers of its record.
+        return "auto-generated" if mail.is_relayed_machine else ""
+    if mail.message_type == "comment" and mail.has_person:
+        # Also where a job posts it later.
         return ""
-    if mail.message_type in _BY_ANYBODY and mail.has_person:
-        # Whoever presses a button writes the comment; a template may name a person while a job sends it.
-        return "auto-generated" if mail.is_by_system and mail.message_type == "email_outgoing" else ""
-    return "auto-generated"
+    if mail.message_type == "out_of_office":
+        return "auto-replied"
+    if mail.is_answer and mail.message_type not in _FOR_USERS:
+        return "auto-replied"
+    # Of a template the system sends, the author is a name only. A code to log in is asked for, and nobody wrote it.
+    is_by_hand = mail.has_person and not mail.is_by_system and not mail.is_secret
+    return "" if is_by_hand and mail.message_type not in _BY_PROGRAMS else "auto-generated"

@@ -9,7 +9,6 @@ from .confirmation import asks_to_confirm
 from .message_kind import Classification, MessageKind
 from .outcome import InboundReason, InboundState
 from .pipeline import Facts, Step, Verdict
-from .recipient import recipients
 from .summary import Summary
 from .trace import TraceStep
 
@@ -25,7 +24,7 @@ def without_detail(address: str) -> str:
 
 def hold_unbidden(
     content: bytes,
-    delivered_for: Collection[str],
+    delivered_for: Callable[[Summary], Collection[str]],
     reserved: Collection[str],
     is_expected: Callable[[Collection[str], Summary], bool],
 ) -> Step:
@@ -35,14 +34,14 @@ def hold_unbidden(
 
     Args:
         content: the bytes as received.
-        delivered_for: addresses that the mail server says it delivered for; empty when it does not, and To and Cc count.
+        delivered_for: returns the addresses that a message was delivered for or is addressed to, lower-case.
         reserved: bounce, catchall and notifications addresses, lower-case, that make no records.
         is_expected: called with (addresses, message) for what would be held: whether it is for an alias as well, or
             answers a mail of ours. It asks the database, so it comes last.
     """
 
     def step(message: Summary, facts: Facts) -> Verdict:
-        addresses = list(delivered_for) or list(recipients(message))
+        addresses = delivered_for(message)
         found = next((address for address in addresses if without_detail(address) in reserved), "")
         if not found or facts.get("own_mark") or facts.get("reply_key"):
             return Verdict()

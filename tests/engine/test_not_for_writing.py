@@ -4,6 +4,7 @@ from ...engine.message_kind import Classification, MessageKind
 from ...engine.not_for_writing import hold_unbidden, without_detail
 from ...engine.outcome import InboundReason, InboundState
 from ...engine.pipeline import walk
+from ...engine.recipient import recipients
 from ...engine.summary import summarize
 from .case import EngineCase
 
@@ -46,7 +47,7 @@ class TestNotForWriting(EngineCase):
     def ends(self, kind=MessageKind.AUTO_GENERATED, *, delivered_for=(), expected=False, facts=None, **fields):
         summary, content = mail(**fields)
         asked = []
-        step = hold_unbidden(content, delivered_for, RESERVED, lambda *question: asked.append(question) or expected)
+        step = hold_unbidden(content, lambda message: delivered_for or recipients(message), RESERVED, lambda *question: asked.append(question) or expected)
         passage = walk([step], summary, {"kind": Classification(kind), **(facts or {})})
         verdict = passage.verdict
         return bool(verdict and (verdict.state, verdict.reason) == (InboundState.QUARANTINED, InboundReason.NOT_FOR_WRITING))
