@@ -1,5 +1,5 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-"""Mail by which a provider asks to confirm an address, a redirection or a sender. Nobody asked it to say it is a machine.
+"""Mail by which a provider asks to confirm an address, a redirection or a sender. Few say that a machine wrote it.
 
 Only asked about mail for addresses that nobody is to write to: a mistake there costs a look at the quarantine.
 """

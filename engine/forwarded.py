@@ -110,9 +110,7 @@ def find_original_sender(content: bytes, return_path: str = "", forwarders: tupl
         if kind in REPORTS:
             # A report carries a mail of ours.
             return Verdict()
-        found = find_forwarding(
-            message, content, return_path, forwarders, is_machine=kind is not MessageKind.PERSON
-        )
+        found = find_forwarding(message, content, return_path, forwarders, is_machine=kind is not MessageKind.PERSON)
         facts["forwarding"], facts["original_sender"] = found, found.sender
         if not found.sign:
             return Verdict()

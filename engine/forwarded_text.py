@@ -15,8 +15,8 @@ _LONGEST_LINE = 500
 _NEAR = 6
 # What mail programs call the fields, in the languages of those who use this most: "From" and its like, then the others.
 _FROM = frozenset(
-    "from de von van från fra od da lähettäjä kimden от من 发件人 寄件者 差出人 expéditeur expediteur avsender absender "
-    "afsender remitente mittente remetente nadawca".split()
+    "from de von van från fra od da lähettäjä kimden от من 发件人 寄件者 差出人 expéditeur expediteur avsender "
+    "absender afsender remitente mittente remetente nadawca".split()
 )
 _OTHERS = frozenset(
     "sent date to cc subject envoyé envoye à objet gesendet datum an betreff enviado fecha para asunto data assunto "
@@ -32,7 +32,9 @@ _SEPARATORS = re.compile(
     r"anfang der weitergeleiteten|inicio del mensaje reenviado|inizio messaggio inoltrato",
     re.IGNORECASE,
 )
-_PREFIX = re.compile(r"\s*\[?(fwd?|wg|tr|rv|enc|i|doorst|vs|vb|pd|tl|ilt|yml|转发|轉寄|إعادة توجيه)\]?\s*[:：]", re.IGNORECASE)
+_PREFIX = re.compile(
+    r"\s*\[?(fwd?|wg|tr|rv|enc|i|doorst|vs|vb|pd|tl|ilt|yml|转发|轉寄|إعادة توجيه)\]?\s*[:：]", re.IGNORECASE
+)
 
 
 def forwarded_by_hand(subject: str, text: str) -> tuple[str, str]:

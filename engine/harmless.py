@@ -61,7 +61,9 @@ def _destination(node):
     if not _LINK.match(href):
         return None
     # Blanks and signs that turn the direction of text make it look like another place.
-    shown = "".join(char if char.isprintable() and not char.isspace() else quote(char, errors="replace") for char in href)
+    shown = "".join(
+        char if char.isprintable() and not char.isspace() else quote(char, errors="replace") for char in href
+    )
     words = "".join(node.itertext()).strip()
     if words in (shown, shown.partition(":")[2]):
         return None

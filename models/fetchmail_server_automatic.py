@@ -10,9 +10,9 @@ from ..engine.forwarder import read_forwarders
 from ..engine.outcome import selection
 
 FORWARDERS_HELP = (
-    "Addresses and domains that pass on what others wrote to them, such as a shared mailbox whose mail arrives in its own "
-    "name. Records are then made for the person who wrote: taken from the attached message, from the fields above the "
-    "forwarded text, or from where answers go. It never makes that person one of your users."
+    "Addresses and domains that pass on what others wrote to them, such as a shared mailbox whose mail arrives in its "
+    "own name. Records are then made for the person who wrote: taken from the attached message, from the fields above "
+    "the forwarded text, or from where answers go. It never makes that person one of your users."
 )
 
 

@@ -15,7 +15,7 @@ class MailAliasDomain(models.Model):
         string="Automatic Replies",
         required=True,
         default=AutomaticPolicy.ATTACH.value,
-        help="What becomes of absence notices and other automatic replies. Attached quietly, they are a note of the record "
-        "that they answer: no follower is told, no automation runs. Without such a record they are discarded. Treated like "
-        "other mail, they notify followers and make records. In each case they stay in the journal.",
+        help="What becomes of absence notices and other automatic replies. Attached quietly, they are a note of the "
+        "record that they answer: no follower is told, no automation runs. Without such a record they are discarded. "
+        "Treated like other mail, they notify followers and make records. In each case they stay in the journal.",
     )

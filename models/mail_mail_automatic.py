@@ -54,7 +54,10 @@ class MailMail(models.Model):
         # sudo: who wrote it and how, for header fields; no content.
         message = self.mail_message_id.sudo()  # nosemgrep
         find = self.env["ir.model.data"]._xmlid_to_res_id
-        nobody = {find("base.partner_root", raise_if_not_found=False), find("base.public_partner", raise_if_not_found=False)}
+        nobody = {
+            find("base.partner_root", raise_if_not_found=False),
+            find("base.public_partner", raise_if_not_found=False),
+        }
         values = {
             "message_type": message.message_type or "",
             "has_person": bool(message.author_guest_id or (message.author_id and message.author_id.id not in nobody)),

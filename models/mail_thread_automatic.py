@@ -49,6 +49,8 @@ class MailThread(models.AbstractModel):
         if policy is AutomaticPolicy.ATTACH and kept:
             attempt.facts["is_quiet"] = True
             attempt.trace.add("automatic reply", "the record that it answers", "attached quietly")
+            if attempt.target and attempt.target.update_values:
+                attempt.trace.add("values for an existing record", "an automatic reply", "not written")
             return kept
         state = InboundState.QUARANTINED if policy is AutomaticPolicy.QUARANTINE else InboundState.DISCARDED
         found = "the record that it answers" if kept else "it answers no record"
@@ -83,9 +85,10 @@ class MailThread(models.AbstractModel):
         self.ensure_one()
         # As Odoo: the gateway is nobody's author.
         thread = self.with_user(self.env.ref("base.user_root")).sudo()  # nosemgrep: the sender has no user here
-        author_id, email_from = thread._message_compute_author(
-            message_dict.get("author_id") or None, message_dict.get("email_from") or ""
-        )
+        author_id, email_from = message_dict.get("author_id") or None, message_dict.get("email_from") or ""
+        if email_from:
+            # Without one OdooBot would be the author.
+            author_id, email_from = thread._message_compute_author(author_id, email_from)
         values = {
             "author_id": author_id,
             "email_from": email_from,

@@ -69,7 +69,11 @@ class SppEmailProcessing(models.AbstractModel):
         mailbox = inbound.server_id
         if mailbox.gateway_action and mailbox.user:
             # A mailbox that makes records of what is written to it may be what other mail is sent from.
-            back = {without_detail(one) for one in (domains.mapped("bounce_email") + domains.mapped("catchall_email")) if one}
+            back = {
+                without_detail(one)
+                for one in (domains.mapped("bounce_email") + domains.mapped("catchall_email"))
+                if one
+            }
             reserved -= {without_detail(mailbox.user)} - back
         return reserved
 

@@ -10,7 +10,7 @@ class SppEmailInbound(models.Model):
 
     original_sender = fields.Char(
         readonly=True,
-        help="Address of who wrote a message that somebody else passed on, as that message says. Blank: the one in From.",
+        help="Address of who wrote a message that somebody else passed on, as that message says. Blank: that in From.",
     )
 
     def action_reconsider(self):

@@ -33,9 +33,7 @@ class AutomaticCase(GatewayCase):
 
     def waking(self):
         """Return what was told to anybody since the test began: notifications, mails, activities."""
-        return tuple(
-            self.env[model].search_count([]) for model in ("mail.notification", "mail.mail", "mail.activity")
-        )
+        return tuple(self.env[model].search_count([]) for model in ("mail.notification", "mail.mail", "mail.activity"))
 
 
 @tagged("post_install", "-at_install")
@@ -81,7 +79,8 @@ class TestAutomaticReplies(AutomaticCase):
                 self.assertTrue(self.partners(f"Scan {kind}"))
 
     def test_its_attachments_come_along(self):
-        body = b"--b\r\nContent-Type: text/plain\r\n\r\naway\r\n--b\r\nContent-Type: image/png; name=logo.png\r\n\r\nx\r\n--b--"
+        body = b"--b\r\nContent-Type: text/plain\r\n\r\naway\r\n--b\r\n"
+        body += b"Content-Type: image/png; name=logo.png\r\n\r\nx\r\n--b--"
         inbound = self.reply(Content_Type="multipart/mixed; boundary=b", body=body)
         self.assertEqual(inbound.mail_message_id.attachment_ids.mapped("name"), ["logo.png"])
         self.assertEqual(inbound.mail_message_id.attachment_ids.res_id, self.record.id)
@@ -134,8 +133,12 @@ class TestAutomaticReplies(AutomaticCase):
 
     def test_no_action_of_the_mailbox(self):
         action = self.env["ir.actions.server"].create(
-            {"name": "Make", "model_id": self.env["ir.model"]._get("spp.email.inbound").id, "state": "code",
-             "code": "env['res.partner'].create({'name': 'Made by the action'})"}
+            {
+                "name": "Make",
+                "model_id": self.env["ir.model"]._get("spp.email.inbound").id,
+                "state": "code",
+                "code": "env['res.partner'].create({'name': 'Made by the action'})",
+            }
         )
         box = self.mailbox(
             object_id=False, gateway_action="server_action", gateway_server_action_id=action.id, user="y@gateway.test"
@@ -156,12 +159,23 @@ class TestAutomaticReplies(AutomaticCase):
                 "name": "All mail",
                 "condition_ids": [(0, 0, {"place": "subject", "operator": "contains", "value": "office"})],
                 "model_id": self.partner_model.id,
-                "update_existing": True,
-                "value_ids": [(0, 0, {"field_id": self.env["ir.model.fields"]._get("res.partner", "function").id, "value": "x"})],
+                "value_ids": [
+                    (
+                        0,
+                        0,
+                        {
+                            "field_id": self.env["ir.model.fields"]._get("res.partner", "function").id,
+                            "value": "Clerk",
+                            "use": "both",
+                        },
+                    )
+                ],
             }
         )
         self.assertOutcome(self.reply(), "done", "record_updated")
         self.assertFalse(self.record.function)
+        self.assertOutcome(self.reply("person"), "done", "record_updated")
+        self.assertEqual(self.record.function, "Clerk")
 
 
 @tagged("post_install", "-at_install")
@@ -204,11 +218,13 @@ class TestReconsidered(AutomaticCase):
         inbound.with_user(self.officer).action_reconsider()
         self.assertEqual((inbound.state, inbound.reason), ("quarantined", "automatic_reply"))
         self.assertIn("Back to quarantine", str(inbound.decisions))
-        wizard = self.env["spp.email.inbound.route"].with_user(self.officer).create(
-            {"inbound_ids": inbound.ids, "target_model": "res.partner"}
+        wizard = (
+            self.env["spp.email.inbound.route"]
+            .with_user(self.officer)
+            .create({"inbound_ids": inbound.ids, "target_model": "res.partner"})
         )
         with classified("automatic_reply"), self.own_cursors():
-            wizard.action_route()
+            wizard.action_confirm()
         inbound.invalidate_recordset()
         self.assertOutcome(inbound, "done", "record_created")
         self.assertTrue(self.partners("After all"))

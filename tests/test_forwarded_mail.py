@@ -60,10 +60,9 @@ class TestForwardedMail(GatewayCase):
         self.assertIn("passed on by desk@office.test, written by ann@remote.test", str(inbound.trace))
 
     def test_an_attached_message(self):
-        body = (
-            "--b\r\nContent-Type: message/rfc822\r\n\r\nFrom: Ann Lee <ann@remote.test>\r\nMessage-ID: <i@x>\r\n\r\nhi\r\n--b--"
-        )
-        inbound = self.forward(Content_Type="multipart/mixed; boundary=b", body=body.encode(), Subject="no prefix")
+        inner = "From: Ann Lee <ann@remote.test>\r\nMessage-ID: <i@x>\r\n\r\nhi"
+        body = f"--b\r\nContent-Type: message/rfc822\r\n\r\n{inner}\r\n--b--".encode()
+        inbound = self.forward(Content_Type="multipart/mixed; boundary=b", body=body, Subject="no prefix")
         self.assertEqual(self.made(inbound)[:2], ('"Ann Lee" <ann@remote.test>', self.ann))
 
     def test_an_intake_has_forwarders_of_its_own(self):

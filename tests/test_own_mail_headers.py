@@ -1,8 +1,12 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """What mail that leaves says of itself: as it is composed, whatever Odoo's code made it of."""
 
+from unittest.mock import patch
+
 from odoo import SUPERUSER_ID
 from odoo.tests import tagged
+
+from odoo.addons.mail.models.mail_thread import MailThread
 
 from .common import GatewayCase, eml
 from .kinds import classified
@@ -10,6 +14,7 @@ from .kinds import classified
 GENERATED = ("auto-generated", "OOF, AutoReply")
 REPLIED = ("auto-replied", "OOF, AutoReply")
 NOTHING = (None, None)
+message_new = MailThread.message_new
 
 
 @tagged("post_install", "-at_install")
@@ -41,7 +46,9 @@ class TestOwnMailHeaders(GatewayCase):
 
     def post(self, user, **values):
         record = self.record.with_user(user).sudo().with_context(mail_notify_force_send=False)
-        return self.marks(self.mails_of(record.message_post(**{"body": "hello", "subtype_xmlid": "mail.mt_comment", **values})))
+        return self.marks(
+            self.mails_of(record.message_post(**{"body": "hello", "subtype_xmlid": "mail.mt_comment", **values}))
+        )
 
     def test_what_people_write(self):
         self.assertEqual(self.post(self.officer, message_type="comment"), NOTHING)
@@ -65,8 +72,13 @@ class TestOwnMailHeaders(GatewayCase):
 
     def test_templates_by_hand_by_a_job_and_by_an_automation(self):
         template = self.env["mail.template"].create(
-            {"name": "T", "model_id": self.partner_model.id, "subject": "x", "body_html": "<p>x</p>",
-             "email_to": "ann@example.com"}
+            {
+                "name": "T",
+                "model_id": self.partner_model.id,
+                "subject": "x",
+                "body_html": "<p>x</p>",
+                "email_to": "ann@example.com",
+            }
         )
         root = self.env["res.users"].browse(SUPERUSER_ID)
         for case, user, context, expected in (
@@ -77,7 +89,9 @@ class TestOwnMailHeaders(GatewayCase):
         ):
             with self.subTest(case=case):
                 sender = template.with_user(user).sudo().with_context(**context)
-                mail = self.env["mail.mail"].browse(sender.send_mail(self.record.id, email_values={"auto_delete": False}))
+                mail = self.env["mail.mail"].browse(
+                    sender.send_mail(self.record.id, email_values={"auto_delete": False})
+                )
                 self.assertEqual(self.marks(mail), expected)
 
     def test_a_digest(self):
@@ -90,8 +104,12 @@ class TestOwnMailHeaders(GatewayCase):
 
     def test_header_values_of_others_stay(self):
         mail = self.env["mail.mail"].create(
-            {"email_to": "ann@example.com", "email_from": "x@gateway.test", "body_html": "x",
-             "headers": "{'Auto-Submitted': 'no', 'X-Mine': '1'}"}
+            {
+                "email_to": "ann@example.com",
+                "email_from": "x@gateway.test",
+                "body_html": "x",
+                "headers": "{'Auto-Submitted': 'no', 'X-Mine': '1'}",
+            }
         )
         self.assertEqual(self.marks(mail), ("no", None))
         mail.headers = "not a dictionary"
@@ -112,14 +130,20 @@ class TestOwnMailHeaders(GatewayCase):
                 inbound = self.receive(eml(In_Reply_To=sent.message_id), box)
                 self.assertEqual(self.marks(self.mails_of(inbound.mail_message_id)), expected)
 
-    def test_what_an_incoming_mail_sets_off_answers_it(self):
-        action = self.env["ir.actions.server"].create(
-            {"name": "Thank", "model_id": self.env["ir.model"]._get("spp.email.inbound").id, "state": "code",
-             "code": "env['mail.mail'].create({'email_to': 'ann@example.com', 'body_html': 'Thank you', "
-                     "'author_id': env.user.partner_id.id})"}
-        )
-        box = self.mailbox(object_id=False, gateway_action="server_action", gateway_server_action_id=action.id)
+    def test_an_acknowledgement_of_an_incoming_mail_is_an_answer(self):
+        def acknowledge(thread, msg_dict, custom_values=None):
+            record = message_new(thread, msg_dict, custom_values)
+            thread.env["mail.mail"].create(
+                {
+                    "subject": "We have it",
+                    "body_html": "Thank you",
+                    "email_to": "ann@example.com",
+                    "author_id": self.officer.partner_id.id,
+                }
+            )
+            return record
+
         before = self.env["mail.mail"].search([])
-        self.assertOutcome(self.receive(eml(), box), "done", "action_run")
-        mails = self.env["mail.mail"].search([]) - before
-        self.assertEqual(self.marks(mails)[0], "auto-generated")
+        with patch.object(MailThread, "message_new", acknowledge):
+            self.assertOutcome(self.receive(eml(Subject="Acknowledged"), self.mailbox()), "done", "record_created")
+        self.assertEqual(self.marks(self.env["mail.mail"].search([]) - before), REPLIED)

@@ -51,7 +51,9 @@ class TestUnbidden(GatewayCase):
         self.alias_domain.default_from = "box@gateway.test"
         self.assertOutcome(self.come("box@gateway.test", Subject="Scan 1"), "done", "record_created")
         self.assertOutcome(
-            self.come("box@gateway.test", server=self.mailbox(user="all@gateway.test")), "quarantined", "not_for_writing"
+            self.come("box@gateway.test", server=self.mailbox(user="all@gateway.test")),
+            "quarantined",
+            "not_for_writing",
         )
 
     def test_the_catchall_mailbox_itself_is_not_for_machines(self):
@@ -67,11 +69,13 @@ class TestUnbidden(GatewayCase):
 
     def test_a_person_sends_it_on_by_hand(self):
         inbound = self.come("catchall@gateway.test", Subject="By hand")
-        wizard = self.env["spp.email.inbound.route"].with_user(self.officer).create(
-            {"inbound_ids": inbound.ids, "target_model": "res.partner"}
+        wizard = (
+            self.env["spp.email.inbound.route"]
+            .with_user(self.officer)
+            .create({"inbound_ids": inbound.ids, "target_model": "res.partner"})
         )
         with classified("auto_generated"), self.own_cursors():
-            wizard.action_route()
+            wizard.action_confirm()
         inbound.invalidate_recordset()
         self.assertOutcome(inbound, "done", "record_created")
 

@@ -7,7 +7,11 @@ class TestAutomaticHeader(EngineCase):
     def test_what_own_mail_says_of_itself(self):
         for case, expected, values in (
             ("a person's comment", "", {"message_type": "comment", "has_person": True}),
-            ("a comment posted later, by the job", "", {"message_type": "comment", "has_person": True, "is_by_system": True}),
+            (
+                "a comment posted later, by the job",
+                "",
+                {"message_type": "comment", "has_person": True, "is_by_system": True},
+            ),
             ("OdooBot's comment", "auto-generated", {"message_type": "comment", "is_by_system": True}),
             ("a person's email", "", {"message_type": "email_outgoing", "has_person": True}),
             ("a digest", "auto-generated", {"message_type": "email_outgoing", "is_by_system": True}),
@@ -16,7 +20,11 @@ class TestAutomaticHeader(EngineCase):
                 "auto-generated",
                 {"message_type": "email_outgoing", "has_person": True, "is_by_system": True},
             ),
-            ("a link to log in", "auto-generated", {"message_type": "email_outgoing", "has_person": True, "is_secret": True}),
+            (
+                "a link to log in",
+                "auto-generated",
+                {"message_type": "email_outgoing", "has_person": True, "is_secret": True},
+            ),
             ("mail made by code", "auto-generated", {"message_type": "email_outgoing"}),
             ("of no type", "auto-generated", {}),
             ("a customer's email for followers", "", {"message_type": "email", "has_person": True}),
@@ -25,10 +33,22 @@ class TestAutomaticHeader(EngineCase):
             ("you have been assigned", "auto-generated", {"message_type": "user_notification", "has_person": True}),
             ("an automation's mail", "auto-generated", {"message_type": "auto_comment", "has_person": True}),
             ("an acknowledgement", "auto-replied", {"message_type": "auto_comment", "is_answer": True}),
-            ("an acknowledgement in a person's name", "auto-replied", {"message_type": "email_outgoing", "has_person": True, "is_answer": True}),
-            ("what users are told of a new record", "auto-generated", {"message_type": "user_notification", "is_answer": True}),
+            (
+                "an acknowledgement in a person's name",
+                "auto-replied",
+                {"message_type": "email_outgoing", "has_person": True, "is_answer": True},
+            ),
+            (
+                "what users are told of a new record",
+                "auto-generated",
+                {"message_type": "user_notification", "is_answer": True},
+            ),
             ("a person's email at once", "", {"message_type": "email", "has_person": True, "is_answer": True}),
-            ("a machine's email for followers", "auto-generated", {"message_type": "email", "is_answer": True, "is_relayed_machine": True}),
+            (
+                "a machine's email for followers",
+                "auto-generated",
+                {"message_type": "email", "is_answer": True, "is_relayed_machine": True},
+            ),
             ("Odoo's own absence notice", "auto-replied", {"message_type": "out_of_office", "has_person": True}),
             ("a mailing", "", {"message_type": "email_outgoing", "is_mass": True, "is_by_system": True}),
         ):

@@ -142,9 +142,21 @@ class TestForwarded(EngineCase):
             ("alone", True, mixed(letter)),
             ("with a short text", True, mixed(short, letter)),
             ("with a text below", True, mixed(letter, short)),
-            ("both forms of a text", True, mixed(("multipart/alternative; boundary=bb", "--bb\r\n\r\nsee\r\n--bb--"), letter)),
-            ("markup that says little", True, mixed(("text/html", "<style>" + "p{}" * 999 + "</style><p>see</p>"), letter)),
-            ("a boundary that begins like the outer", True, mixed(("multipart/alternative; boundary=b2", "--b2\r\n\r\nx\r\n--b2--"), letter)),
+            (
+                "both forms of a text",
+                True,
+                mixed(("multipart/alternative; boundary=bb", "--bb\r\n\r\nsee\r\n--bb--"), letter),
+            ),
+            (
+                "markup that says little",
+                True,
+                mixed(("text/html", "<style>" + "p{}" * 999 + "</style><p>see</p>"), letter),
+            ),
+            (
+                "a boundary that begins like the outer",
+                True,
+                mixed(("multipart/alternative; boundary=b2", "--b2\r\n\r\nx\r\n--b2--"), letter),
+            ),
             ("a long text", False, mixed(("text/plain", "word " * 300), letter)),
             ("a file too", False, mixed(short, letter, ("application/pdf", "x"))),
             ("a text file too", False, mixed(short, letter, ("text/csv\r\nContent-Disposition: attachment", "x"))),
@@ -170,7 +182,10 @@ class TestForwarded(EngineCase):
         for expected, fields in (
             ((by_hand, CLERK, "ann@remote.test"), {"Subject": "FW: Card", "body": block}),
             ((by_hand, CLERK, "ann@remote.test"), {"Subject": "WG: Card", "body": markup, "Content_Type": "text/html"}),
-            (("X-Original-From header", CLERK, "ann@remote.test"), {"X_Original_From": "ann@remote.test", "body": block}),
+            (
+                ("X-Original-From header", CLERK, "ann@remote.test"),
+                {"X_Original_From": "ann@remote.test", "body": block},
+            ),
             ((ATTACHED, CLERK, "ann@remote.test"), mixed(("message/rfc822", INNER))),
             (("Reply-To header", CLERK, "ann@remote.test"), {"Reply_To": "Ann <ann@remote.test>"}),
             (("the mailbox's list of forwarders", CLERK, ""), {}),
@@ -249,11 +264,16 @@ class TestOriginalSender(EngineCase):
 
 class TestForwardedAttacks(EngineCase):
     def test_time_is_bounded(self):
-        deep = "".join(f"--b{depth}\r\nContent-Type: multipart/mixed; boundary=b{depth + 1}\r\n\r\n" for depth in range(3000))
+        deep = "".join(
+            f"--b{depth}\r\nContent-Type: multipart/mixed; boundary=b{depth + 1}\r\n\r\n" for depth in range(3000)
+        )
         for case, fields in (
             ("many parts", mixed(*[("text/plain", "x")] * 20_000)),
             ("deep", {"Content_Type": "multipart/mixed; boundary=b0", "body": deep}),
-            ("inner of the same boundary", {"Content_Type": "multipart/mixed; boundary=b", "body": "--bx\r\n" * 200_000}),
+            (
+                "inner of the same boundary",
+                {"Content_Type": "multipart/mixed; boundary=b", "body": "--bx\r\n" * 200_000},
+            ),
             ("a huge text", mixed(("text/plain", "word " * 2_000_000), ("message/rfc822", INNER))),
             ("a huge header within", mixed(("message/rfc822", "From: a@b.test\r\nX: " + "y" * 5_000_000))),
             ("markup", mixed(("text/html", "<" * 60_000), ("message/rfc822", INNER))),
@@ -274,7 +294,17 @@ class TestForwardedAttacks(EngineCase):
         rng = random.Random(20261121)
         pieces = [b"\r\n", b"\n", b"--b", b"--", b"From: ", b"a@b.test", b"<", b">", b"message/rfc822", b": ", b"\0"]
         pieces += [b"Content-Type: multipart/mixed; boundary=b", b"\xff\xfe", b"Resent-From: ", b"SRS0=a=b=c.test=d@e"]
-        pieces += [b"Subject: FW:", b"Return-Path: ", b"X-Original-From: ", b"=?utf-8?b?", b"?=", b";", b'"', b" ", b"\t"]
+        pieces += [
+            b"Subject: FW:",
+            b"Return-Path: ",
+            b"X-Original-From: ",
+            b"=?utf-8?b?",
+            b"?=",
+            b";",
+            b'"',
+            b" ",
+            b"\t",
+        ]
         for _round in range(3000):
             content = b"".join(rng.choice(pieces) for _count in range(rng.randrange(30)))
             forwarding = find_forwarding(summarize(content), content, "", ("b.test",))

@@ -40,7 +40,7 @@ class TestHarmless(EngineCase):
     def test_where_links_lead_can_be_read_and_copied(self):
         long = "http://x.test/?key=" + "k" * 1500
         for markup, text in (
-            ("<a href='https://x.test/c?a=1&amp;b=2'><b>Confirm</b> it</a> now", "Confirm it https://x.test/c?a=1&b=2 now"),
+            ("<a href='https://x.test/c?a=1&amp;b=2'><b>Confirm</b> it</a>", "Confirm it https://x.test/c?a=1&b=2"),
             ("<a href='https://x.test/'>https://x.test/</a>", "https://x.test/"),
             ("<a href='https://evil.test/'>https://bank.test/</a>", "https://bank.test/ https://evil.test/"),
             ("<a href='mailto:a@x.test'>a@x.test</a>", "a@x.test"),
@@ -54,7 +54,7 @@ class TestHarmless(EngineCase):
             ("<a href='/local'>a</a>", "a"),
             ("<a href='https://'>a</a>", "a"),
             ("<a name='x'>a</a>", "a"),
-            ("<a href='https://x.test/1'>a<a href='https://x.test/2'>b</a></a>", "a https://x.test/1b https://x.test/2"),
+            ("<a href='https://x.test/1'>a<a href='https://x.test/2'>b</a>", "a https://x.test/1b https://x.test/2"),
         ):
             with self.subTest(markup=markup[:60]):
                 shown = harmless(markup)

@@ -47,10 +47,17 @@ class TestNotForWriting(EngineCase):
     def ends(self, kind=MessageKind.AUTO_GENERATED, *, delivered_for=(), expected=False, facts=None, **fields):
         summary, content = mail(**fields)
         asked = []
-        step = hold_unbidden(content, lambda message: delivered_for or recipients(message), RESERVED, lambda *question: asked.append(question) or expected)
+        step = hold_unbidden(
+            content,
+            lambda message: delivered_for or recipients(message),
+            RESERVED,
+            lambda *question: asked.append(question) or expected,
+        )
         passage = walk([step], summary, {"kind": Classification(kind), **(facts or {})})
         verdict = passage.verdict
-        return bool(verdict and (verdict.state, verdict.reason) == (InboundState.QUARANTINED, InboundReason.NOT_FOR_WRITING))
+        return bool(
+            verdict and (verdict.state, verdict.reason) == (InboundState.QUARANTINED, InboundReason.NOT_FOR_WRITING)
+        )
 
     def test_the_detail_is_no_part_of_the_name(self):
         self.assertEqual(without_detail("Bounce+a+b@Gateway.test"), "bounce@gateway.test")
