@@ -11,6 +11,7 @@ AUTO_RESPONSE_SUPPRESS = "X-Auto-Response-Suppress"
 # MS-OXCMAIL §2.1.3.2.20. Not "All": Exchange would keep its failure reports (NDR) to itself as well, and they tell
 # which addresses are dead.
 _NO_ANSWERS = "OOF, AutoReply"
+_OF_LISTS = ("precedence", "list-id")
 
 # Odoo's types of messages that only programs write. What they tell users is no answer to whoever set it off.
 _FOR_USERS = frozenset(("notification", "user_notification"))
@@ -47,10 +48,12 @@ def automatic_headers(mail: OwnMail, present: Collection[str] = ()) -> dict[str,
         mail: see OwnMail.
         present: names of the fields that it has already, in any case: what others say is left as it is.
     """
-    keyword = _keyword(mail)
-    # Who set one of them has thought about it: RFC 3834 §5 has "no" as well.
-    if not keyword or {name.lower() for name in present} & {AUTO_SUBMITTED.lower(), AUTO_RESPONSE_SUPPRESS.lower()}:
+    keyword, known = _keyword(mail), {name.lower() for name in present}
+    # Who set it has thought about it: RFC 3834 §5 has "no" as well. A list passes on what its members write.
+    if not keyword or known & {AUTO_SUBMITTED.lower(), *_OF_LISTS}:
         return {}
+    if AUTO_RESPONSE_SUPPRESS.lower() in known:
+        return {AUTO_SUBMITTED: keyword}
     return {AUTO_SUBMITTED: keyword, AUTO_RESPONSE_SUPPRESS: _NO_ANSWERS}
 
 

@@ -30,6 +30,9 @@ def read_forwarders(text: str) -> tuple[str, ...]:
             entry = clean_entry(part)
         except ValueError as error:
             raise ConfigurationError(str(error)) from error
+        if "." not in entry and "@" not in entry and entry != EVERYBODY:
+            # A name without a domain, most likely.
+            raise ConfigurationError(f"“{part}” is neither an address (desk@your-domain.org) nor a domain.")
         if entry == EVERYBODY:
             raise ConfigurationError("Not everybody can be a forwarder: who forwards says who wrote.")
         found[entry] = None

@@ -79,7 +79,7 @@ class SppEmailProcessing(models.AbstractModel):
 
     def _is_expected(self, named, message):
         """Return whether a message is for an alias as well, or answers a message that is known here."""
-        if self.env["mail.alias"]._gateway_aliases_among(named):
+        if self._are_aliases(named):
             return True
         text = f"{message.header('References')} {message.header('In-Reply-To')}"
         references = unfold_references(text)[-MOST_REFERENCES:]
@@ -88,4 +88,21 @@ class SppEmailProcessing(models.AbstractModel):
         return bool(
             self.env["mail.message"].search_count([("message_id", "in", references)], limit=1)
             or self.env["spp.email.delivery"].search_count([("remote_message_id", "in", references)], limit=1)
+        )
+
+    def _are_aliases(self, named):
+        """Return whether an alias has one of these addresses; Odoo's own answer counts the notifications address."""
+        names = {name for one in named for name in (one, without_detail(one))}
+        local_parts = {name.partition("@")[0] for name in names}
+        return bool(
+            self.env["mail.alias"].search_count(
+                [
+                    "|",
+                    ("alias_full_name", "in", list(names)),
+                    "&",
+                    ("alias_name", "in", list(local_parts)),
+                    ("alias_incoming_local", "=", True),
+                ],
+                limit=1,
+            )
         )

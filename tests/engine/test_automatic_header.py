@@ -60,12 +60,15 @@ class TestAutomaticHeader(EngineCase):
                 self.assertEqual(headers.get("X-Auto-Response-Suppress"), suppressed)
 
     def test_what_others_say_is_left_alone(self):
+        both = ["Auto-Submitted", "X-Auto-Response-Suppress"]
         for present, expected in (
-            ((), True),
-            (("Return-Path", "X-Odoo-Objects"), True),
-            (("Auto-Submitted",), False),
-            (("auto-submitted",), False),
-            (("X-AUTO-RESPONSE-SUPPRESS",), False),
+            ((), both),
+            (("Return-Path", "X-Odoo-Objects", "List-Unsubscribe"), both),
+            (("Auto-Submitted",), []),
+            (("auto-submitted",), []),
+            (("X-AUTO-RESPONSE-SUPPRESS",), ["Auto-Submitted"]),
+            (("Precedence",), []),
+            (("List-Id",), []),
         ):
             with self.subTest(present=present):
-                self.assertEqual(bool(automatic_headers(OwnMail("notification"), present)), expected)
+                self.assertEqual(list(automatic_headers(OwnMail("notification"), present)), expected)

@@ -57,6 +57,7 @@ class TestForwarder(EngineCase):
         for text, words in (
             ("*", "Not everybody can be a forwarder: who forwards says who wrote."),
             ("clerk@", "“clerk@” is neither an address"),
+            ("clerk", "“clerk” is neither an address (desk@your-domain.org) nor a domain."),
             ("<clerk@office.test>", "“<clerk@office.test>” is neither an address"),
             (" ".join(f"a{number}.test" for number in range(201)), "More than 200 forwarders"),
         ):
