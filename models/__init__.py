@@ -144,6 +144,7 @@ from . import (
     spp_email_automatic_step,
     spp_email_automatic_target,
     mail_thread_automatic,
+    mail_message_automatic,
     mail_thread_forward,
     mail_mail_automatic,
 )

@@ -7,6 +7,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from odoo.addons.mail.models.mail_thread import MailThread
+from odoo.addons.mail.tools.discuss import Store
 
 from .common import GatewayCase, eml
 from .kinds import classified
@@ -54,7 +55,6 @@ class TestAutomaticReplies(AutomaticCase):
         message = self.record.message_ids[0]
         self.assertEqual(inbound.mail_message_id, message)
         self.assertEqual(message.subtype_id, self.env.ref("spp_email_gateway.mt_automatic_reply"))
-        self.assertEqual(message.subtype_id.description, "Automatic reply")
         self.assertEqual((message.message_type, message.message_id), ("email", inbound.message_id))
         self.assertEqual((message.author_id, message.parent_id), (self.record, self.sent))
         self.assertTrue(message.is_internal)
@@ -91,6 +91,13 @@ class TestAutomaticReplies(AutomaticCase):
             self.assertOutcome(self.receive(content, self.box), "done", "record_updated")
             second = self.receive(content, self.mailbox(user="other@gateway.test"))
         self.assertOutcome(second, "duplicate", "known_message_id")
+
+    def test_the_chatter_is_told(self):
+        for kind, expected in (("automatic_reply", True), ("person", None)):
+            message = self.reply(kind).mail_message_id
+            told = Store().add(message).get_result()["mail.message"][0]
+            with self.subTest(kind=kind):
+                self.assertEqual(told.get("gateway_is_automatic"), expected)
 
     def test_the_portal_does_not_see_it(self):
         self.record.message_subscribe(self.portal.partner_id.ids)

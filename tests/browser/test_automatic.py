@@ -96,7 +96,10 @@ class TestAutomatic(BrowserCase):
         self.page.goto(f"{self.url}/odoo/res.partner/{partner}")
         message = self.page.locator(".o-mail-Message", has_text="I am away until Monday").first
         message.wait_for()
-        self.assertIn("Automatic reply", message.inner_text())
+        self.assertEqual(message.locator(".o_spp_email_automatic").inner_text(), "Automatic reply")
+        # A note, and no part of the conversation.
+        self.assertEqual(message.locator(".o-note").count(), 1)
+        message.evaluate("element => element.scrollIntoView({block: 'center'})")
         self.screenshot("automatic-reply")
 
     def test_what_was_discarded_comes_back(self):
@@ -108,8 +111,8 @@ class TestAutomatic(BrowserCase):
         self.assertIn("An automatic reply, which makes no record", self.alerts()[0])
 
     def test_the_settings(self):
-        self.open(f"mail.alias.domain/{self.domain}")
-        self.page.locator("[name=gateway_automatic]").scroll_into_view_if_needed()
+        self.open(f"action-mail.mail_alias_domain_action/{self.domain}")
+        self.page.get_by_text("Absence Notices and Other Automatic Replies").scroll_into_view_if_needed()
         self.assertEqual(
             self.options("Automatic Replies"),
             ["Attach Quietly to Their Record", "Discard", "Quarantine", "Treat Like Other Mail"],
@@ -127,4 +130,5 @@ class TestAutomatic(BrowserCase):
         self.assertIn("“desk” is neither an address", self.refusal())
         self.fill("Forwarders", "desk@office.test")
         self.save()
+        self.field("Forwarders").evaluate("element => element.scrollIntoView({block: 'center'})")
         self.screenshot("mailbox-forwarders")
