@@ -61,6 +61,28 @@ class TestAutomaticReplies(AutomaticCase):
         self.assertIn("I am away until Monday.", message.body)
         self.assertEqual(message.reply_to and "catchall@gateway.test" in message.reply_to, True)
 
+    def test_as_real_programs_write_them(self):
+        for program, fields in (
+            ("Sieve vacation (RFC 5230)", {"Auto_Submitted": "auto-replied (vacation)"}),
+            (
+                "Exchange",
+                {
+                    "X_Auto_Response_Suppress": "All",
+                    "Auto_Submitted": "auto-generated",
+                    "X_MS_Exchange_Generated_Message_Source": "Mailbox Rules Agent",
+                    "Subject": "Automatic reply: Card",
+                },
+            ),
+            ("Gmail", {"Precedence": "bulk", "X_Autoreply": "yes", "Auto_Submitted": "auto-replied"}),
+        ):
+            values = {"To": "catchall@gateway.test", "In_Reply_To": self.sent.message_id, "body": AWAY, **fields}
+            with self.subTest(program=program):
+                inbound = self.receive(eml(**values), self.box)
+                self.assertOutcome(inbound, "done", "record_updated")
+                self.assertEqual(
+                    inbound.mail_message_id.subtype_id, self.env.ref("spp_email_gateway.mt_automatic_reply")
+                )
+
     def test_a_persons_answer_tells_the_followers(self):
         # So that the test above can fail.
         before = self.waking()
