@@ -31,6 +31,7 @@
         "data/ir_cron.xml",
         "data/mail_activity_type.xml",
         "data/mail_template.xml",
+        "data/mail_message_subtype.xml",
         "data/spp_email_retention.xml",
         "data/spp_email_delivery_retention.xml",
         "views/spp_email_inbound_views.xml",
@@ -67,6 +68,9 @@
         "views/spp_email_resend_views.xml",
         "views/mail_mail_views.xml",
         "views/res_users_views.xml",
+        "views/mail_alias_domain_automatic_views.xml",
+        "views/fetchmail_server_automatic_views.xml",
+        "views/spp_email_inbound_forward_views.xml",
         "views/menus.xml",
     ],
     "assets": {

@@ -51,6 +51,10 @@ def sign_of_an_answer(message: Summary) -> str:
     # Gmail, Sieve and others add what kind of answer it is.
     if re.search(r"vacation|out.of.office", message.header("Auto-Submitted"), re.IGNORECASE):
         return "Auto-Submitted names a vacation"
+    # Exchange and Microsoft 365 call their absence notices `auto-generated`. A rule that forwards suppresses nothing.
+    if message.header("X-MS-Exchange-Generated-Message-Source").strip().lower() == "mailbox rules agent":
+        if message.has_header("In-Reply-To") and message.has_header("X-Auto-Response-Suppress"):
+            return "X-MS-Exchange-Generated-Message-Source beside In-Reply-To"
     for name in _FIELDS:
         if message.has_header(name) and message.header(name).strip().lower() not in ("no", "false", "0"):
             return name

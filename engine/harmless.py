@@ -7,6 +7,8 @@ Odoo's cleaner leaves drawings, formulas and films in, which fetch and whose lin
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from urllib.parse import quote
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from lxml import html
@@ -25,12 +27,17 @@ _KILLED = frozenset("script style title head noscript template object svg math i
 _PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*", re.IGNORECASE)
 # Deeper nesting is an attack on whoever walks it.
 _DEEPEST = 200
+# Links that are written out, and characters of one: confirmation links have hundreds, a page of thousands is no help.
+_MOST_LINKS = 200
+_LONGEST_LINK = 4000
+_LINK = re.compile(r"(https?://|mailto:).", re.IGNORECASE)
 
 
 def harmless(markup: str) -> str:
     """Return ``markup`` (HTML, any) with the elements and attributes alone that do nothing; "" when it is no HTML.
 
-    Where a link led is kept as its title.
+    Where a link led is its title, and stands beside its words as text that can be copied: providers have addresses
+    confirmed by links.
     """
     try:
         source = html.fragment_fromstring(markup, create_parent="div")
@@ -41,14 +48,41 @@ def harmless(markup: str) -> str:
     return tostring(target, encoding="unicode", method="html")
 
 
+@dataclass(frozen=True)
+class _Destination:
+    """Where a link led, to be written after it."""
+
+    text: str
+
+
+def _destination(node):
+    """Return the _Destination of a link, None where its words say it already or it leads to no place of the web."""
+    href = (node.get("href") or "").strip()
+    if not _LINK.match(href):
+        return None
+    # Blanks and signs that turn the direction of text make it look like another place.
+    shown = "".join(
+        char if char.isprintable() and not char.isspace() else quote(char, errors="replace") for char in href
+    )
+    words = "".join(node.itertext()).strip()
+    if words in (shown, shown.partition(":")[2]):
+        return None
+    return _Destination(shown if len(shown) <= _LONGEST_LINK else f"(a link of {len(shown)} characters)")
+
+
 def _copy(source, target):
     # An explicit stack: nesting is chosen by the sender.
     _add_text(target, source.text)
     stack = [(child, target, 1) for child in reversed(source)]
+    links = 0
     while stack:
         step = stack.pop()
         if isinstance(step[0], str):
             _add_text(step[1], step[0])
+            continue
+        if isinstance(step[0], _Destination):
+            _add_text(step[1], " ")
+            SubElement(step[1], "code").text = step[0].text
             continue
         node, parent, depth = step
         if node.tail:
@@ -62,6 +96,10 @@ def _copy(source, target):
         if into is None:
             continue
         _add_text(into, node.text)
+        destination = _destination(node) if node.tag == "a" and links < _MOST_LINKS else None
+        if destination:
+            links += 1
+            stack.append((destination, parent, depth))
         stack.extend((child, into, depth + 1) for child in reversed(node))
 
 

@@ -1,5 +1,8 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 import random
+import time
+
+from lxml import html
 
 from ...engine.harmless import harmless
 from .case import EngineCase
@@ -16,7 +19,7 @@ class TestHarmless(EngineCase):
             ("a &lt;b&gt; &amp; c", "a &lt;b&gt; &amp; c"),
             ("<p class='x' style='color: red' onclick='y' dir='rtl'>a</p>", '<p dir="rtl">a</p>'),
             ("<table><tr><td colspan='2'>a</td></tr></table>", '<table><tr><td colspan="2">a</td></tr></table>'),
-            ("<a href='http://x.test'>a</a>", '<a title="http://x.test">a</a>'),
+            ("<a href='http://x.test'>a</a>.", '<a title="http://x.test">a</a> <code>http://x.test</code>.'),
             ("<img src='http://x.test/p.png' alt='logo'>!", "logo!"),
             (f"<img src='{PNG}' width='9'>!", f'<img width="9" src="{PNG}">!'),
             ("<img src='data:image/svg+xml,&lt;svg/&gt;'>!", "!"),
@@ -33,6 +36,36 @@ class TestHarmless(EngineCase):
         ):
             with self.subTest(markup=markup):
                 self.assertEqual(harmless(markup), f"<div>{expected}</div>" if markup else harmless(""))
+
+    def test_where_links_lead_can_be_read_and_copied(self):
+        long = "http://x.test/?key=" + "k" * 1500
+        for markup, text in (
+            ("<a href='https://x.test/c?a=1&amp;b=2'><b>Confirm</b> it</a>", "Confirm it https://x.test/c?a=1&b=2"),
+            ("<a href='https://x.test/'>https://x.test/</a>", "https://x.test/"),
+            ("<a href='https://evil.test/'>https://bank.test/</a>", "https://bank.test/ https://evil.test/"),
+            ("<a href='mailto:a@x.test'>a@x.test</a>", "a@x.test"),
+            ("<a href='MAILTO:a@x.test'>Ann</a>", "Ann MAILTO:a@x.test"),
+            ("<a href=' https://x.test/a b\u202e'>a</a>", "a https://x.test/a%20b%E2%80%AE"),
+            ("<a href='https://x.test/\n/y'>a</a>", "a https://x.test/%0A/y"),
+            (f"<a href='{long}'>a</a>", f"a {long}"),
+            ("<a href='http://x.test/" + "k" * 5000 + "'>a</a>", "a (a link of 5014 characters)"),
+            ("<a href='javascript:alert(1)'>a</a>", "a"),
+            ("<a href='data:text/html,x'>a</a>", "a"),
+            ("<a href='/local'>a</a>", "a"),
+            ("<a href='https://'>a</a>", "a"),
+            ("<a name='x'>a</a>", "a"),
+            ("<a href='https://x.test/1'>a<a href='https://x.test/2'>b</a>", "a https://x.test/1b https://x.test/2"),
+        ):
+            with self.subTest(markup=markup[:60]):
+                shown = harmless(markup)
+                self.assertEqual(html.fromstring(shown).text_content(), text)
+                self.assertNotIn("href", shown)
+
+    def test_a_page_of_links_is_bounded(self):
+        began = time.monotonic()
+        shown = harmless("<a href='http://x.test'>a" * 4000)
+        self.assertEqual(shown.count("<code>"), 200)
+        self.assertLess(time.monotonic() - began, 2.0)
 
     def test_it_is_whole_after_once(self):
         for markup in ("<p>a<b>b</p>c</b>", "<table><p>a<tr>b", "<a href='x'><a href='y'>z", "<p" + ">" * 50):

@@ -57,7 +57,7 @@ function copy(from, to, depth) {
         if (name === "img") {
             kept.setAttribute("src", source);
         } else if (node.hasAttribute("href")) {
-            // Where a link leads is said, and it leads nowhere.
+            // Where a link leads is said, and it leads nowhere. The server wrote it beside the words as well.
             kept.setAttribute("title", node.getAttribute("href"));
         }
         copy(node, kept, depth + 1);
@@ -93,6 +93,7 @@ export class PreviewField extends Component {
                 body { font-family: sans-serif; overflow-wrap: anywhere; }
                 pre { font-family: inherit; white-space: pre-wrap; }
                 a { text-decoration: underline; cursor: help; }
+                code { color: #5f5e5a; user-select: all; }
             </style></head><body>${body}</body></html>`;
     }
 }

@@ -1,0 +1,63 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""Addresses that mail comes back to and that nobody is to write to: bounce, catchall, notifications."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from .confirmation import asks_to_confirm
+from .message_kind import Classification, MessageKind
+from .outcome import InboundReason, InboundState
+from .pipeline import Facts, Step, Verdict
+from .summary import Summary
+from .trace import TraceStep
+
+# Machines whose mail makes records where it is for an alias; automatic replies and reports go ways of their own.
+_MACHINES = frozenset((MessageKind.AUTO_GENERATED, MessageKind.MAILING_LIST))
+
+
+def without_detail(address: str) -> str:
+    """Return an address without its subaddress (RFC 5233), lower-case: "bounce+x@y" is "bounce@y"."""
+    local, _at, domain = address.lower().rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
+
+
+def hold_unbidden(
+    content: bytes,
+    delivered_for: Callable[[Summary], Collection[str]],
+    reserved: Collection[str],
+    is_expected: Callable[[Collection[str], Summary], bool],
+) -> Step:
+    """Return the step that quarantines machines' mail to addresses that nobody is to write to.
+
+    Providers send the mail there by which a redirection or a sender is confirmed; a person has to read it.
+
+    Args:
+        content: the bytes as received.
+        delivered_for: returns the addresses that a message was delivered for or is addressed to, lower-case.
+        reserved: bounce, catchall and notifications addresses, lower-case, that make no records.
+        is_expected: called with (addresses, message) for what would be held: whether it is for an alias as well, or
+            answers a mail of ours. It asks the database, so it comes last.
+    """
+
+    def step(message: Summary, facts: Facts) -> Verdict:
+        addresses = delivered_for(message)
+        found = next((address for address in addresses if without_detail(address) in reserved), "")
+        if not found or facts.get("own_mark") or facts.get("reply_key"):
+            return Verdict()
+        kind = (facts.get("kind") or Classification()).kind
+        if kind in _MACHINES:
+            what = "written by a machine"
+        elif kind is MessageKind.PERSON and asks_to_confirm(message, content):
+            what = "it asks to confirm something"
+        else:
+            return Verdict()
+        if is_expected(addresses, message):
+            return Verdict()
+        return Verdict(
+            (TraceStep(f"the address {found}", f"it is not for writing; {what}", "quarantine"),),
+            InboundState.QUARANTINED,
+            InboundReason.NOT_FOR_WRITING,
+        )
+
+    return step
