@@ -32,6 +32,7 @@ from . import (
     test_journal,
     test_lane,
     test_ledger,
+    test_loops,
     test_mail_server_choice,
     test_mail_server_from,
     test_mail_server_session,
