@@ -6,6 +6,9 @@ from odoo import api, fields, models
 from ..engine.loop_signs import TURNS_HEADER
 from .mail_thread import ATTEMPT
 
+# Context key of the number where the attempt itself does not travel: in the action of a mailbox.
+TURNS = "gateway_turns"
+
 
 class MailMail(models.Model):
     _inherit = "mail.mail"
@@ -20,9 +23,10 @@ class MailMail(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        attempt = self.env.context.get(ATTEMPT)
+        attempt, number = self.env.context.get(ATTEMPT), self.env.context.get(TURNS)
         if attempt is not None and hasattr(attempt, "facts"):
             number = (attempt.facts.get("turns") or 0) + 1
+        if number:
             vals_list = [{"gateway_turns": number, **vals} for vals in vals_list]
         return super().create(vals_list)
 

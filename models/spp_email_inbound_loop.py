@@ -60,5 +60,6 @@ class SppEmailInbound(models.Model):
         decided = self._send_on(what, values={"is_loop_released": True, "loop_held_by": False})
         if is_allowed:
             # sudo: the list is the administrators'; managers of the gateway decide what comes in.
-            self.env["spp.email.loop.breaker"].sudo()._allow({one.loop_sender or one.sender for one in self})  # nosemgrep
+            breakers = self.env["spp.email.loop.breaker"].sudo()  # nosemgrep
+            breakers._allow({one.loop_sender or one.sender for one in self})
         return decided

@@ -204,7 +204,7 @@ class SppEmailLoop(models.AbstractModel):
         return True
 
     def _counts_since(self, asked, company, since):
-        """Return {Question: Count}, each counted from when a manager reset its breaker, if that was within the window."""
+        """Return {Question: Count}, each counted from when a manager reset its breaker, if he did."""
         breakers = self.env["spp.email.loop.breaker"]
         begins = [(one, max(since, breakers._reset_date(one, company) or since)) for one in asked]
         return {question: count for (question, _since), count in self._counts(begins).items()}
@@ -239,11 +239,15 @@ class SppEmailLoop(models.AbstractModel):
         partners = self.env["res.partner"].sudo()  # nosemgrep
         partner = partners.browse(partners._gateway_partners_by_address([sender])[sender][:1])
         company = self.env["spp.email.inbound"].browse(attempt.inbound_id).company_id or self.env.company
-        body = self.env["ir.qweb"].with_context(lang=partner.lang or company.partner_id.lang)._render(
-            "mail.message_notification_limit_email",
-            {"email": ", ".join(addresses(message_dict.get("to") or "", MOST_NAMED))},
-            minimal_qcontext=True,
-            raise_if_not_found=False,
+        body = (
+            self.env["ir.qweb"]
+            .with_context(lang=partner.lang or company.partner_id.lang)
+            ._render(
+                "mail.message_notification_limit_email",
+                {"email": ", ".join(addresses(message_dict.get("to") or "", MOST_NAMED))},
+                minimal_qcontext=True,
+                raise_if_not_found=False,
+            )
         )
         # Odoo's tag, by which an answer to the notice is known.
         tag = generate_tracking_message_id("loop-detection-bounce-email")

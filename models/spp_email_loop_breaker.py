@@ -34,7 +34,7 @@ class SppEmailLoopBreaker(models.Model):
     company_id = fields.Many2one("res.company", readonly=True, ondelete="cascade")
     since_date = fields.Datetime("Since", required=True, readonly=True)
     until_date = fields.Datetime(
-        "Until", required=True, readonly=True, help="When the oldest that counts is out of the window: one more is let in."
+        "Until", required=True, readonly=True, help="When the oldest that counts leaves the window: one more is let in."
     )
     reset_date = fields.Datetime("Reset", readonly=True, help="What came before does not count.")
     is_open = fields.Boolean("Holds Mail", compute="_compute_is_open", search="_search_is_open")
@@ -187,6 +187,4 @@ class SppEmailLoopBreaker(models.Model):
     @api.autovacuum
     def _gc_ended(self):
         """Remove rows that ended long ago. What they held is found by its reason."""
-        self.search(
-            [("until_date", "<", fields.Datetime.now() - timedelta(days=KEPT_DAYS))], limit=MOST_SHOWN
-        ).unlink()
+        self.search([("until_date", "<", fields.Datetime.now() - timedelta(days=KEPT_DAYS))], limit=MOST_SHOWN).unlink()

@@ -75,6 +75,7 @@ class SppEmailTarget(models.AbstractModel):
             active_model=inbound._name,
             active_id=inbound.id,
             active_ids=inbound.ids,
+            gateway_turns=(attempt.facts.get("turns") or 0) + 1,
             gateway_message={
                 "subject": summary.subject,
                 "email_from": summary.email_from,

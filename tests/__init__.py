@@ -139,10 +139,10 @@ from .engine import (
 )
 from .engine import test_breaker as test_engine_breaker
 from .engine import test_discovery as test_engine_discovery
+from .engine import test_loop as test_engine_loop
+from .engine import test_loop_signs as test_engine_loop_signs
+from .engine import test_parameter_value as test_engine_parameter_value
 from .engine import test_provider as test_engine_provider
 from .engine import test_quota as test_engine_quota
 from .engine import test_round_trip as test_engine_round_trip
 from .engine import test_upload as test_engine_upload
-from .engine import test_loop as test_engine_loop
-from .engine import test_loop_signs as test_engine_loop_signs
-from .engine import test_parameter_value as test_engine_parameter_value

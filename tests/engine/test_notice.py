@@ -5,6 +5,7 @@ from ...engine.sender_verdict import SenderResult, SenderVerdict
 from .case import EngineCase
 
 ANN = "ann@example.com"
+PROGRAM = Classification(MessageKind.AUTO_GENERATED)
 
 
 class TestNotice(EngineCase):
@@ -15,7 +16,7 @@ class TestNotice(EngineCase):
             ("", {}, 0, (), "the message names no sender"),
             (ANN, {"automatic": "List-Id"}, 0, (), "a machine wrote it (List-Id)"),
             (ANN, {"kind": Classification()}, 0, (), ""),
-            (ANN, {"kind": Classification(MessageKind.AUTO_GENERATED)}, 0, (), "a machine wrote it (Sent by a Program)"),
+            (ANN, {"kind": PROGRAM}, 0, (), "a machine wrote it (Sent by a Program)"),
             (ANN, {"kind": Classification(MessageKind.MAILING_LIST)}, 0, (), "a machine wrote it (Mailing List)"),
             (ANN, {"kind": Classification(MessageKind.READ_RECEIPT)}, 0, (), "a machine wrote it (Read Receipt)"),
             (ANN, {"null_return_path": True}, 0, (), "its return path is null"),
