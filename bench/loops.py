@@ -19,7 +19,8 @@ class FewLoopChecks(Workload):
     description = (
         "Only the check whether a sender wrote too often, for messages of distinct senders with 19 new records each "
         "within the last two hours, in a database with 10,000 leads, and as many journal rows where there is a "
-        "journal. Stock Odoo counts leads; the gateway counts its journal, for ten messages at once as it does for a batch."
+        "journal. Stock Odoo counts leads; the gateway counts its journal, for ten messages at once as it does for a "
+        "batch."
     )
     limit = "Compare with loop-check-1m: what is slower there is a search without an index."
 

@@ -34,6 +34,9 @@ LOOP_LIMIT_WORDS = {
 # Of these the sender is told: he wrote too often himself. Who shares a domain or a conversation did not.
 OF_THE_SENDER = frozenset({LoopLimit.SENDER, LoopLimit.SENDER_REPLIES, LoopLimit.SENDER_TARGET})
 
+# Stands behind an address that was shown to be forged: who writes in the name of another must not use up what that
+# one may send.
+FORGED = " (forged)"
 MINUTES = 120
 # Off by default is what would shut out people who did nothing: a ministry's domain, or one target of many. A reply is
 # no danger as a new record is, and a busy case has dozens an hour; ten times Odoo's limit, of whomever, to one record
@@ -64,7 +67,7 @@ class Arrival:
     """What of a message counts.
 
     Attributes:
-        sender: address that is counted, lower-case; "" for a message that names none.
+        sender: as ``counted_sender`` has it; "" for a message that names none.
         is_reply: it only reaches records that exist; otherwise it makes one.
         targets: "crm.lead" for a new record, "crm.lead,7" for one that exists.
         is_conversation: its records are reached by a reply, not because a mailbox adds all of its mail to one record.
@@ -161,6 +164,16 @@ class Passed:
     @property
     def steps(self) -> tuple[TraceStep, ...]:
         return (TraceStep("mail that goes in circles", self.words, "quarantine"),)
+
+
+def counted_sender(address: str, *, is_forged: bool = False) -> str:
+    """Return what limits count a sender by: the address, marked where the message is shown not to be from it."""
+    return f"{address}{FORGED}" if address and is_forged else address
+
+
+def bare(sender: str) -> str:
+    """Return the address of a counted sender."""
+    return sender.removesuffix(FORGED)
 
 
 def domain_of(address: str) -> str:

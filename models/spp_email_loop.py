@@ -13,6 +13,7 @@ from ..engine.loop import (
     Count,
     LoopLimit,
     LoopSettings,
+    bare,
     counted_with,
     passed,
     questions,
@@ -63,6 +64,7 @@ class SppEmailLoop(models.AbstractModel):
         """Return whether an address is on Odoo's list of those who may send without limit."""
         # sudo: the list is the administrators'; whether an address is on it decides about its mail.
         allowed = self.env["mail.gateway.allowed"].sudo()  # nosemgrep
+        sender = bare(sender)
         normalized = {sender, email_normalize(sender) or sender}
         return bool(sender) and bool(allowed.search_count([("email_normalized", "in", list(normalized))], limit=1))
 
@@ -108,7 +110,8 @@ class SppEmailLoop(models.AbstractModel):
     def _counts(self, asked):
         """Return {(Question, since): Count}: one query, each part of which ends at its limit, by an index.
 
-        Its cost does not grow with the journal, nor with how much a sender ever sent.
+        Its cost does not grow with the journal, nor with how much a sender ever sent. What is done counts; what is
+        tried again, in earnest or not, must not count itself.
         """
         asked = list(dict.fromkeys(asked))
         if not asked:
@@ -116,7 +119,7 @@ class SppEmailLoop(models.AbstractModel):
         parts = [
             SQL(
                 "SELECT %s, count(*), min(received_date) FROM (SELECT received_date FROM spp_email_inbound"
-                " WHERE %s AND received_date > %s ORDER BY received_date DESC LIMIT %s) AS counted",
+                " WHERE %s AND state = 'done' AND received_date > %s ORDER BY received_date DESC LIMIT %s) AS counted",
                 number,
                 self._condition(question),
                 since,
@@ -234,7 +237,7 @@ class SppEmailLoop(models.AbstractModel):
         if found.question.limit not in OF_THE_SENDER:
             attempt.trace.add("whether the sender may be answered", "the limit is not of one sender", "no notice")
             return
-        sender = found.question.who
+        sender = bare(found.question.who)
         # sudo: which language a sender reads.
         partners = self.env["res.partner"].sudo()  # nosemgrep
         partner = partners.browse(partners._gateway_partners_by_address([sender])[sender][:1])

@@ -3,9 +3,11 @@
 
 from odoo import fields, models
 
+from ..engine.loop import counted_sender
 from ..engine.loop_signs import find_loop
 from ..engine.outcome import InboundReason, InboundState
 from ..engine.pipeline import Verdict
+from ..engine.sender_verdict import SenderResult
 from ..engine.trace import TraceStep
 
 COUNTED = (InboundReason.RECORD_CREATED, InboundReason.RECORD_UPDATED, InboundReason.ACTION_RUN)
@@ -22,9 +24,7 @@ class SppEmailProcessing(models.AbstractModel):
             return [*steps, lambda summary, facts: _released(inbound, since, facts)]
 
         def know_sender(summary, facts):
-            facts["loop_since"] = since
-            # Forwarders send the mail of many: what is counted is who wrote it.
-            facts["loop_sender"] = facts.get("original_sender") or inbound.sender or ""
+            facts.update(loop_since=since, loop_sender=_sender(inbound, facts))
             return Verdict()
 
         return [
@@ -43,7 +43,14 @@ class SppEmailProcessing(models.AbstractModel):
         return super()._finish(claim, attempt, state, reason, **values)
 
 
+def _sender(inbound, facts):
+    """Return the sender that limits count. Forwarders send the mail of many: it is who wrote it."""
+    verdict = facts.get("sender_verdict")
+    address = facts.get("original_sender") or inbound.sender or ""
+    return counted_sender(address, is_forged=getattr(verdict, "result", None) is SenderResult.FAIL)
+
+
 def _released(inbound, since, facts):
     """The step of a message that a person let through."""
-    facts.update(loop_since=since, loop_sender=facts.get("original_sender") or inbound.sender or "", loop_released=True)
+    facts.update(loop_since=since, loop_sender=_sender(inbound, facts), loop_released=True)
     return Verdict((TraceStep("limits and signs of a loop", "a person let it through", "not looked at"),))

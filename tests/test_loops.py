@@ -14,6 +14,7 @@ from ..engine.loop_signs import HOPS, TURNS_HEADER
 from ..engine.outcome import InboundSource
 from ..engine.own_mark import HEADER, own_mark
 from ..engine.pipeline import Verdict
+from ..engine.sender_verdict import SenderResult, SenderVerdict
 from ..engine.smtp_session import NOTICE_HEADER
 from ..models.spp_email_loop import HOPS_PARAMETER, LIMIT_PARAMETERS
 from .common import GatewayCase, eml
@@ -291,6 +292,25 @@ class TestLoops(LoopCase):
         self.assertEqual(found[3].loop_sender, "one@a.test")
         # Nor told: who wrote too often is.
         self.assertEqual((len(self.mails("desk@example.com")), len(self.mails("one@a.test"))), (0, 1))
+
+    def test_a_forger_does_not_shut_out_whom_he_names(self):
+        self.limit(sender=1)
+
+        def judge(model, inbound, content):
+            def step(summary, facts):
+                result = SenderResult(summary.header("X-Result"))
+                facts["sender_verdict"] = SenderVerdict(result)
+                return Verdict()
+
+            return [step]
+
+        with patch.object(type(self.env["spp.email.processing"]), "_sender_steps", judge):
+            found = [
+                self.receive(eml(X_Result=result), self.box).reason for result in ("fail", "fail", "pass", "none")
+            ]
+        self.assertEqual(found, ["record_created", "loop", "record_created", "loop"])
+        # And whom he names is told of his own mail only.
+        self.assertEqual(len(self.mails()), 1)
 
     # ------------------------------------------------------------------
     # Signs in the header

@@ -3,6 +3,8 @@
 
 from odoo import api, fields, models
 
+from ..engine.loop import bare
+
 
 class SppEmailLoopRelease(models.TransientModel):
     _name = "spp.email.loop.release"
@@ -19,7 +21,7 @@ class SppEmailLoopRelease(models.TransientModel):
     def _compute_sender_text(self):
         for wizard in self:
             chosen = wizard._chosen()
-            wizard.sender_text = "\n".join(sorted({one.loop_sender or one.sender or "" for one in chosen} - {""}))
+            wizard.sender_text = "\n".join(sorted({bare(one.loop_sender or one.sender or "") for one in chosen} - {""}))
 
     def action_confirm(self):
         """Process the messages now, and show what became of them."""

@@ -1,7 +1,18 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 from datetime import datetime, timedelta
 
-from ...engine.loop import Arrival, Count, LoopLimit, LoopSettings, Question, counted_with, passed, questions
+from ...engine.loop import (
+    Arrival,
+    Count,
+    LoopLimit,
+    LoopSettings,
+    Question,
+    bare,
+    counted_sender,
+    counted_with,
+    passed,
+    questions,
+)
 from .case import EngineCase
 
 NOW = datetime(2026, 5, 4, 12, 0, 0)
@@ -103,6 +114,17 @@ class TestLoop(EngineCase):
                 timed = [(arrival, ago(1)) for arrival in arrivals]
                 found = counted_with(question, Count(1, ago(50)), timed, ago(120))
                 self.assertEqual((found.number, found.oldest), (number, ago(50)))
+
+    def test_a_forger_does_not_use_up_what_the_other_may_send(self):
+        forged = counted_sender(ANN, is_forged=True)
+        self.assertEqual((counted_sender(ANN), counted_sender("", is_forged=True)), (ANN, ""))
+        self.assertEqual((bare(forged), bare(ANN)), (ANN, ANN))
+        for limit in (LoopLimit.SENDER, LoopLimit.DOMAIN):
+            keys = [
+                {question.limit: question.key for question in questions(Arrival(sender), LoopSettings(limits=ALL))}
+                for sender in (ANN, forged)
+            ]
+            self.assertNotEqual(keys[0][limit], keys[1][limit])
 
     def test_what_came_before_the_window_does_not_count(self):
         question = Question(LoopLimit.SENDER, ANN, 5)

@@ -5,6 +5,7 @@ from ...engine.sender_verdict import SenderResult, SenderVerdict
 from .case import EngineCase
 
 ANN = "ann@example.com"
+FORGED = SenderVerdict(SenderResult.FAIL)
 PROGRAM = Classification(MessageKind.AUTO_GENERATED)
 
 
@@ -23,7 +24,7 @@ class TestNotice(EngineCase):
             (ANN, {"own_mark": True}, 0, (), "this database sent it"),
             (ANN, {"turns": 1}, 0, (), "another gateway sent it because of a mail that it got"),
             (ANN, {"sender_verdict": SenderVerdict()}, 0, (), ""),
-            (ANN, {"sender_verdict": SenderVerdict(SenderResult.FAIL)}, 0, (), "the sender is not who the message says"),
+            (ANN, {"sender_verdict": FORGED}, 0, (), "the sender is not who the message says"),
             (ANN, {}, 0, (ANN,), "the sender is an address of this database"),
             (ANN, {}, 1, (), "the sender had such a notice within a day"),
         ):
