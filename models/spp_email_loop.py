@@ -2,7 +2,8 @@
 """Counts what came in from whom, and holds what is over a limit. The journal is the memory; no other table is asked."""
 
 from odoo import fields, models
-from odoo.tools import SQL, email_normalize, generate_tracking_message_id
+from odoo.tools import SQL, email_normalize
+from odoo.tools.mail import generate_tracking_message_id
 
 from ..engine.attempt import NoticeIntent
 from ..engine.loop import (
