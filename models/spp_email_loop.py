@@ -243,15 +243,13 @@ class SppEmailLoop(models.AbstractModel):
         partners = self.env["res.partner"].sudo()  # nosemgrep
         partner = partners.browse(partners._gateway_partners_by_address([sender])[sender][:1])
         company = self.env["spp.email.inbound"].browse(attempt.inbound_id).company_id or self.env.company
-        body = (
-            self.env["ir.qweb"]
-            .with_context(lang=partner.lang or company.partner_id.lang)
-            ._render(
-                "mail.message_notification_limit_email",
-                {"email": ", ".join(addresses(message_dict.get("to") or "", MOST_NAMED))},
-                minimal_qcontext=True,
-                raise_if_not_found=False,
-            )
+        named = attempt.envelope_recipients or addresses(message_dict.get("to") or "")
+        templates = self.env["ir.qweb"].with_context(lang=partner.lang or company.partner_id.lang)
+        body = templates._render(
+            "mail.message_notification_limit_email",
+            {"email": ", ".join(named[:MOST_NAMED])},
+            minimal_qcontext=True,
+            raise_if_not_found=False,
         )
         # Odoo's tag, by which an answer to the notice is known.
         tag = generate_tracking_message_id("loop-detection-bounce-email")

@@ -89,7 +89,7 @@ class TestLoopBreakers(LoopCase):
         self.held(To=", ".join(f'"Buy it at evil.test" <a{n}@gateway.test>' for n in range(9)))
         text = " ".join(self.mails().body_html.split())
         self.assertNotIn("evil", text)
-        self.assertIn("a0@gateway.test, a1@gateway.test, a2@gateway.test because", text)
+        self.assertRegex(text, r"accepted by the address a\d@gateway.test, a\d@gateway.test, a\d@gateway.test because")
 
     def test_an_answer_to_the_notice_is_held_and_can_be_released(self):
         self.limit(sender=1)
@@ -203,18 +203,19 @@ class TestLoopBreakers(LoopCase):
         self.limit(sender=1)
         earlier = self.receive(eml(), self.box)
         self.held()
-        # An arrival and a reset within one second are not told apart.
-        self.sql(
-            "UPDATE spp_email_inbound SET received_date = received_date - interval '5 seconds' WHERE id = %s"
-            " RETURNING id",
-            earlier.id,
-        )
         breaker = self.breakers()
         for user in (self.viewer, self.officer):
             with self.subTest(user=user.login), self.assertRaises(AccessError):
                 breaker.with_user(user).action_reset()
         breaker.with_user(self.manager).action_reset()
         self.assertFalse(breaker.is_open)
+        # All arrivals of a test have the time of its transaction.
+        self.sql(
+            "UPDATE spp_email_inbound SET received_date = received_date - interval '5 seconds' WHERE id = %s"
+            " RETURNING id",
+            earlier.id,
+        )
+        self.sql("UPDATE spp_email_loop_breaker SET reset_date = %s RETURNING id", self.cr.now() - timedelta(seconds=2))
         self.assertEqual(self.flood(2), ["record_created", "loop"])
         self.assertTrue(breaker.is_open)
 
