@@ -11,6 +11,10 @@ from .case import PASSWORD, SystemCase, box, letter, wait_for
 from .console import Console
 
 SET_UP = """
+# Databases of the tests are copies of one; these two have never met.
+env["spp.email.token.key"].search([]).unlink()
+env["spp.email.token.key"]._add_key()
+env.company.email = address
 env["ir.mail_server"].search([]).active = False
 env["ir.mail_server"].create({
     "name": "Postfix", "smtp_host": "localhost", "smtp_port": smtp, "smtp_encryption": "none",
@@ -30,7 +34,7 @@ env["mail.mail"].create({
 """
 ACTION = """
 action = env["ir.actions.server"].create({
-    "name": "Answer", "state": "code", "code": code, "model_id": env["ir.model"]._get("spp.email.inbound").id,
+    "name": "Answer", "state": "code", "code": answering, "model_id": env["ir.model"]._get("spp.email.inbound").id,
 })
 env["fetchmail.server"].browse(box).write({"gateway_action": "server_action", "gateway_server_action_id": action.id})
 """
@@ -38,7 +42,7 @@ AUTOMATION = """
 model = env["ir.model"]._get("crm.lead").id
 env["base.automation"].create({
     "name": "Answer", "model_id": model, "trigger": "on_create",
-    "action_server_ids": [(0, 0, {"name": "Answer", "state": "code", "code": code, "model_id": model})],
+    "action_server_ids": [(0, 0, {"name": "Answer", "state": "code", "code": answering, "model_id": model})],
 })
 """
 WRITE = """
@@ -129,7 +133,7 @@ class TestFacingMailboxes(TwoGateways):
     def setUpClass(cls):
         super().setUpClass()
         for gateway in (cls.one, cls.two):
-            gateway.console.ask(ACTION, box=gateway.box, code=ANSWER % gateway.address)
+            gateway.console.ask(ACTION, box=gateway.box, answering=ANSWER % gateway.address)
 
     def test_two_gateways_stop_within_two_messages(self):
         self.assert_stops()
@@ -144,7 +148,7 @@ class TestFacingAutomations(TwoGateways):
     def setUpClass(cls):
         super().setUpClass()
         for gateway in (cls.one, cls.two):
-            gateway.console.ask(AUTOMATION, code=ANSWER % gateway.address)
+            gateway.console.ask(AUTOMATION, answering=ANSWER % gateway.address)
 
     def test_two_gateways_stop_within_two_messages(self):
         self.assert_stops()
@@ -156,7 +160,7 @@ class TestFacingAStranger(TwoGateways):
     modules = "base_automation"
 
     def test_it_stops_at_the_limit(self):
-        self.one.console.ask(AUTOMATION, code=ANSWER % self.one.address)
+        self.one.console.ask(AUTOMATION, answering=ANSWER % self.one.address)
         self.one.console.ask("env['ir.config_parameter'].set_param('mail.gateway.loop.threshold', '3')")
         robot = self.two.address
         for number in range(5):
