@@ -34,6 +34,15 @@ LIMIT_PARAMETERS = {
     LoopLimit.TARGET: "spp_email_gateway.loop_threshold_record",
     LoopLimit.DOMAIN: "spp_email_gateway.loop_threshold_domain",
 }
+# What each limit counts, as an index has it.
+CONDITIONS = {
+    LoopLimit.SENDER: f"loop_sender = asked.who AND loop_count = '{NEW}'",
+    LoopLimit.SENDER_REPLIES: f"loop_sender = asked.who AND loop_count = '{REPLY}'",
+    LoopLimit.SENDER_TARGET: "loop_sender = asked.who AND loop_target = asked.target"
+    f" AND loop_count = CASE WHEN strpos(asked.target, ',') > 0 THEN '{REPLY}' ELSE '{NEW}' END",
+    LoopLimit.TARGET: f"loop_target = asked.who AND loop_count = '{REPLY}'",
+    LoopLimit.DOMAIN: f"{DOMAIN} = asked.who AND loop_count IS NOT NULL",
+}
 # A count reads no more rows than its limit, so a limit is no more than can be counted in a moment.
 LONGEST_MINUTES, HIGHEST_LIMIT = 43_200, 100_000
 # Of the addresses that a notice names: a sender chooses what stands in To.
@@ -115,39 +124,29 @@ class SppEmailLoop(models.AbstractModel):
         tried again, in earnest or not, must not count itself.
         """
         asked = list(dict.fromkeys(asked))
-        if not asked:
+        by_limit = {}
+        for number, (question, since) in enumerate(asked):
+            row = SQL("(%s, %s, %s, %s::timestamp, %s)", number, question.who, question.target, since, question.most)
+            by_limit.setdefault(question.limit, []).append(row)
+        if not by_limit:
             return {}
         parts = [
             SQL(
-                "SELECT %s, count(*), min(received_date) FROM (SELECT received_date FROM spp_email_inbound"
-                " WHERE %s AND state = 'done' AND received_date > %s ORDER BY received_date DESC LIMIT %s) AS counted",
-                number,
-                self._condition(question),
-                since,
-                question.most,
+                "SELECT asked.number, count(*), min(counted.received_date)"
+                " FROM (VALUES %s) AS asked(number, who, target, since, most),"
+                " LATERAL (SELECT received_date FROM spp_email_inbound"
+                " WHERE %s AND state = 'done' AND received_date > asked.since"
+                " ORDER BY received_date DESC LIMIT asked.most) AS counted GROUP BY 1",
+                SQL(", ").join(rows),
+                SQL(CONDITIONS[limit]),
             )
-            for number, (question, since) in enumerate(asked)
+            for limit, rows in by_limit.items()
         ]
-        rows = self.env.execute_query(SQL(" UNION ALL ").join(SQL("(%s)", part) for part in parts))
-        return {asked[number]: Count(count, oldest) for number, count, oldest in rows}
-
-    def _condition(self, question):
-        """Return the SQL condition on journal rows that a question counts, as an index has it."""
-        match question.limit:
-            case LoopLimit.SENDER:
-                return SQL("loop_sender = %s AND loop_count = %s", question.who, NEW)
-            case LoopLimit.SENDER_REPLIES:
-                return SQL("loop_sender = %s AND loop_count = %s", question.who, REPLY)
-            case LoopLimit.SENDER_TARGET:
-                return SQL(
-                    "loop_sender = %s AND loop_count = %s AND loop_target = %s",
-                    question.who,
-                    REPLY if "," in question.target else NEW,
-                    question.target,
-                )
-            case LoopLimit.TARGET:
-                return SQL("loop_target = %s AND loop_count = 'reply'", question.who)
-        return SQL("%s = %s AND loop_count IS NOT NULL", SQL(DOMAIN), question.who)
+        found = {
+            number: Count(count, oldest)
+            for number, count, oldest in self.env.execute_query(SQL(" UNION ALL ").join(parts))
+        }
+        return {one: found.get(number, Count()) for number, one in enumerate(asked)}
 
     def _counted(self, asked, since):
         """Return {Question: Count}, with what was let in earlier in this transaction."""
