@@ -29,7 +29,7 @@ class SppEmailLoopBreaker(models.Model):
 
     key = fields.Char(required=True, readonly=True)
     limit_kind = fields.Selection(selection(LOOP_LIMIT_WORDS), string="Limit", required=True, readonly=True)
-    who = fields.Char("Who", required=True, readonly=True, help="The address, the domain or the record.")
+    who = fields.Char(required=True, readonly=True, help="The address, the domain or the record.")
     words = fields.Char("What Was Seen", readonly=True)
     company_id = fields.Many2one("res.company", readonly=True, ondelete="cascade")
     since_date = fields.Datetime("Since", required=True, readonly=True)
