@@ -37,6 +37,7 @@
         "views/spp_email_inbound_views.xml",
         "views/spp_email_inbound_wizard_views.xml",
         "views/spp_email_health_views.xml",
+        "views/spp_email_loop_breaker_views.xml",
         "views/spp_email_tag_views.xml",
         "views/spp_email_rule_views.xml",
         "views/spp_email_dry_run_views.xml",

@@ -8,6 +8,7 @@ from bench.comparison import Comparison
 from bench.inbound import Inbound, InboundDurable
 from bench.lanes import TwoLanes
 from bench.large import Large
+from bench.loops import FewLoopChecks, ManyLoopChecks
 from bench.mailboxes import Mailboxes, MailboxesFree, MailboxHangs
 from bench.outbound import Outbound, OutboundSlow
 from bench.outbound_lanes import OutboundTwoLanes, OutboundTwoLanesSlow
@@ -25,6 +26,8 @@ WORKLOADS = (
     Large,
     FewRecords,
     ManyRecords,
+    FewLoopChecks,
+    ManyLoopChecks,
     Push,
     Outbound,
     OutboundSlow,

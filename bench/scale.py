@@ -72,10 +72,10 @@ def statements(count, has_journal):
         yield f"""
             INSERT INTO spp_email_inbound (server_key, folder, uid_validity, uid, state, received_date, digest, size,
                                            message_id, conversation, subject, email_from, sender, attempts, starts,
-                                           claim_fence, is_held)
+                                           claim_fence, is_held, loop_sender, loop_count, loop_target)
             SELECT 'old', 'INBOX', '1', n::text, 'done', now() - interval '1 year', md5(n::text), 1000,
                    '<old-' || n || '@bench.test>', md5(n::text), 'Old ' || n, 'old' || n || '@remote.test',
-                   'old' || n || '@remote.test', 1, 0, 1, FALSE
+                   'old' || n || '@remote.test', 1, 0, 1, FALSE, 'old' || n || '@remote.test', 'new', 'crm.lead'
               FROM generate_series(1, {count}) AS n
         """
     yield "ANALYZE"

@@ -19,12 +19,14 @@ class NoticeIntent:
         body_html: the text, made by Odoo's templates.
         subject: of the notice.
         values: further values of the mail, such as references and reply_to.
+        notice_type: kind of notice, as ``spp.email.notice`` has them: each is sent at most once a day.
     """
 
     recipient: str
     subject: str
     body_html: str
     values: tuple[tuple[str, str], ...] = ()
+    notice_type: str = "refused"
 
 
 @dataclass

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from .message_kind import MESSAGE_KIND_WORDS, MessageKind
 from .pipeline import Facts
+from .sender_verdict import SenderResult
 from .trace import TraceStep
 
 # At most one notice a sender and kind in this time.
@@ -17,14 +19,25 @@ def may_answer(recipient: str, facts: Facts, *, recent: int, own_addresses: froz
 
     Args:
         recipient: the address, lower-case; "" when the message named none.
-        facts: what the pipeline learned: ``automatic`` and ``own_mark``.
+        facts: what the pipeline learned: ``automatic``, ``kind``, ``own_mark``, ``turns``, ``sender_verdict``; and
+            ``null_return_path``, where the way a message came tells more than its header.
         recent: notices of this kind sent to this recipient within INTERVAL.
         own_addresses: addresses that this database reads or sends from, lower-case.
     """
+    kind = getattr(facts.get("kind"), "kind", MessageKind.PERSON)
     refusals = (
         (not recipient, "the message names no sender"),
         (bool(facts.get("automatic")), f"a machine wrote it ({facts.get('automatic')})"),
+        (kind is not MessageKind.PERSON, f"a machine wrote it ({MESSAGE_KIND_WORDS.get(kind)})"),
+        # RFC 3834 §2 and RFC 5321 §4.5.5.
+        (bool(facts.get("null_return_path")), "its return path is null"),
         (bool(facts.get("own_mark")), "this database sent it"),
+        (bool(facts.get("turns")), "another gateway sent it because of a mail that it got"),
+        # Whoever is named would get the answer to a forgery.
+        (
+            getattr(facts.get("sender_verdict"), "result", None) is SenderResult.FAIL,
+            "the sender is not who the message says",
+        ),
         (recipient in own_addresses, "the sender is an address of this database"),
         (recent > 0, "the sender had such a notice within a day"),
     )

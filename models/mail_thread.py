@@ -12,9 +12,6 @@ from .transaction_answers import answers, forget
 # Context key of the engine.attempt.Attempt while the gateway processes a message; absent everywhere else, where
 # all of these methods do just what Odoo's do.
 ATTEMPT = "spp_email_attempt"
-# Odoo's own default of its setting for mail loops, and how near to it Odoo is asked to count.
-LOOP_THRESHOLD = 20
-LOOP_MARGIN = 11
 
 
 class MailThread(models.AbstractModel):
@@ -162,44 +159,6 @@ class MailThread(models.AbstractModel):
         if key not in attempt.run.descriptions:
             attempt.run.descriptions[key] = super().fields_get()
         return dict(attempt.run.descriptions[key])
-
-    @api.model
-    def _detect_loop_headers(self, msg_dict):
-        attempt = self.env.context.get(ATTEMPT)
-        found = super()._detect_loop_headers(msg_dict)
-        if attempt is not None and found:
-            attempt.is_loop = True
-            attempt.trace.add("References", "an answer to a notice of this database", "quarantine")
-        return found
-
-    @api.model
-    def _detect_loop_sender(self, message, message_dict, routes):
-        attempt = self.env.context.get(ATTEMPT)
-        if attempt is not None and self._gateway_is_far_from_a_loop(message_dict, routes):
-            return False
-        found = super()._detect_loop_sender(message, message_dict, routes)
-        if attempt is not None and found:
-            attempt.is_loop = True
-            attempt.trace.add("number of messages from this sender", "over the limit", "quarantine")
-        return found
-
-    @api.model
-    def _gateway_is_far_from_a_loop(self, message_dict, routes):
-        """Return whether the sender made so few records by mail lately that Odoo need not count them.
-
-        Odoo counts by a search in the middle of addresses, through all records of the model: its cost grows with them.
-        The journal knows the number by an index. Where it comes near to the limit, Odoo counts and decides.
-        """
-        created = answers(self.env).get("created")
-        if created is None or any(route[1] for route in routes):
-            return False
-        limit = self.env["ir.config_parameter"]._gateway_number("mail.gateway.loop.threshold", LOOP_THRESHOLD)
-        sender = email_normalize(message_dict.get("email_from")) or ""
-        if sender not in answers(self.env).get("senders", ()):
-            # Odoo reads the address otherwise than the journal did.
-            return False
-        # Others of the same batch may have made records since it was counted.
-        return all(created.get((sender, route[0]), 0) + LOOP_MARGIN < limit for route in routes)
 
     @api.model
     def _routing_reset_bounce(self, email_message, message_dict):

@@ -48,6 +48,7 @@ class SppEmailHealth(models.Model):
             "fetchmail.server",
             "spp.email.quota.use",
             "spp.email.round.trip",
+            "spp.email.loop.breaker",
         ]
 
     @api.model

@@ -109,7 +109,6 @@ class SppEmailInbound(models.Model):
         "(COALESCE(next_attempt_date, received_date), id) WHERE state IN ('received', 'retry', 'processing')"
     )
     _conversation_index = models.Index("(conversation, id) WHERE state IN ('received', 'retry', 'processing')")
-    _sender_index = models.Index("(sender, received_date)")
     _unfiled_index = models.Index("(server_key, folder) WHERE state = 'quarantined' AND filed_date IS NULL")
     _mail_message_index = models.Index("(mail_message_id) WHERE mail_message_id IS NOT NULL")
     _duplicate_message_index = models.Index("(duplicate_message_id) WHERE duplicate_message_id IS NOT NULL")

@@ -133,7 +133,7 @@ class SppEmailInbound(models.Model):
     # Processing at once
     # ------------------------------------------------------------------
 
-    def _send_on(self, what, target=None, before=None):
+    def _send_on(self, what, target=None, before=None, values=None):
         """Put messages back into work with ``target``, committed, and process them at once; return those decided.
 
         A worker sees only what is committed, so the decision has a transaction of its own. It reads what others
@@ -142,6 +142,7 @@ class SppEmailInbound(models.Model):
         Args:
             target: engine.target.Target, None to leave the routing to replies, aliases and the mailbox.
             before: called with the Environment of that transaction, for what must be there with the decision.
+            values: further values of the journal row.
         """
         with self._gateway_cursor(read_committed=True) as env:
             decided = self.with_env(env)._decide_all(
@@ -152,6 +153,7 @@ class SppEmailInbound(models.Model):
                     "next_attempt_date": False,
                     "starts": 0,
                     "attempts": 0,
+                    **(values or {}),
                 },
             )
             if before:

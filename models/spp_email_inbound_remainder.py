@@ -18,8 +18,8 @@ class SppEmailInbound(models.Model):
     def action_retry(self):
         return super(SppEmailInbound, self._whole_ones()).action_retry()
 
-    def _send_on(self, what, target=None, before=None):
-        return super(SppEmailInbound, self._whole_ones())._send_on(what, target, before)
+    def _send_on(self, what, target=None, before=None, values=None):
+        return super(SppEmailInbound, self._whole_ones())._send_on(what, target, before, values)
 
     def _whole_ones(self):
         """Return those whose body is here: the others would become records without text.

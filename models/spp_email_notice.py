@@ -59,6 +59,7 @@ class SppEmailNotice(models.Model):
                 "email_to": recipient,
                 "auto_delete": True,
                 "author_id": False,
+                "gateway_turns": (facts.get("turns") or 0) + 1,
                 # RFC 3834 §5.1: what an automatic answer says of itself. The session makes the return path null.
                 "headers": repr(
                     {"Auto-Submitted": "auto-replied", "X-Auto-Response-Suppress": "All", NOTICE_HEADER: "1"}

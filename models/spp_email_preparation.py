@@ -1,17 +1,12 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """Asks at once what Odoo, and the gateway, will ask for each message of a batch."""
 
-from datetime import timedelta
-
-from odoo import fields, models
+from odoo import models
 from odoo.tools import SQL
 
 from ..engine.summary import addresses
 from .mail_thread import ATTEMPT
 from .transaction_answers import answers
-
-# Odoo's own defaults of its settings for mail loops.
-LOOP_MINUTES = 120
 
 
 class SppEmailPreparation(models.AbstractModel):
@@ -31,7 +26,7 @@ class SppEmailPreparation(models.AbstractModel):
         known["new message ids"] = self._new_message_ids({inbound.message_id for inbound in inbounds})
         known["senders"] = senders
         known["bounced"] = self._bounced(senders)
-        known["created"] = self._created(senders)
+        self.env["spp.email.loop"]._prepare(inbounds)
         asking = self.with_context(**{ATTEMPT: True}).env
         asking["mail.alias.domain"]._find_aliases(sorted(senders | recipients))
         asking["res.partner"]._gateway_partners_by_address(sorted(senders | recipients))
@@ -91,23 +86,3 @@ class SppEmailPreparation(models.AbstractModel):
             )
             found.update(address for (address,) in rows)
         return found
-
-    def _created(self, senders):
-        """Return how many records each of ``senders`` made by mail lately, by (sender, model)."""
-        if not senders:
-            return {}
-        minutes = self.env["ir.config_parameter"]._gateway_number("mail.gateway.loop.minutes", LOOP_MINUTES)
-        rows = self.env.execute_query(
-            SQL(
-                """
-                SELECT inbound.sender, record.res_model, count(*)
-                  FROM spp_email_inbound AS inbound
-                  JOIN spp_email_inbound_record AS record ON record.inbound_id = inbound.id
-                 WHERE inbound.sender IN %s AND inbound.received_date >= %s AND record.is_created
-                 GROUP BY 1, 2
-                """,
-                tuple(senders),
-                fields.Datetime.now() - timedelta(minutes=minutes),
-            )
-        )
-        return {(sender, model): count for sender, model, count in rows}

@@ -138,7 +138,7 @@ class SppEmailProcessing(models.AbstractModel):
 
     def _send_notices(self, inbound, attempt, facts):
         for intent in attempt.notices:
-            step = self.env["spp.email.notice"]._send(inbound, intent, facts)
+            step = self.env["spp.email.notice"]._send(inbound, intent, facts, intent.notice_type)
             attempt.trace.extend([step])
 
     def _finish(self, claim, attempt, state, reason, **values):

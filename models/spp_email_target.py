@@ -62,16 +62,20 @@ class SppEmailTarget(models.AbstractModel):
             state, reason = attempt.outcome()
             if state is not InboundState.DONE:
                 return state, reason
+        summary = summarize(content)
+        if not attempt.updates and not attempt.records and threads._gateway_loop_holds_action(attempt, summary):
+            return attempt.outcome()
         action = mailbox.gateway_server_action_id
         stamp = self.env["spp.email.inbound.record"].search([("inbound_id", "=", inbound.id)], limit=1)
         found = attempt.updates[0] if attempt.updates else (stamp.res_model, stamp.res_id)
         if found[0]:
             inbound.write({"res_model": found[0], "res_id": found[1]})
-        summary, shown = summarize(content), preview(content)
+        shown = preview(content)
         action.with_context(
             active_model=inbound._name,
             active_id=inbound.id,
             active_ids=inbound.ids,
+            gateway_turns=(attempt.facts.get("turns") or 0) + 1,
             gateway_message={
                 "subject": summary.subject,
                 "email_from": summary.email_from,

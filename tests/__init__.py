@@ -34,6 +34,9 @@ from . import (
     test_journal,
     test_lane,
     test_ledger,
+    test_loop_breakers,
+    test_loops,
+    test_mail_parameters,
     test_mail_server_choice,
     test_mail_server_from,
     test_mail_server_session,
@@ -149,6 +152,9 @@ from .engine import (
 )
 from .engine import test_breaker as test_engine_breaker
 from .engine import test_discovery as test_engine_discovery
+from .engine import test_loop as test_engine_loop
+from .engine import test_loop_signs as test_engine_loop_signs
+from .engine import test_parameter_value as test_engine_parameter_value
 from .engine import test_provider as test_engine_provider
 from .engine import test_quota as test_engine_quota
 from .engine import test_round_trip as test_engine_round_trip

@@ -12,6 +12,8 @@ RIGHTS = {
     "spp.email.content": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
     "spp.email.queue": {"system": "r"},
     "spp.email.breaker": {"manager": "r", "system": "r"},
+    "spp.email.loop.breaker": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
+    "spp.email.loop.release": {"officer": "rwcu", "manager": "rwcu", "system": "rwcu"},
     "spp.email.return.path": {"manager": "r", "system": "r"},
     "spp.email.delivery": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
     "spp.email.delivery.retention": {"manager": "rwcu", "system": "rwcu"},
@@ -120,6 +122,8 @@ class TestAccess(GatewayCase):
                 "spp.email.sent.content",
                 "spp.email.resend",
                 "spp.email.resend.line",
+                "spp.email.loop.breaker",
+                "spp.email.loop.release",
             },
         )
 

@@ -19,4 +19,5 @@ from . import (
     spp_email_discovery_line,
     spp_email_resend,
     spp_email_resend_line,
+    spp_email_loop_release,
 )

@@ -1,8 +1,12 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+from ...engine.message_kind import Classification, MessageKind
 from ...engine.notice import may_answer
+from ...engine.sender_verdict import SenderResult, SenderVerdict
 from .case import EngineCase
 
 ANN = "ann@example.com"
+FORGED = SenderVerdict(SenderResult.FAIL)
+PROGRAM = Classification(MessageKind.AUTO_GENERATED)
 
 
 class TestNotice(EngineCase):
@@ -12,7 +16,15 @@ class TestNotice(EngineCase):
             (ANN, {"automatic": "", "own_mark": False}, 0, ("box@example.com",), ""),
             ("", {}, 0, (), "the message names no sender"),
             (ANN, {"automatic": "List-Id"}, 0, (), "a machine wrote it (List-Id)"),
+            (ANN, {"kind": Classification()}, 0, (), ""),
+            (ANN, {"kind": PROGRAM}, 0, (), "a machine wrote it (Sent by a Program)"),
+            (ANN, {"kind": Classification(MessageKind.MAILING_LIST)}, 0, (), "a machine wrote it (Mailing List)"),
+            (ANN, {"kind": Classification(MessageKind.READ_RECEIPT)}, 0, (), "a machine wrote it (Read Receipt)"),
+            (ANN, {"null_return_path": True}, 0, (), "its return path is null"),
             (ANN, {"own_mark": True}, 0, (), "this database sent it"),
+            (ANN, {"turns": 1}, 0, (), "another gateway sent it because of a mail that it got"),
+            (ANN, {"sender_verdict": SenderVerdict()}, 0, (), ""),
+            (ANN, {"sender_verdict": FORGED}, 0, (), "the sender is not who the message says"),
             (ANN, {}, 0, (ANN,), "the sender is an address of this database"),
             (ANN, {}, 1, (), "the sender had such a notice within a day"),
         ):

@@ -1,0 +1,65 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""By what a message of the journal counts for the limits, and letting one through that was held."""
+
+from odoo import fields, models
+from odoo.exceptions import AccessError, UserError
+
+from ..engine.outcome import InboundReason
+
+NEW, REPLY = "new", "reply"
+# As the index has it.
+DOMAIN = "substring(loop_sender from '[^@]*$')"
+LOOP_REASONS = (InboundReason.LOOP.value, InboundReason.TOO_MANY_HOPS.value)
+
+
+class SppEmailInbound(models.Model):
+    _inherit = "spp.email.inbound"
+
+    loop_sender = fields.Char(
+        "Counted Sender", readonly=True, help="The one that limits are for: of a forwarded message its first sender."
+    )
+    loop_count = fields.Selection(
+        [(NEW, "Made a record"), (REPLY, "Added to a record")],
+        string="Counts As",
+        readonly=True,
+        help="Blank: it counts for no limit.",
+    )
+    loop_target = fields.Char("Counted Target", readonly=True)
+    loop_held_by = fields.Char("Held by Limit", readonly=True)
+    is_loop_released = fields.Boolean(
+        "Let Through", readonly=True, help="A person let it through: it is not held as a loop, and does not count."
+    )
+
+    # Only what counts, the newest first at hand: a count ends at its limit, however much there is.
+    _loop_sender_index = models.Index("(loop_sender, loop_count, received_date) WHERE loop_count IS NOT NULL")
+    _loop_domain_index = models.Index(f"({DOMAIN}, received_date) WHERE loop_count IS NOT NULL")
+    _loop_target_index = models.Index("(loop_target, received_date) WHERE loop_count = 'reply'")
+    _loop_held_index = models.Index("(loop_held_by, company_id) WHERE loop_held_by IS NOT NULL")
+
+    def action_ask_release(self):
+        """Open the dialog that lets messages through which were held as a loop."""
+        held = self.filtered(lambda inbound: inbound.state == "quarantined" and inbound.reason in LOOP_REASONS)
+        if not held:
+            raise UserError(self.env._("None of these messages is held as a mail loop."))
+        return held._open_wizard("spp.email.loop.release", self.env._("Release"))
+
+    def _release(self, is_allowed=False):
+        """Process messages that were held as a loop, whatever the limits say; return those decided.
+
+        Args:
+            is_allowed: put their senders on Odoo's list of those who may send without limit.
+
+        Raises:
+            AccessError: the user may not decide, or may not change the list.
+            UserError: nothing is left to decide on.
+        """
+        self._check_may_decide()
+        if is_allowed and not self.env.user.has_group("spp_email_gateway.group_email_gateway_manager"):
+            raise AccessError(self.env._("Only managers of the email gateway let a sender write without limit."))
+        what = self.env._("Release, and accept all mail of the sender") if is_allowed else self.env._("Release")
+        decided = self._send_on(what, values={"is_loop_released": True, "loop_held_by": False})
+        if is_allowed:
+            # sudo: the list is the administrators'; managers of the gateway decide what comes in.
+            breakers = self.env["spp.email.loop.breaker"].sudo()  # nosemgrep
+            breakers._allow({one.loop_sender or one.sender for one in self})
+        return decided
