@@ -115,6 +115,8 @@ from .engine import (
     test_recipient,
     test_recipient_list,
     test_recipient_policy,
+    test_report,
+    test_report_match,
     test_retry,
     test_return_path,
     test_rule,
