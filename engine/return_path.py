@@ -55,20 +55,8 @@ def read_return_path(ring: TokenRing, address: str, now: datetime) -> tuple[str,
         return None
 
 
-def signed_return_paths(
-    ring: TokenRing, content: bytes, message: Summary, envelope_recipient: str, now: datetime
-) -> tuple[str, ...]:
-    """Return the signed return paths that a message was sent to or encloses, lower-case, at most 20.
-
-    A report comes to the return path of the mail that it is about (RFC 5321 §6.1). One that comes another way, as
-    complaints do, proves the same by the copy of the mail in it: nobody has the return path but who got the mail.
-
-    Args:
-        content: the message as received; its first 256 kB are looked at.
-        envelope_recipient: what the mail server said, "" when it did not.
-    """
-    fields = (value for name, value in message.headers if name in _DELIVERED_TO)
-    texts: Iterable[str] = (envelope_recipient, *fields, content[:_LONGEST].decode("ascii", "replace"))
+def signed_return_paths(ring: TokenRing, texts: Iterable[str], now: datetime) -> tuple[str, ...]:
+    """Return the signed return paths that stand in ``texts``, lower-case, at most 20."""
     found: dict[str, None] = {}
     for text in texts:
         for match in _DETAIL.finditer(text):
@@ -76,6 +64,20 @@ def signed_return_paths(
             if before and len(found) < _MOST_SIGNED:
                 found.setdefault(f"{before[0]}{match[0]}".lower().rstrip("."))
     return tuple(address for address in found if read_return_path(ring, address, now))
+
+
+def report_texts(content: bytes, message: Summary, envelope_recipient: str) -> tuple[str, ...]:
+    """Return where a report may name the return path of the mail that it is about, the surest first.
+
+    It comes to that return path (RFC 5321 §6.1). One that comes another way, as complaints do, proves the same by the
+    copy of the mail in it: nobody has the return path but who got the mail.
+
+    Args:
+        content: the message as received; its first 256 kB are looked at.
+        envelope_recipient: what the mail server said, "" when it did not.
+    """
+    fields = (value for name, value in message.headers if name in _DELIVERED_TO)
+    return (envelope_recipient, *fields, content[:_LONGEST].decode("ascii", "replace"))
 
 
 def is_signed(address: str) -> bool:

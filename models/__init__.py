@@ -136,4 +136,10 @@ from . import (
     spp_email_round_trip_step,
     spp_email_return_path,
     ir_mail_server_return_path,
+    spp_email_report,
+    spp_email_report_addon,
+    spp_email_delivery_report,
+    spp_email_inbound_report,
+    # What a message is decides before the address that it came to.
+    mail_thread_report,
 )
