@@ -82,9 +82,7 @@ class MailThread(models.AbstractModel):
                 return []
         elif not (target and target.model) and self._gateway_is_for_bounces(message_dict, attempt):
             return self._gateway_route_from_bounce_address(find_routes, message, message_dict, attempt)
-        return super()._gateway_route(
-            find_routes, message, message_dict, model, thread_id, custom_values, attempt
-        )
+        return super()._gateway_route(find_routes, message, message_dict, model, thread_id, custom_values, attempt)
 
     @api.model
     def _gateway_wants_report(self, message_dict, attempt):

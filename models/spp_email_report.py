@@ -52,7 +52,7 @@ class SppEmailReport(models.AbstractModel):
                 followed = [] if copies else self._follow_message(threads, message, message_dict, attempt, match.report)
             is_ours = is_ours or bool(followed)
             outcome = next(iter(followed), Consequence.NONE)
-            looked_at = f"report on {f'delivery {mine.ids[0]}' if mine else 'a recipient'}"
+            looked_at = f"report on delivery {mine.ids[0]}" if mine else "report on a recipient"
             attempt.trace.add(looked_at, match.why if mine or not followed else "a message", CONSEQUENCE_WORDS[outcome])
             entries.append((match.report, outcome, mine.ids))
         attempt.facts["reports"] = entries
@@ -190,7 +190,8 @@ class SppEmailReport(models.AbstractModel):
         )
         if is_known:
             return [Consequence.KNOWN]
-        words = f"{self.env._('It came back')}: {explain_bounce(report.reason, report.code, report.status, report.text)}"
+        meaning = explain_bounce(report.reason, report.code, report.status, report.text)
+        words = f"{self.env._('It came back')}: {meaning.text}"
         partner = notifications.res_partner_id
         bounced = {
             "bounced_email": partner[:1].email_normalized or email_normalize(report.sent_to) or report.sent_to,

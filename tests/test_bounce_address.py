@@ -76,7 +76,7 @@ class TestBounceAddress(ReportCase):
         self.assertOutcome(self.write(), "done", "record_created")
 
     def test_a_report_by_its_content_type_alone_is_none(self):
-        """Odoo takes every multipart/report and whatever a mailer-daemon writes for a bounce, and nobody hears of it."""
+        """Odoo takes each for a bounce, and whatever a mailer-daemon writes, and nobody hears of it."""
         self.alias("sales")
         inbound = self.report_in(PERSON, report(to="sales@gateway.test"))
         self.assertOutcome(inbound, "done", "record_created")

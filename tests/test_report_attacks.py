@@ -59,7 +59,8 @@ class TestReportAttacks(ReportCase):
             ("enclosed", BOUNCES, f"Return-Path: <{forged}>\r\n"),
         ):
             inbound = self.report_in(
-                says(failed("bob@exmaple.com"), ids=[message.message_id]), report(message.message_id, to, enclosed=enclosed)
+                says(failed("bob@exmaple.com"), ids=[message.message_id]),
+                report(message.message_id, to, enclosed=enclosed),
             )
             with self.subTest(name):
                 self.assertOutcome(inbound, "done", "foreign_report")
@@ -70,7 +71,9 @@ class TestReportAttacks(ReportCase):
     def test_with_her_own_return_path_she_only_reports_on_herself(self):
         message, rows = self.sent(self.bob, self.eve, signed=True)
         mine = rows[self.eve].envelope_sender
-        self.report_in(says(failed("bob@exmaple.com"), failed("bob@exmaple.com"), ids=[message.message_id]), report(to=mine))
+        self.report_in(
+            says(failed("bob@exmaple.com"), failed("bob@exmaple.com"), ids=[message.message_id]), report(to=mine)
+        )
         self.assertUntouched(message, rows)
         self.report_in(says(failed("bob@exmaple.com"), ids=[message.message_id]), report(to=mine))
         self.assertEqual([rows[self.bob].state, rows[self.eve].state], ["sent", "bounced"])

@@ -45,7 +45,9 @@ class TestReports(ReportCase):
 
     def test_the_journal_says_what_why_and_what_followed(self):
         message, rows = self.sent(self.bob)
-        inbound = self.report_in(says(failed("bob@exmaple.com", remote_server="mx.remote.test"), ids=[message.message_id]))
+        inbound = self.report_in(
+            says(failed("bob@exmaple.com", remote_server="mx.remote.test"), ids=[message.message_id])
+        )
         self.assertEqual(inbound.kind, "delivery_failure")
         (entry,) = inbound.reports
         self.assertEqual(
@@ -204,7 +206,9 @@ class TestReports(ReportCase):
 
     def test_since_when_it_is_delayed(self):
         message, rows = self.sent(self.bob, delayed_date="2026-03-01 11:00:00")
-        found = says(RecipientReport("bob@exmaple.com", DELAYED), ids=[message.message_id], kind=MessageKind.DELIVERY_DELAY)
+        found = says(
+            RecipientReport("bob@exmaple.com", DELAYED), ids=[message.message_id], kind=MessageKind.DELIVERY_DELAY
+        )
         self.report_in(found)
         self.assertEqual(str(rows[self.bob].delayed_date), "2026-03-01 11:00:00")
 
@@ -306,7 +310,12 @@ class TestReports(ReportCase):
 
     def test_a_mailboxs_server_action_is_not_run_for_reports(self):
         action = self.env["ir.actions.server"].create(
-            {"name": "Act", "model_id": self.env["ir.model"]._get("spp.email.inbound").id, "state": "code", "code": "1/0"}
+            {
+                "name": "Act",
+                "model_id": self.env["ir.model"]._get("spp.email.inbound").id,
+                "state": "code",
+                "code": "1/0",
+            }
         )
         box = self.mailbox(
             user="act@gateway.test", gateway_action="server_action", gateway_server_action_id=action.id, object_id=False

@@ -26,7 +26,12 @@ class TestReportMatch(EngineCase):
     def test_which_mail_a_report_is_about(self):
         for name, reports, copies, expected in (
             ("signed return path", [about("a@x")], [proved(1, "a@x")], [(1,)]),
-            ("two of one transaction", [about("a@x"), about("b@x")], [proved(1, "a@x"), proved(2, "b@x")], [(1,), (2,)]),
+            (
+                "two of one transaction",
+                [about("a@x"), about("b@x")],
+                [proved(1, "a@x"), proved(2, "b@x")],
+                [(1,), (2,)],
+            ),
             ("one of two", [about("b@x")], [proved(1, "a@x"), proved(2, "b@x")], [(2,)]),
             ("two contacts of one address", [about("a@x")], [proved(1, "a@x"), proved(2, "a@x")], [(1, 2)]),
             ("by the first address", [about("a@gmail", "a@x")], [proved(1, "a@x"), proved(2, "b@x")], [(1,)]),

@@ -70,13 +70,19 @@ class TestReturnPath(unittest.TestCase):
                 self.assertEqual(set(found), expected)
 
     def test_a_hostile_report_costs_little(self):
-        for content in (b"a" * 10_000_000, b"+" * 10_000_000, b"+abcd" * 2_000_000, b"x+" + b"a" * 40 + b"@" * 5_000_000):
+        for content in (
+            b"a" * 10_000_000,
+            b"+" * 10_000_000,
+            b"+abcd" * 2_000_000,
+            b"x+" + b"a" * 40 + b"@" * 5_000_000,
+        ):
             started = time.monotonic()
             texts = report_texts(b"To: a@b\n\n" + content, summarize(content), "")
             self.assertEqual(signed_return_paths(RING, [*texts, content.decode()], NOW), ())
             self.assertLess(time.monotonic() - started, 2)
         many = b"".join(
-            sign_return_path(OTHER, f"bounce{number}@example.org", number, NOW).encode() + b"\n" for number in range(5000)
+            sign_return_path(OTHER, f"bounce{number}@example.org", number, NOW).encode() + b"\n"
+            for number in range(5000)
         )
         self.assertEqual(signed_return_paths(RING, report_texts(many, summarize(many), ""), NOW), ())
 
