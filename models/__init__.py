@@ -138,6 +138,7 @@ from . import (
     ir_mail_server_return_path,
     spp_email_report,
     spp_email_report_addon,
+    spp_email_report_health,
     spp_email_delivery_report,
     spp_email_inbound_report,
     # What a message is decides before the address that it came to.

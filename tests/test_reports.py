@@ -369,6 +369,28 @@ class TestReports(ReportCase):
                 expected,
             )
 
+    def test_many_dead_addresses_are_no_good_health(self):
+        self.env["spp.email.delivery"].search([]).unlink()
+        deliveries = self.env["spp.email.delivery"]
+
+        def codes():
+            return [finding.code for finding in deliveries._bounce_rate_findings()]
+
+        self.assertEqual(codes(), [])
+        values = {"recipient": "x@remote.test", "reason": "sent_back"}
+        deliveries.create([{**values, "state": "bounced"}] * 19)
+        self.assertEqual(codes(), [])
+        deliveries.create({**values, "state": "bounced"})
+        self.assertEqual(codes(), ["bounce_rate"])
+        self.assertIn("20 of 20", deliveries._bounce_rate_findings()[0].text)
+        # The address was good, or it is long ago.
+        deliveries.create([{**values, "state": "failed"}] * 200)
+        deliveries.create([{**values, "state": "sent"}] * 181)
+        self.assertEqual(codes(), [])
+        deliveries.search([("state", "!=", "bounced")]).unlink()
+        deliveries.search([]).write({"created_date": "2020-01-01 00:00:00"})
+        self.assertEqual(codes(), [])
+
     # ------------------------------------------------------------------
     # Screens
     # ------------------------------------------------------------------
