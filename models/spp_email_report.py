@@ -21,7 +21,7 @@ from ..engine.summary import sole_address, summarize
 MOST_IDS = 20
 MOST_ROWS = 400
 # In which the list of suppressed addresses is interested.
-LEARNED = (Consequence.HARD, Consequence.SOFT, Consequence.COMPLAINT)
+LEARNED = (Consequence.HARD, Consequence.SOFT, Consequence.COMPLAINT, Consequence.ARRIVED, Consequence.READ)
 
 
 class SppEmailReport(models.AbstractModel):
@@ -157,7 +157,7 @@ class SppEmailReport(models.AbstractModel):
             else:
                 self._tell_softly(message_dict, bounced, words)
         if outcome in LEARNED:
-            self._learn(row.company_id, attempt, row.recipient, report, row.mail_class)
+            self._learn(row.company_id, attempt, row.recipient, report, row.mail_class, row)
         return outcome
 
     def _follow_message(self, threads, message, message_dict, attempt, report):
@@ -238,10 +238,10 @@ class SppEmailReport(models.AbstractModel):
         """Return other addons' rows of mails to ``addresses`` with these Message-IDs: none here."""
         return self.browse()
 
-    def _learn(self, company, attempt, address, report, mail_class):
+    def _learn(self, company, attempt, address, report, mail_class, row=None):
         """Tell the list of suppressed addresses, where it is there."""
         if "spp.email.suppression" not in self.env:
             return
         inbound = self.env["spp.email.inbound"].browse(attempt.inbound_id)
         company = company or inbound.company_id or self.env.company
-        self.env["spp.email.suppression"]._learn(company, address, report, mail_class)
+        self.env["spp.email.suppression"]._learn(company, address, report, mail_class, delivery=row, inbound=inbound)

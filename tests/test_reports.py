@@ -269,7 +269,7 @@ class TestReports(ReportCase):
         with patch.object(
             type(self.env["spp.email.report"]),
             "_learn",
-            lambda _self, company, _attempt, address, entry, mail_class: told.append(
+            lambda _self, company, _attempt, address, entry, mail_class, _row: told.append(
                 (company, address, entry.is_hard, mail_class)
             ),
         ):

@@ -107,7 +107,8 @@ class TestReturnPath(SystemCase):
         self.assertEqual(counts[f"gone@{DOMAIN}"], 1)
         self.assertFalse(counts[self.address])
         words = self.value(
-            "SELECT failure_reason FROM mail_notification WHERE mail_message_id = %s AND notification_status = 'bounce'",
+            "SELECT failure_reason FROM mail_notification"
+            " WHERE mail_message_id = %s AND notification_status = 'bounce'",
             message,
         )
         self.assertEqual(words, "It came back: The address does not exist.")
