@@ -15,6 +15,7 @@ from ..engine.outcome import InboundReason, InboundState, OutboundReason, Outbou
 from ..engine.report import CONSEQUENCE_WORDS, REPORT_REASONS, Consequence, consequence, recipient_reports
 from ..engine.report_match import SentCopy, match_reports
 from ..engine.return_path import is_signed, report_texts, signed_return_paths
+from ..engine.storable import storable
 from ..engine.summary import sole_address, summarize
 
 # Message-IDs that a report names, and rows that share them: more is an attack, or a mailing of one Message-ID.
@@ -46,8 +47,7 @@ class SppEmailReport(models.AbstractModel):
         for match in match_reports(found.kind, reports, copies):
             mine = rows.filtered(lambda row, match=match: row.id in match.copies)
             if mine:
-                # sudo: the ledger is readonly for everybody; what a proved report says of it is written here.
-                followed = [self._follow(threads, message, message_dict, attempt, match, row) for row in mine]
+                followed = self._follow(threads, message, message_dict, attempt, match, mine)
             else:
                 followed = [] if copies else self._follow_message(threads, message, message_dict, attempt, match.report)
             is_ours = is_ours or bool(followed)
@@ -111,14 +111,15 @@ class SppEmailReport(models.AbstractModel):
         return deliveries.browse(row_id for (row_id,) in found)
 
     def _original_ids(self, found):
-        return list(dict.fromkeys(one for one in found.original_ids if len(one) < 1000))[:MOST_IDS]
+        ids = (storable(one) for one in found.original_ids[:MOST_IDS] if len(one) < 1000)
+        return list(dict.fromkeys(one for one in ids if one))
 
     def _rows_of_ids(self, ids, reports):
         """Return the rows of these Message-IDs for the reported recipients; a few of any where none is named."""
         # sudo: as above.
         deliveries = self.env["spp.email.delivery"].sudo()  # nosemgrep
         domain = Domain("message_id", "in", ids) | Domain("remote_message_id", "in", ids)
-        named = {address for report in reports for address in (report.recipient, report.original_recipient) if address}
+        named = {storable(one) for report in reports for one in (report.recipient, report.original_recipient) if one}
         # The ledger has addresses in small letters.
         rows = deliveries.search(domain & Domain("recipient", "in", sorted(named)), limit=MOST_ROWS)
         # Two are enough to know that there is more than one.
@@ -137,28 +138,35 @@ class SppEmailReport(models.AbstractModel):
     # What follows
     # ------------------------------------------------------------------
 
-    def _follow(self, threads, message, message_dict, attempt, match, row):
-        """Have one delivery, and what depends on it, learn what is reported; return the Consequence."""
-        report = match.report
-        reason = OutboundReason(row.reason) if row.reason else None
-        outcome = consequence(attempt.facts["kind"].kind, report, OutboundState(row.state), reason)
-        row._note_report(report, outcome, attempt.inbound_id, match.why)
-        if outcome in (Consequence.HARD, Consequence.SOFT):
-            row._show_came_back()
-            words = row.answer_words
-            bounced = {
-                "bounced_email": email_normalize(row.recipient) or row.recipient,
-                "bounced_partner": row.partner_id,
-                "bounced_message": row.mail_message_id,
-                "bounced_msg_ids": [row.message_id] if row.message_id else [],
-            }
-            if outcome is Consequence.HARD:
-                self._tell_odoo(threads, message, message_dict, bounced, words)
-            else:
-                self._tell_softly(message_dict, bounced, words)
-        if outcome in LEARNED:
-            self._learn(row.company_id, attempt, row.recipient, report, row.mail_class, row)
-        return outcome
+    def _follow(self, threads, message, message_dict, attempt, match, rows):
+        """Have deliveries to one address, and what depends on them, learn what is reported.
+
+        Returns a list of Consequence. Two contacts of one address have two rows of one mail: the address counts once.
+        """
+        kind, report, outcomes = attempt.facts["kind"].kind, match.report, []
+        for row in rows:
+            reason = OutboundReason(row.reason) if row.reason else None
+            outcome = consequence(kind, report, OutboundState(row.state), reason)
+            row._note_report(report, outcome, attempt.inbound_id, match.why)
+            if outcome in (Consequence.HARD, Consequence.SOFT):
+                row._show_came_back()
+            if outcome in LEARNED and outcome not in outcomes:
+                self._tell_others(threads, message, message_dict, attempt, report, outcome, row)
+            outcomes.append(outcome)
+        return outcomes
+
+    def _tell_others(self, threads, message, message_dict, attempt, report, outcome, row):
+        bounced = {
+            "bounced_email": email_normalize(row.recipient) or row.recipient,
+            "bounced_partner": row.partner_id,
+            "bounced_message": row.mail_message_id,
+            "bounced_msg_ids": [row.message_id] if row.message_id else [],
+        }
+        if outcome is Consequence.HARD:
+            self._tell_odoo(threads, message, message_dict, bounced, row.answer_words)
+        elif outcome is Consequence.SOFT:
+            self._tell_softly(message_dict, bounced, row.answer_words)
+        self._learn(row.company_id, attempt, row.recipient, report, row.mail_class, row)
 
     def _follow_message(self, threads, message, message_dict, attempt, report):
         """Have a message that left before there was a ledger, or whose rows are gone, learn of a failure.
@@ -174,7 +182,7 @@ class SppEmailReport(models.AbstractModel):
         original = self.env["mail.message"].sudo().search(  # nosemgrep
             [("message_id", "in", ids)], order="id desc", limit=1
         )
-        addresses = {report.recipient, report.original_recipient} - {""}
+        addresses = {storable(report.recipient), storable(report.original_recipient)} - {""}
         notifications = original.notification_ids.filtered(
             lambda one: one.notification_type == "email"
             and {one.mail_email_address, one.res_partner_id.email_normalized} & addresses
@@ -197,7 +205,7 @@ class SppEmailReport(models.AbstractModel):
             "bounced_email": partner[:1].email_normalized or email_normalize(report.sent_to) or report.sent_to,
             "bounced_partner": partner,
             "bounced_message": original,
-            "bounced_msg_ids": ids,
+            "bounced_msg_ids": traces.mapped("message_id") if traces else original.mapped("message_id"),
         }
         if report.is_hard:
             self._tell_odoo(threads, message, message_dict, bounced, words)

@@ -127,6 +127,14 @@ class TestReports(ReportCase):
             self.report_in(says(failed("bob@exmaple.com"), ids=[message.message_id]))
         self.assertEqual(told, message.ids)
 
+    def test_two_contacts_of_one_address_count_once(self):
+        twin = self.env["res.partner"].create({"name": "Bob's twin", "email": "bob@exmaple.com"})
+        message, rows = self.sent(self.bob, twin)
+        self.report_in(says(failed("bob@exmaple.com"), ids=[message.message_id]))
+        self.assertEqual([row.state for row in rows.values()], ["bounced", "bounced"])
+        self.assertEqual([self.notification(message, one).notification_status for one in rows], ["bounce", "bounce"])
+        self.assertEqual([self.bob.message_bounce, twin.message_bounce], [1, 1])
+
     def test_a_mail_without_record_or_contact(self):
         row = self.row("x@remote.test", "sent", message_id="<bare@gateway.test>", reason="accepted")
         inbound = self.report_in(says(failed("x@remote.test"), ids=["<bare@gateway.test>"]))
