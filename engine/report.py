@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
+from .enhanced_status import split_enhanced
 from .message_kind import Classification, MessageKind, RecipientReport, ReportAction
 from .outcome import InboundReason, OutboundReason, OutboundState
 
@@ -46,6 +48,7 @@ CONSEQUENCE_WORDS = {
     Consequence.NONE: "Nothing",
 }
 
+_CODE = re.compile(r"^\s*[245]\d\d(?=[\s\-#])[\s\-#]*")  # RFC 5321 §4.2
 # A server has the mail, or may have it: only then can it come back.
 _REACHED = (OutboundState.SENT, OutboundState.SENDING, OutboundState.UNKNOWN)
 
@@ -88,3 +91,14 @@ def consequence(
     if report.action is ReportAction.DELAYED:
         return Consequence.DELAY if state in _REACHED else Consequence.KNOWN
     return Consequence.READ if kind is MessageKind.READ_RECEIPT else Consequence.ARRIVED
+
+
+def server_words(report: RecipientReport) -> str:
+    """Return what the server said without the code and status that stand before it; those are told apart."""
+    text = report.text.strip()
+    return split_enhanced(_CODE.sub("", text, count=1))[1] or text
+
+
+def status_words(report: RecipientReport) -> str:
+    """Return code, status and what the server said, as one line: "550 5.1.1 no such user"."""
+    return " ".join(part for part in (str(report.code or ""), report.status, server_words(report)) if part)

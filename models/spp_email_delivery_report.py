@@ -6,7 +6,7 @@ from odoo import api, fields, models
 from ..engine.bounce_cure import explain_bounce
 from ..engine.bounce_reason import BOUNCE_REASON_WORDS, BounceReason
 from ..engine.outcome import OUTBOUND_REASON_WORDS, OutboundReason, OutboundState, selection
-from ..engine.report import CONSEQUENCE_WORDS, Consequence
+from ..engine.report import CONSEQUENCE_WORDS, Consequence, server_words, status_words
 from ..engine.storable import storable
 from .spp_email_delivery_decision import MOST_STEPS
 
@@ -50,7 +50,7 @@ class SppEmailDelivery(models.Model):
             values[name] = self[name] or now
         if outcome in (Consequence.HARD, Consequence.SOFT):
             state = OutboundState.BOUNCED if outcome is Consequence.HARD else OutboundState.FAILED
-            text = storable(report.text)
+            text = storable(server_words(report))
             values.update(
                 state=state.value,
                 reason=OutboundReason.SENT_BACK.value,
@@ -80,8 +80,7 @@ class SppEmailDelivery(models.Model):
         if outcome in (Consequence.HARD, Consequence.SOFT) and before:
             steps.append(("answer of our server", before, "it took the message"))
         server = f"{report.remote_server}: " if report.remote_server else ""
-        said = " ".join(filter(None, (str(report.code or ""), report.status, report.text)))
-        found = f"{BOUNCE_REASON_WORDS[report.reason]}. {server}{said}".strip()
+        found = f"{BOUNCE_REASON_WORDS[report.reason]}. {server}{status_words(report)}".strip()
         when = f"{fields.Datetime.now():%Y-%m-%d %H:%M:%S} UTC"
         steps.append((f"report, incoming email {inbound_id}, {when}", found, f"{CONSEQUENCE_WORDS[outcome]} ({why})"))
         return [

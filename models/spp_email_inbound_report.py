@@ -9,7 +9,7 @@ from odoo import api, fields, models
 from ..engine.bounce_reason import BOUNCE_REASON_WORDS, BounceReason
 from ..engine.message_kind import MESSAGE_KIND_WORDS, ReportAction
 from ..engine.outcome import InboundState, selection
-from ..engine.report import CONSEQUENCE_WORDS, MOST_REPORTS, Consequence
+from ..engine.report import CONSEQUENCE_WORDS, MOST_REPORTS, Consequence, server_words
 from ..engine.storable import storable
 
 ACTION_WORDS = {
@@ -80,7 +80,7 @@ def _report_values(report, outcome=Consequence.NONE, deliveries=()):
         "code": report.code,
         "reason": report.reason.value,
         "is_hard": report.is_hard,
-        "text": storable(report.text, 1000),
+        "text": storable(server_words(report), 1000),
         "server": storable(report.remote_server, 255),
         "followed": outcome.value,
         "deliveries": list(deliveries),

@@ -3,7 +3,15 @@ from ...engine.bounce_cure import explain_bounce
 from ...engine.bounce_reason import BounceReason
 from ...engine.message_kind import REPORTS, Classification, MessageKind, RecipientReport, ReportAction
 from ...engine.outcome import OutboundReason, OutboundState
-from ...engine.report import CONSEQUENCE_WORDS, REPORT_REASONS, Consequence, consequence, recipient_reports
+from ...engine.report import (
+    CONSEQUENCE_WORDS,
+    REPORT_REASONS,
+    Consequence,
+    consequence,
+    recipient_reports,
+    server_words,
+    status_words,
+)
 from .case import EngineCase
 
 HARD = RecipientReport("x@y.test", ReportAction.FAILED, is_hard=True)
@@ -77,3 +85,22 @@ class TestReport(EngineCase):
         # Where the classification has no reason, the answer's own words do.
         self.assertEqual(explain_bounce(BounceReason.UNDEFINED, 552, "5.2.2").text, "The recipient's mailbox is full.")
         self.assertEqual(explain_bounce(BounceReason.UNDEFINED).text, "No reason was given.")
+
+    def test_code_and_status_are_said_once(self):
+        for text, expected in (
+            ("550 5.1.1 no such user", "no such user"),
+            ("550-5.1.1 no such user", "no such user"),
+            ("5.1.1 no such user", "no such user"),
+            ("550 no such user", "no such user"),
+            ("no such user", "no such user"),
+            ("5500 users", "5500 users"),
+            ("550", "550"),
+            ("550 5.1.1", "550 5.1.1"),
+            ("", ""),
+        ):
+            report = RecipientReport("x@y.test", ReportAction.FAILED, status="5.1.1", code=550, text=text)
+            with self.subTest(text=text):
+                self.assertEqual(server_words(report), expected)
+        report = RecipientReport("x@y.test", ReportAction.FAILED, status="5.1.1", code=550, text="550 5.1.1 gone")
+        self.assertEqual(status_words(report), "550 5.1.1 gone")
+        self.assertEqual(status_words(RecipientReport("x@y.test", ReportAction.FAILED)), "")
