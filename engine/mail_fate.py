@@ -24,7 +24,6 @@ FAILURE_TYPES = {
     OutboundReason.EXPIRED: "mail_smtp",
     OutboundReason.SUPPRESSED: "mail_bl",
     OutboundReason.NOT_ALLOWED: "mail_bl",
-    OutboundReason.SENT_BACK: "mail_bounce",
 }
 
 

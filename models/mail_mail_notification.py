@@ -72,6 +72,9 @@ class MailNotification(models.Model):
         if failure_type is None:
             reason = OutboundReason(row.reason) if row.reason else None
             failure_type = failure_type_of(reason, row.smtp_code, row.enhanced_status or "")
+            if reason is OutboundReason.SENT_BACK:
+                # Odoo's emails have no such type, its notifications have.
+                failure_type = "mail_bounce"
         values = {
             "notification_status": status,
             "failure_type": failure_type,

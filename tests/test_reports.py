@@ -37,6 +37,8 @@ class TestReports(ReportCase):
         self.assertEqual((notification.notification_status, notification.failure_type), ("bounce", "mail_bounce"))
         self.assertEqual(notification.failure_reason, "It came back: The address does not exist.")
         self.assertEqual(self.bob.message_bounce, 1)
+        # Odoo has the record hear of it too.
+        self.assertEqual(self.record.message_bounce, 1)
         # One message of several: the other has it.
         self.assertEqual(rows[self.eve].state, "sent")
         self.assertEqual(self.notification(message, self.eve).notification_status, "sent")
@@ -67,11 +69,12 @@ class TestReports(ReportCase):
         self.assertIn("&lt;script&gt;", inbound.reports_text)
 
     def test_several_recipients_in_one_report(self):
-        message, rows = self.sent(self.bob, self.eve, self.record)
+        ann = self.env["res.partner"].create({"name": "Ann", "email": "ann@remote.test"})
+        message, rows = self.sent(self.bob, self.eve, ann)
         found = says(
             failed("bob@exmaple.com"),
             failed("eve@example.com", hard=False),
-            RecipientReport("case@example.com", DELIVERED),
+            RecipientReport("ann@remote.test", DELIVERED),
             ids=[message.message_id],
         )
         inbound = self.report_in(found)
@@ -80,7 +83,7 @@ class TestReports(ReportCase):
         statuses = [self.notification(message, partner).notification_status for partner in rows]
         self.assertEqual(statuses, ["bounce", "exception", "sent"])
         self.assertEqual([partner.message_bounce for partner in rows], [1, 0, 0])
-        self.assertTrue(rows[self.record].arrived_date)
+        self.assertTrue(rows[ann].arrived_date)
 
     def test_a_failure_that_is_not_the_addresss_counts_apart(self):
         for reason, words in (
@@ -312,9 +315,10 @@ class TestReports(ReportCase):
         self.assertEqual(self.notification(message, self.eve).notification_status, "bounce")
         self.assertEqual(self.eve.message_bounce, 1)
         # Who did not get it is not touched.
-        inbound = self.report_in(says(failed("case@example.com"), ids=[message.message_id]))
+        stranger = self.env["res.partner"].create({"name": "Stranger", "email": "stranger@example.com"})
+        inbound = self.report_in(says(failed("stranger@example.com"), ids=[message.message_id]))
         self.assertOutcome(inbound, "done", "foreign_report")
-        self.assertEqual(self.record.message_bounce, 0)
+        self.assertEqual(stranger.message_bounce, 0)
 
     def test_a_mailboxs_server_action_is_not_run_for_reports(self):
         action = self.env["ir.actions.server"].create(
