@@ -23,6 +23,7 @@ FAMILIES = (
     ),
     (
         BounceReason.SENDER_REFUSED,
+        r"banned sender|anti-?spoofing",
         r"recipient preferences|blocked by the recipient|refuses to receive",
         r"only accept\w* (?:mail|messages?) from|protected by|not (?:a )?member of",
         r"restricted (?:recipient|group|distribution)",
@@ -36,7 +37,8 @@ FAMILIES = (
         r"(?:daily|hourly|relay|sending|send|outbound|submission|message)\s?(?:mail |message |relay "
         r"|sending )?(?:quota|rate|limit)s? ?(?:exceeded|reached|-|has been)",
         r"reached your (?:\w+ ){0,3}(?:quota|limit)",
-        r"too many (?:concurrent |simultaneous |smtp )*(?:connections|sessions|messages|mails|e-?mails"
+        r"too many (?:concurrent |simultaneous |smtp |invalid |unknown )*"
+        r"(?:connections|sessions|messages|mails|e-?mails"
         r"|errors|recipients|requests)",
         r"rate.?limit|throttl|connection (?:rate|limit)",
         r"exceed\w* the (?:maximum )?(?:connection|rate|number of)",
@@ -77,7 +79,7 @@ FAMILIES = (
     ),
     (
         BounceReason.AUTHENTICATION,
-        r"\bspf\b|\bdkim\b|\bdmarc\b|unauthenticated|not authenticated|sender id\b",
+        r"\b(?:open)?spf\b|\bdkim\b|\bdmarc\b|unauthenticated|not authenticated|sender id\b",
         r"authentication (?:results|check|fail|requirement)|fails? authentication",
     ),
     (
@@ -99,6 +101,8 @@ FAMILIES = (
     ),
     (
         BounceReason.BLOCKED,
+        r"banned (?:sending )?(?:ip|host|server|client)|local policy.{0,20}(?:block|list)|host not allowed"
+        r"|in the dbl\b",
         r"black ?-?list(?!ed (?:url|link))|block ?-?list|\bd?nsbl\b|\brbl\b|\bdnsbl|spamhaus|spamcop",
         r"sorbs|barracuda ?central|senderbase|(?:bad|poor|low|negative) (?:\w+ ){0,3}reputation",
         r"reputation|reverse (?:dns|lookup|hostname|name)|\b(?:r?dns )?ptr\b|\brdns\b",
@@ -109,7 +113,7 @@ FAMILIES = (
         r"(?:messages|mail|e-?mails?|connections?|smtp|access) from .{0,80}(?:block|reject|refus|denied"
         r"|weren.t|not (?:accept|allow))",
         r"(?:not|no|isn.t) (?:smtp )?service (?:available|for you)|may not be mail exchanger",
-        r"helo .{0,30}(?:reject|invalid)",
+        r"[eh][eh]lo\b.{0,30}(?:reject|invalid)",
         r"(?:your|this|the|sending) (?:ip|host|server|domain)\b.{0,30}(?:reject|refus|denied|not (?:allowed"
         r"|accepted|authori))",
         r"adresse ip|blocked[ -]*see|invalid (?:rdns|ip)\b|dynamic ip|dial.?up|residential",
@@ -124,6 +128,8 @@ FAMILIES = (
     ),
     (
         BounceReason.MAILBOX_DISABLED,
+        r"no longer (?:accepts?|receives?|in use)|compte.{0,40}(?:bloqu|suspendu|d[eé]sactiv)"
+        r"|konto.{0,30}(?:gesperrt|deaktiviert)",
         rf"{_WHO}\b[^.;:]{{0,50}}\b(?:disabled|in ?active|suspended|de-?activated|locked|blocked|closed"
         rf"|not active|dormant|has expired|terminated|discontinued|frozen|on hold|temporarily unavailable)\b",
         rf"(?:disabled|inactive|suspended|deactivated|locked|closed|expired) (?:\w+ )?{_WHO}",
@@ -145,6 +151,7 @@ FAMILIES = (
     ),
     (
         BounceReason.NOT_ACCEPTING,
+        r"reject(?:s|ing)? all (?:e-?)?mails?",
         r"null ?mx|does(?: not|n.t) (?:accept|receive|handle|take) (?:any )?(?:e?-?mail|smtp|messages)",
         r"name service error.{0,120}malformed|no mail (?:is )?accepted",
         r"host .{0,60}does not (?:accept|receive)|not accepting (?:network )?(?:messages|mail)",
@@ -162,7 +169,8 @@ FAMILIES = (
         r"(?:host|domain|site)(?: or (?:domain|host))?(?: ?name)?[^:;]{0,60}(?:not found|unknown"
         r"|does(?: not|n.t) exist|could ?(?:not|n.t) be (?:found|resolved)|invalid|not exist)",
         r"unknown (?:host|domain|site|system|destination)|no such (?:host|domain|site)",
-        r"bad destination (?:host|domain|system)|nxdomain|no address associated|answer with no data",
+        r"bad destination (?:host|domain|system)|nxdomain|find an? (?:mail exchanger|mx)|(?:invalid|illegal"
+        r"|bad) (?:domain|host)|no address associated|answer with no data",
         r"(?:could ?n.t|could not|cannot|can.t) find (?:a |the |any )?(?:host|domain)",
         r"unroute?able (?:mail )?domain|find any host",
         r"no (?:mx|dns|a)(?:,? (?:or|and) \w+)? (?:records?|found)|nonexistentdomain",
@@ -184,6 +192,7 @@ FAMILIES = (
     ),
     (
         BounceReason.ADDRESS_UNKNOWN,
+        r"validrcptto|not in my list of (?:users|recipients)",
         r"(?:user|recipient|mail ?box|address|account|alias|local.?part) (?:is |was "
         r"|in .{0,40} )?(?:unknown|un-?known)",
         rf"unknown {_WHO}",
@@ -224,6 +233,7 @@ FAMILIES = (
     ),
     (
         BounceReason.NETWORK,
+        r"family mismatch|error on destination mx|cname lookup failed",
         r"requests to connect|socket error",
         r"connection (?:was )?(?:refused|timed? ?out|reset|closed|lost|dropped|failed|terminated|aborted)",
         r"lost connection",

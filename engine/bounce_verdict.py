@@ -118,12 +118,14 @@ _STRONGER_THAN_UNKNOWN = frozenset(
 _GENERAL = frozenset({BounceReason.POLICY, BounceReason.CONTENT, BounceReason.SYSTEM})
 _PLAIN = frozenset(("1.2", "1.3", "2.1", "4.4", "4.7"))
 # "Recipient address rejected" and RFC 5321's own text for 550 name no reason; at RCPT they are about the address.
+# "Access denied" is as often about the client; with 5.4.1 it is Microsoft's for an address that is in no directory.
 _REJECTED = re.compile(
     r"(?:recipient|address)(?:es)?(?: address)?s? (?:was |were |is |are )?(?:rejected|refused|denied)"
     r"|mailbox unavailable"
-    r"|access denied|rejected (?:the )?recipient|address rejected|mailbox not available",
+    r"|rejected (?:the )?recipient|address rejected|mailbox not available",
     re.IGNORECASE,
 )
+_ACCESS = re.compile(r"access denied", re.IGNORECASE)
 # Subjects of RFC 3463 §3 that are not the address: mailbox, system, content, policy.
 _NOT_ADDRESS = ("2.", "3.", "6.", "7.")
 _AT_ADDRESS = re.compile(r"^1\.(?:0|1|2|3|6|10)$")
@@ -186,9 +188,10 @@ def _reason(said: list[BounceReason], words: str, detail: str, code: int, stage:
     if said:
         # Words that are in many answers say less than a status that has one meaning.
         return _BY_STATUS[detail] if said[0] in _GENERAL and detail in _PLAIN else said[0]
-    if _REJECTED.search(words) and stage in (SmtpStage.RCPT, SmtpStage.UNKNOWN):
-        # 5.4.1 is Microsoft's for an address that is in no directory of the tenant.
-        return BounceReason.ADDRESS_UNKNOWN if stage is SmtpStage.RCPT or detail == "4.1" else BounceReason.POLICY
+    if detail == "4.1" and _ACCESS.search(words) and stage in (SmtpStage.RCPT, SmtpStage.UNKNOWN):
+        return BounceReason.ADDRESS_UNKNOWN
+    if stage is SmtpStage.RCPT and _REJECTED.search(words):
+        return BounceReason.ADDRESS_UNKNOWN
     if detail.startswith("7.") and detail not in _BY_STATUS:
         # IANA: x.7.20 to x.7.26 are about SPF, DKIM and ARC; 5.7.509 and 5.7.515 are Microsoft's DMARC.
         number = detail.partition(".")[2]

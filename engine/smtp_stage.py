@@ -24,6 +24,10 @@ _WORDS = (
     # Postfix, Exim, DragonFly, GMX and others name the command after one of these.
     (None, r"(?:in reply to|after|did not like our(?: final)?|following|in response to|replying to|smtp command)"
      r"[\s:'\"-]{1,6}(?:the |our )?(?:pipelined )?\b(conn|ehlo|helo|mail|rcpt|data|bdat|dot)\b"),
+    # Google numbered the states of its session until 2017; Yahoo puts the command into brackets.
+    (SmtpStage.MAIL, r"\(state 13\)|\[mail[_ ]from\]"),
+    (SmtpStage.RCPT, r"\(state 14\)|\[rcpt[_ ]to\]"),
+    (SmtpStage.DATA, r"\(state 1[5-9]\)|\[data\]"),
     (SmtpStage.HELO, r"performing the (?:helo|ehlo) handshake"),
     (SmtpStage.RCPT, r"does(?: not|n.t) like (?:the )?recipient|recipient (?:was )?(?:rejected|refused) by"
      r"|rejected (?:the )?recipient\b|error following rcpt"),
