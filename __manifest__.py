@@ -67,6 +67,8 @@
         "views/spp_email_delivery_retention_views.xml",
         "views/spp_email_sent_content_views.xml",
         "views/spp_email_resend_views.xml",
+        "views/spp_email_delivery_report_views.xml",
+        "views/spp_email_inbound_report_views.xml",
         "views/mail_mail_views.xml",
         "views/res_users_views.xml",
         "views/mail_alias_domain_automatic_views.xml",

@@ -53,6 +53,7 @@ class Attempt:
         routed: message_route was reached, so that a False result is not a known Message-ID.
         creates: model of a route that leads to a new record, "" when there is none.
         is_bounce: Odoo took it for a delivery report.
+        fate: state and reason that follow from what the message is, whatever Odoo makes of it; None without such.
         is_loop: Odoo's loop detection held it.
         message_id: the Message-ID that the chatter message got; made up when the message had none.
         updates: (model, record id) of existing records that the routes lead to.
@@ -74,6 +75,7 @@ class Attempt:
     routed: bool = False
     creates: str = ""
     is_bounce: bool = False
+    fate: tuple[InboundState, InboundReason] | None = None
     is_loop: bool = False
     message_id: str = ""
     updates: list[tuple[str, int]] = field(default_factory=list)
@@ -94,6 +96,8 @@ class Attempt:
         """
         if self.is_loop:
             return InboundState.QUARANTINED, InboundReason.LOOP
+        if self.fate:
+            return self.fate
         if not self.routed:
             return InboundState.DUPLICATE, InboundReason.KNOWN_MESSAGE_ID
         if self.is_bounce:

@@ -23,6 +23,7 @@ class Place(str, Enum):
     TEXT = "text"
     ATTACHMENT = "attachment"
     SIZE = "size"
+    KIND = "kind"
 
 
 class Operator(str, Enum):
@@ -48,6 +49,7 @@ PLACE_WORDS = {
     Place.TEXT: "Text of the message",
     Place.ATTACHMENT: "Name of an attachment",
     Place.SIZE: "Size in bytes",
+    Place.KIND: "What the message is",
 }
 
 OPERATOR_WORDS = {
@@ -67,7 +69,8 @@ class Condition:
     """A condition holds when one of the texts in its place does: one of several header fields, one attachment.
 
     Attributes:
-        value: what to compare with; for IN_LIST one entry a line, for OVER a number of bytes.
+        value: what to compare with; for IN_LIST one entry a line, for OVER a number of bytes, for the place KIND the
+            value of an engine.message_kind.MessageKind.
         header: name of the field, for the place HEADER.
         negated: holds when none of the texts does.
     """
@@ -89,6 +92,8 @@ class Condition:
             raise ConfigurationError("the name of the header field is missing", field="header")
         if self.place is Place.SIZE and self.operator is not Operator.OVER:
             raise ConfigurationError("a size can only be compared with “is over”", field="operator")
+        if self.place is Place.KIND and self.operator is not Operator.EQUALS:
+            raise ConfigurationError("what a message is can only be compared with “is exactly”", field="operator")
         if self.operator is Operator.OVER:
             if self.place is not Place.SIZE:
                 raise ConfigurationError("“is over” compares a size only", field="operator")
@@ -156,6 +161,8 @@ def look(letter: Letter, place: Place, header: str = "") -> tuple[str, ...]:
         return letter.attachment_names
     if place is Place.SIZE:
         return (str(letter.summary.size),)
+    if place is Place.KIND:
+        return (letter.kind,) if letter.kind else ()
     text = {
         Place.SUBJECT: lambda: letter.summary.subject,
         Place.SENDER: lambda: letter.sender,

@@ -24,10 +24,12 @@ class Letter:
         summary: the message's header fields.
         content: the bytes as received.
         envelope_recipients: the addresses it was delivered for, lower-case; empty when unknown.
+        kind: value of its engine.message_kind.MessageKind, "" when unknown.
     """
 
-    def __init__(self, summary: Summary, content: bytes, envelope_recipients: Iterable[str] = ()):
+    def __init__(self, summary: Summary, content: bytes, envelope_recipients: Iterable[str] = (), kind: str = ""):
         self.summary = summary
+        self.kind = kind
         self.envelope_recipients = tuple(envelope_recipients)[:MOST_FIELDS]
         self._content = content
 

@@ -52,6 +52,7 @@ class InboundReason(str, Enum):
     RECEIPT_NOTED = "receipt_noted"
     COMPLAINT_HANDLED = "complaint_handled"
     REPORT_NOTED = "report_noted"
+    FOREIGN_REPORT = "foreign_report"
     AUTOMATIC_REPLY = "automatic_reply"
     NOT_FOR_WRITING = "not_for_writing"
     SENDER_NOT_PROVED = "sender_not_proved"
@@ -149,6 +150,7 @@ INBOUND_REASON_WORDS = {
     InboundReason.RECEIPT_NOTED: "A read receipt was noted",
     InboundReason.COMPLAINT_HANDLED: "A complaint about a mail of ours was taken in",
     InboundReason.REPORT_NOTED: "A report for administrators was noted",
+    InboundReason.FOREIGN_REPORT: "A report that does not prove to be about mail of ours; it changes nothing",
     InboundReason.AUTOMATIC_REPLY: "An automatic reply, which makes no record",
     InboundReason.NOT_FOR_WRITING: "The address is not for writing",
     InboundReason.SENDER_NOT_PROVED: "The sender may not be who the message says",

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from .errors import TokenError
@@ -20,6 +22,14 @@ TOKEN_LENGTH = 40
 PROOF_HEADER = "X-SPP-Email-Gateway-Return-Path"
 _RETURN_PATH = "return-path"
 _PROOF = "return-path-proof"
+# Fields that name whom a server delivered a message to.
+_DELIVERED_TO = ("to", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-rcpt-to")
+# The rare part first: what stands before the + is looked at only where a token follows.
+_DETAIL = re.compile(r"\+[a-z2-7]{40}@[\w\-][\w.\-]{0,254}", re.IGNORECASE | re.ASCII)
+_BEFORE = re.compile(r"[\w.\-]{1,24}\Z", re.ASCII)
+# Octets of a report in which signed return paths are looked for, and how many are verified.
+_LONGEST = 262_144
+_MOST_SIGNED = 20
 
 
 def sign_return_path(ring: TokenRing, address: str, value: int, now: datetime) -> str:
@@ -43,6 +53,31 @@ def read_return_path(ring: TokenRing, address: str, now: datetime) -> tuple[str,
         return f"{plain}@{domain}", ring.verify(_RETURN_PATH, token, now)
     except TokenError:
         return None
+
+
+def signed_return_paths(ring: TokenRing, texts: Iterable[str], now: datetime) -> tuple[str, ...]:
+    """Return the signed return paths that stand in ``texts``, lower-case, at most 20."""
+    found: dict[str, None] = {}
+    for text in texts:
+        for match in _DETAIL.finditer(text):
+            before = _BEFORE.search(text[max(0, match.start() - 24) : match.start()])
+            if before and len(found) < _MOST_SIGNED:
+                found.setdefault(f"{before[0]}{match[0]}".lower().rstrip("."))
+    return tuple(address for address in found if read_return_path(ring, address, now))
+
+
+def report_texts(content: bytes, message: Summary, envelope_recipient: str) -> tuple[str, ...]:
+    """Return where a report may name the return path of the mail that it is about, the surest first.
+
+    It comes to that return path (RFC 5321 §6.1). One that comes another way, as complaints do, proves the same by the
+    copy of the mail in it: nobody has the return path but who got the mail.
+
+    Args:
+        content: the message as received; its first 256 kB are looked at.
+        envelope_recipient: what the mail server said, "" when it did not.
+    """
+    fields = (value for name, value in message.headers if name in _DELIVERED_TO)
+    return (envelope_recipient, *fields, content[:_LONGEST].decode("ascii", "replace"))
 
 
 def is_signed(address: str) -> bool:

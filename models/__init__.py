@@ -153,4 +153,11 @@ from . import (
     mail_message_automatic,
     mail_thread_forward,
     mail_mail_automatic,
+    spp_email_report,
+    spp_email_report_addon,
+    spp_email_report_health,
+    spp_email_delivery_report,
+    spp_email_inbound_report,
+    # What a message is decides before the address that it came to.
+    mail_thread_report,
 )

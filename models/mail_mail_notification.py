@@ -43,25 +43,8 @@ class MailMail(models.Model):
         )
         for notification in notifications:
             mine = notification._gateway_rows_among(rows) or (rows if len(notifications) == 1 else rows.browse())
-            # What a person has dealt with is what that person made of it.
-            mine = mine.filtered(lambda row: not row.is_settled)
-            if not mine:
-                continue
-            row = min(mine, key=lambda row: WORST_FIRST.index(row.state))
-            status, failure_type = STATUS[row.state]
-            if failure_type is None:
-                reason = OutboundReason(row.reason) if row.reason else None
-                failure_type = failure_type_of(reason, row.smtp_code, row.enhanced_status or "")
-            values = {
-                "notification_status": status,
-                "failure_type": failure_type,
-                "failure_reason": row.answer_words if row.state in FAILURES else False,
-            }
-            if all(notification[name] == value for name, value in values.items()):
-                continue
-            # The ledger is where this comes from: nothing is settled by it.
-            notification.with_context(gateway_follows=True).write(values)
-            messages |= notification.mail_message_id
+            if notification._gateway_follow_rows(mine):
+                messages |= notification.mail_message_id
         return messages
 
     def _gateway_bounced_notifications(self):
@@ -72,3 +55,33 @@ class MailMail(models.Model):
         )
         names = ("notification_status", "failure_type", "failure_reason")
         return {one: {name: one[name] for name in names} for one in found}
+
+
+class MailNotification(models.Model):
+    _inherit = "mail.notification"
+
+    def _gateway_follow_rows(self, rows):
+        """Write what this recipient's ``rows`` say; return whether anything changed."""
+        self.ensure_one()
+        # What a person has dealt with is what that person made of it.
+        mine = rows.filtered(lambda row: not row.is_settled)
+        if not mine:
+            return False
+        row = min(mine, key=lambda row: WORST_FIRST.index(row.state))
+        status, failure_type = STATUS[row.state]
+        if failure_type is None:
+            reason = OutboundReason(row.reason) if row.reason else None
+            failure_type = failure_type_of(reason, row.smtp_code, row.enhanced_status or "")
+            if reason is OutboundReason.SENT_BACK:
+                # Odoo's emails have no such type, its notifications have.
+                failure_type = "mail_bounce"
+        values = {
+            "notification_status": status,
+            "failure_type": failure_type,
+            "failure_reason": row.answer_words if row.state in FAILURES else False,
+        }
+        if all(self[name] == value for name, value in values.items()):
+            return False
+        # The ledger is where this comes from: nothing is settled by it.
+        self.with_context(gateway_follows=True).write(values)
+        return True

@@ -96,22 +96,35 @@ class SppEmailDelivery(models.Model):
     @api.depends("created_date", "attempt_date", "next_attempt_date", "final_date", "state", "attempts", "trace")
     def _compute_timeline_text(self):
         """One line an event, oldest first, in the time zone of whoever looks."""
-        states = dict(self._fields["state"]._description_selection(self.env))
         for row in self:
-            events = [(row.created_date, self.env._("Queued"))]
-            if row.attempts:
-                answer = row.answer_words or states[row.state]
-                events.append(
-                    (row.attempt_date, self.env._("Attempt %(number)s: %(answer)s", number=row.attempts, answer=answer))
-                )
-            if row.final_date:
-                events.append((row.final_date, states[row.state]))
-            elif row.next_attempt_date:
-                events.append((row.next_attempt_date, self.env._("Next attempt")))
+            events = row._timeline_events()
             # Who is tried again is queued after the last attempt.
             events = sorted((event for event in events if event[0]), key=lambda event: event[0])
             local = [(fields.Datetime.context_timestamp(row, moment), words) for moment, words in events]
             row.timeline_text = "\n".join(f"{moment:%Y-%m-%d %H:%M:%S}: {words}" for moment, words in local)
+
+    def _attempt_words(self):
+        """Return what the last attempt led to."""
+        return self.answer_words
+
+    def _decided_words(self, states):
+        """Return what was decided at ``final_date``; ``states`` are the labels."""
+        return states[self.state]
+
+    def _timeline_events(self):
+        """Return [(when or False, words)] of what happened, in any order."""
+        states = dict(self._fields["state"]._description_selection(self.env))
+        events = [(self.created_date, self.env._("Queued"))]
+        if self.attempts:
+            answer = self._attempt_words() or states[self.state]
+            events.append(
+                (self.attempt_date, self.env._("Attempt %(number)s: %(answer)s", number=self.attempts, answer=answer))
+            )
+        if self.final_date:
+            events.append((self.final_date, self._decided_words(states)))
+        elif self.next_attempt_date:
+            events.append((self.next_attempt_date, self.env._("Next attempt")))
+        return events
 
     # ------------------------------------------------------------------
     # Ways

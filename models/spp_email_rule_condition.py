@@ -6,6 +6,7 @@ from odoo.exceptions import ValidationError
 
 from ..engine.condition import OPERATOR_WORDS, PLACE_WORDS, Condition, Operator, Place
 from ..engine.errors import ConfigurationError
+from ..engine.message_kind import MESSAGE_KIND_WORDS
 from ..engine.outcome import selection
 from ..engine.pattern import compile_pattern
 
@@ -29,9 +30,17 @@ class SppEmailRuleCondition(models.Model):
         selection(OPERATOR_WORDS), string="Comparison", required=True, default=Operator.CONTAINS.value
     )
     value = fields.Text(help="A named group (?P<reference>…) of a regular expression can fill a field below.")
+    kind = fields.Selection(selection(MESSAGE_KIND_WORDS), help="What the gateway takes the message for.")
     case_sensitive = fields.Boolean("Same Case", help="Tell capital letters from small ones.")
 
-    @api.constrains("rule_id", "place", "header", "operator", "value", "case_sensitive")
+    @api.onchange("place")
+    def _onchange_place(self):
+        if self.place == Place.KIND.value:
+            self.operator, self.value = Operator.EQUALS.value, False
+        else:
+            self.kind = False
+
+    @api.constrains("rule_id", "place", "header", "operator", "value", "kind", "case_sensitive")
     def _check_condition(self):
         for condition in self:
             number = list(condition.rule_id.condition_ids).index(condition) + 1
@@ -56,7 +65,7 @@ class SppEmailRuleCondition(models.Model):
         return Condition(
             Place(self.place),
             Operator(self.operator),
-            self.value or "",
+            (self.kind if self.place == Place.KIND.value else self.value) or "",
             self.header or "",
             self.negated,
             self.case_sensitive,

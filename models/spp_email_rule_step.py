@@ -53,7 +53,8 @@ class SppEmailProcessing(models.AbstractModel):
         Sets ``rules`` and ``tags`` (ids), ``values`` (what was taken out, for the dry run) and ``target``. Of several
         rules the first decides about the target, the language and each field.
         """
-        letter = Letter(summary, content, self._delivered_for(inbound, summary))
+        kind = facts["kind"].kind.value if facts.get("kind") else ""
+        letter = Letter(summary, content, self._delivered_for(inbound, summary), kind)
         work = RuleWork(self.env, inbound, letter, facts, takes=lambda: self._takes_values(inbound))
         for match in walk_rules(rules, letter, time.monotonic):
             verdict = work.follow(match)

@@ -11,6 +11,8 @@ from ..engine.field_value import SCALARS, ValueMisfit, field_value
 from ..engine.outcome import selection
 from ..engine.rule import RuleValue
 
+# What is found there is no text that a field could take.
+NO_TEXT = (Place.SIZE.value, Place.KIND.value)
 KINDS = (*SCALARS, "many2one", "reference")
 # Fields that decide who sees a record, or that Odoo keeps for itself: no message and no rule has a say in them.
 NEVER = frozenset(
@@ -52,7 +54,7 @@ class SppEmailRuleValue(models.Model):
         "or the name of a group (?P<name>…) in a condition.",
     )
     place = fields.Selection(
-        [(value, label) for value, label in selection(PLACE_WORDS) if value != Place.SIZE.value],
+        [(value, label) for value, label in selection(PLACE_WORDS) if value not in NO_TEXT],
         string="Look at",
         default=Place.SUBJECT.value,
         help="Where the regular expression looks.",

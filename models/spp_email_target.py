@@ -60,7 +60,8 @@ class SppEmailTarget(models.AbstractModel):
             attempt.trace.add("replies and aliases", "no record", "the action gets the message alone")
         else:
             state, reason = attempt.outcome()
-            if state is not InboundState.DONE:
+            # A report on a mail of ours is taken in, and nothing for the action.
+            if state is not InboundState.DONE or attempt.fate:
                 return state, reason
         summary = summarize(content)
         if not attempt.updates and not attempt.records and threads._gateway_loop_holds_action(attempt, summary):

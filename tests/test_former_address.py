@@ -75,11 +75,12 @@ class TestFormerAddress(GatewayCase):
         self.assertOutcome(inbound, "done", "record_created")
         self.assertEqual(self.env["res.partner"].browse(inbound.res_id).function, "Living")
 
-    def test_a_bounce_at_the_former_address_is_one(self):
+    def test_what_is_written_to_the_former_bounce_address(self):
+        """Reports on old mail are in test_bounce_address.py."""
         self.alias_domain.bounce_alias = "returns"
-        about_ours = eml(To="bounce@gateway.test", From="someone@remote.test", References=self.ours.message_id)
-        self.assertOutcome(self.receive(about_ours, self.mailbox()), "done", "bounce_handled")
-        # A person who writes there is not swallowed.
+        # An answer reaches its thread, and a person who writes there is not swallowed.
+        answer = eml(To="bounce@gateway.test", From="someone@remote.test", References=self.ours.message_id)
+        self.assertOutcome(self.receive(answer, self.mailbox()), "done", "record_updated")
         written = self.receive(eml(To="bounce@gateway.test", From="someone@remote.test"), self.mailbox())
         self.assertOutcome(written, "done", "record_created")
 

@@ -5,7 +5,7 @@ from ...engine.letter import Letter
 from ...engine.summary import summarize
 
 
-def letter(body="hello", envelope=(), **fields):
+def letter(body="hello", envelope=(), kind="", **fields):
     """Return the Letter of a message; None leaves a field out, a list gives it several times."""
     values = {
         "From": "Ann Lee <Ann@Example.com>",
@@ -22,7 +22,7 @@ def letter(body="hello", envelope=(), **fields):
         for one in (value if isinstance(value, list) else [value])
     ]
     content = "\r\n".join([*lines, "", body]).encode()
-    return Letter(summarize(content), content, envelope)
+    return Letter(summarize(content), content, envelope, kind)
 
 
 MIXED = (

@@ -39,6 +39,19 @@ class TestCondition(EngineCase):
                 self.assertIs(holds("subject", operator, value), expected)
                 self.assertIs(holds("subject", operator, value, negated=True), not expected)
 
+    def test_what_the_message_is(self):
+        failure = letter(kind="delivery_failure")
+        self.assertTrue(holds("kind", "equals", "delivery_failure", failure))
+        self.assertFalse(holds("kind", "equals", "person", failure))
+        self.assertTrue(holds("kind", "equals", "person", failure, negated=True))
+        # Nothing is known of it, so it is not said to be a person's.
+        self.assertFalse(holds("kind", "equals", "person", letter()))
+        for operator in set(Operator) - {Operator.EQUALS}:
+            with self.subTest(operator=operator), self.assertRaisesRegex(ConfigurationError, "“is exactly”"):
+                Condition(Place.KIND, operator, "person").check()
+        with self.assertRaisesRegex(ConfigurationError, "value to compare with is missing"):
+            Condition(Place.KIND, Operator.EQUALS).check()
+
     def test_the_same_case(self):
         for operator, value in (
             ("contains", "question"),

@@ -1,6 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 from __future__ import annotations
 
+import time
 import unittest
 from datetime import datetime, timedelta
 
@@ -11,7 +12,9 @@ from ...engine.return_path import (
     is_signed,
     proof_token,
     read_return_path,
+    report_texts,
     sign_return_path,
+    signed_return_paths,
     unsigned,
 )
 from ...engine.summary import summarize
@@ -44,6 +47,44 @@ class TestReturnPath(unittest.TestCase):
         ):
             with self.subTest(address=address):
                 self.assertIsNone(read_return_path(ring, address, now))
+
+    def test_where_a_report_names_it(self):
+        signed = sign_return_path(RING, "bounce@example.org", 77, NOW)
+        other = sign_return_path(RING, "b.o-u_nce@other.example", 78, NOW)
+        forged = sign_return_path(OTHER, "bounce@example.org", 77, NOW)
+        for name, envelope, content, expected in (
+            ("envelope", signed, "From: a@b\n\nx", {signed}),
+            ("To", "", f"To: <{signed}>\n\nx", {signed}),
+            ("To, folded to capitals", "", f"To: {signed.upper()}\n\nx", {signed}),
+            ("Delivered-To", "", f"Delivered-To: {signed}\n\nx", {signed}),
+            ("enclosed copy", "", f"To: a@b\n\nReturn-Path: <{signed}>\nReceived: x for <{other}>.", {signed, other}),
+            ("at the end of a sentence", "", f"To: a@b\n\nthe sender was {signed}.", {signed}),
+            ("forged", forged, f"To: {forged}\n\n{forged}", set()),
+            ("without a local part", "", f"To: a@b\n\n+{signed.partition('+')[2]}", set()),
+            ("another purpose", "", f"To: bounce+{proof_token(RING, 5, NOW)}@example.org\n\n", set()),
+            ("none", "", "To: a@b\n\nx", set()),
+        ):
+            octets = content.encode()
+            with self.subTest(name):
+                found = signed_return_paths(RING, report_texts(octets, summarize(octets), envelope), NOW)
+                self.assertEqual(set(found), expected)
+
+    def test_a_hostile_report_costs_little(self):
+        for content in (
+            b"a" * 10_000_000,
+            b"+" * 10_000_000,
+            b"+abcd" * 2_000_000,
+            b"x+" + b"a" * 40 + b"@" * 5_000_000,
+        ):
+            started = time.monotonic()
+            texts = report_texts(b"To: a@b\n\n" + content, summarize(content), "")
+            self.assertEqual(signed_return_paths(RING, [*texts, content.decode()], NOW), ())
+            self.assertLess(time.monotonic() - started, 2)
+        many = b"".join(
+            sign_return_path(OTHER, f"bounce{number}@example.org", number, NOW).encode() + b"\n"
+            for number in range(5000)
+        )
+        self.assertEqual(signed_return_paths(RING, report_texts(many, summarize(many), ""), NOW), ())
 
     def test_a_local_part_that_would_be_too_long_stays_plain(self):
         address = f"{'b' * 24}@example.org"

@@ -8,7 +8,8 @@ from collections import Counter
 from tools import process
 from tools.smtp_sink import SmtpSink
 
-from .case import wait_for
+from .case import box, wait_for
+from .report_letter import failure_report
 from .sending import SendingCase
 
 MAILING = """
@@ -142,6 +143,58 @@ class TestMassMailing(SendingCase):
         self.send()
         self.assertEqual(self.statuses(first), {"outgoing": 30})
         self.assertEqual(self.statuses(second), {"sent": 30})
+
+    def test_what_comes_back_counts_as_bounced_only_where_the_address_is_dead(self):
+        self.server()
+        self.rows("DELETE FROM mail_blacklist")
+        mailing = self.mailing("dead@remote.test", "crowded@remote.test", "good@remote.test")
+        self.send()
+        ids = dict(self.rows("SELECT recipient, message_id FROM spp_email_delivery"))
+        address = box()
+        for recipient, status, words in (
+            ("dead@remote.test", "5.1.1", "User unknown"),
+            ("crowded@remote.test", "5.2.2", "Mailbox is over quota"),
+        ):
+            self.dovecot.deliver(address, failure_report(address, recipient, ids[recipient], status, words))
+        self.fetch(self.mailbox(address))
+        self.assertEqual(
+            self.ledger("bounce_reason"),
+            [
+                ("crowded@remote.test", "failed", "sent_back", "mailbox_full"),
+                ("dead@remote.test", "bounced", "sent_back", "address_unknown"),
+                ("good@remote.test", "sent", "accepted", None),
+            ],
+        )
+        traces = self.traces(mailing)
+        self.assertEqual(
+            traces["dead@remote.test"], ["bounce", "mail_bounce", "It came back: The address does not exist."]
+        )
+        self.assertEqual(traces["crowded@remote.test"], ["error", "unknown", "It came back: The mailbox is full."])
+        self.assertEqual(traces["good@remote.test"][0], "sent")
+        counts = dict(self.rows("SELECT email, message_bounce FROM mailing_contact"))
+        self.assertEqual((counts["dead@remote.test"], counts["crowded@remote.test"]), (1, 0))
+        read = self.ask("answer = env['mailing.mailing'].browse(id).read(['bounced', 'failed'])[0]", id=mailing)
+        self.assertEqual((read["bounced"], read["failed"]), (1, 1))
+
+    def test_odoo_blacklists_who_is_dead_five_times_and_nobody_whose_mailbox_is_full(self):
+        self.server()
+        self.rows("DELETE FROM mail_blacklist")
+        address = box()
+        mailbox = self.mailbox(address)
+        for round_ in range(5):
+            self.rows("DELETE FROM spp_email_delivery")
+            self.mailing("dead5@remote.test", "crowded5@remote.test", subject=f"Water {round_}")
+            self.send()
+            # Odoo wants a week between the first and the last.
+            self.rows("UPDATE mailing_trace SET write_date = write_date - interval '3 days'")
+            for recipient, status, words in (
+                ("dead5@remote.test", "5.1.1", "User unknown"),
+                ("crowded5@remote.test", "5.2.2", "Mailbox is over quota"),
+            ):
+                message_id = self.value("SELECT message_id FROM spp_email_delivery WHERE recipient = %s", recipient)
+                self.dovecot.deliver(address, failure_report(address, recipient, message_id, status, words))
+            self.fetch(mailbox)
+        self.assertEqual(self.rows("SELECT email FROM mail_blacklist WHERE active"), [("dead5@remote.test",)])
 
     def test_cancel_while_it_is_being_sent(self):
         slow = SmtpSink(delay_ms=80, keep=True)

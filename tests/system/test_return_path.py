@@ -17,6 +17,16 @@ else:
 answer = domain.bounce_email
 """
 
+POST = """
+lead = env["crm.lead"].create({"name": "Pump"})
+partners = env["res.partner"].create([{"name": to.split("@")[0], "email": to} for to in recipients])
+author = env["res.partner"].create({"name": "Office", "email": sender})
+answer = lead.message_post(
+    body="It is being looked at.", partner_ids=partners.ids, subtype_xmlid="mail.mt_comment", message_type="comment",
+    author_id=author.id, email_from=author.email_formatted,
+).id
+"""
+
 
 class TestReturnPath(SystemCase):
     def setUp(self):
@@ -70,6 +80,38 @@ class TestReturnPath(SystemCase):
         wait_for(lambda: len(self.dovecot.messages(self.address)) == 3, "the report comes back")
         self.fetch(self.mailbox_id)
         self.assertEqual(self.journal(self.mailbox_id)[-1][1:], ("done", "bounce_handled"))
+        # It is known whose mail came back, and why.
+        row = self.rows(
+            "SELECT state, reason, bounce_reason, enhanced_status, smtp_code FROM spp_email_delivery"
+            " WHERE envelope_sender = %s",
+            envelope_sender,
+        )
+        self.assertEqual(row, [("bounced", "sent_back", "address_unknown", "5.1.1", 550)])
+
+    def test_the_envelope_of_who_is_not_there_turns_red(self):
+        self.server()
+        message = self.ask(POST, recipients=[f"gone@{DOMAIN}", self.address], sender=f"office@{DOMAIN}")
+        self.ask("env['mail.mail'].process_email_queue()")
+        # The message itself goes to the mailbox, and the report on the other recipient.
+        wait_for(lambda: len(self.dovecot.messages(self.address)) == 2, "the report comes back")
+        self.fetch(self.mailbox_id)
+        found = dict(
+            self.rows(
+                "SELECT partner.email, notification.notification_status FROM mail_notification AS notification"
+                " JOIN res_partner AS partner ON partner.id = notification.res_partner_id WHERE mail_message_id = %s",
+                message,
+            )
+        )
+        self.assertEqual(found, {f"gone@{DOMAIN}": "bounce", self.address: "sent"})
+        counts = dict(self.rows("SELECT email, message_bounce FROM res_partner WHERE email IN (%s, %s)", *found))
+        self.assertEqual(counts[f"gone@{DOMAIN}"], 1)
+        self.assertFalse(counts[self.address])
+        words = self.value(
+            "SELECT failure_reason FROM mail_notification"
+            " WHERE mail_message_id = %s AND notification_status = 'bounce'",
+            message,
+        )
+        self.assertEqual(words, "It came back: The address does not exist.")
 
     def test_a_server_that_may_not_send_as_the_bounce_address(self):
         server = self.server(from_filter="other.test")
