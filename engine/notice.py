@@ -6,6 +6,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from .pipeline import Facts
+from .subaddress import bases
 from .trace import TraceStep
 
 # At most one notice a sender and kind in this time.
@@ -25,7 +26,7 @@ def may_answer(recipient: str, facts: Facts, *, recent: int, own_addresses: froz
         (not recipient, "the message names no sender"),
         (bool(facts.get("automatic")), f"a machine wrote it ({facts.get('automatic')})"),
         (bool(facts.get("own_mark")), "this database sent it"),
-        (recipient in own_addresses, "the sender is an address of this database"),
+        (not own_addresses.isdisjoint((recipient, *bases(recipient))), "the sender is an address of this database"),
         (recent > 0, "the sender had such a notice within a day"),
     )
     for refused, why in refusals:

@@ -14,6 +14,8 @@ class TestNotice(EngineCase):
             (ANN, {"automatic": "List-Id"}, 0, (), "a machine wrote it (List-Id)"),
             (ANN, {"own_mark": True}, 0, (), "this database sent it"),
             (ANN, {}, 0, (ANN,), "the sender is an address of this database"),
+            ("box+a+b@example.com", {}, 0, ("box@example.com",), "the sender is an address of this database"),
+            ("ann+box@example.com", {}, 0, ("box@example.com",), ""),
             (ANN, {}, 1, (), "the sender had such a notice within a day"),
         ):
             with self.subTest(why=why):
