@@ -136,4 +136,13 @@ from . import (
     spp_email_round_trip_step,
     spp_email_return_path,
     ir_mail_server_return_path,
+    spp_email_subaddress,
+    spp_email_reply_permission,
+    spp_email_reply_step,
+    mail_alias_domain_reply,
+    mail_alias_domain_subaddress,
+    mail_alias_domain_catchall,
+    mail_mail_reply,
+    mail_thread_catchall,
+    mail_thread_reply,
 )

@@ -14,7 +14,11 @@ class TestAttempt(EngineCase):
             ({"is_loop": True}, QUARANTINED, InboundReason.LOOP),
             ({"is_loop": True, "routed": True, "creates": True}, QUARANTINED, InboundReason.LOOP),
             ({"routed": True}, QUARANTINED, InboundReason.ROUTE_REFUSED),
-            ({"routed": True, "refusal": InboundReason.REPLY_NOT_ALLOWED}, QUARANTINED, InboundReason.REPLY_NOT_ALLOWED),
+            (
+                {"routed": True, "refusal": InboundReason.REPLY_NOT_ALLOWED},
+                QUARANTINED,
+                InboundReason.REPLY_NOT_ALLOWED,
+            ),
             # Another alias took it all the same.
             (
                 {"routed": True, "refusal": InboundReason.NOT_FOR_WRITING, "creates": True},

@@ -87,7 +87,7 @@ class TestReplyAddress(EngineCase):
         self.assertEqual(valid, [])
 
     def test_guesses_fail_alike(self):
-        """Nothing tells a guesser how near a guess is: no answer, no exception, no difference in time worth the name."""
+        """Nothing tells a guesser how near a guess is: no answer, no exception, no time worth the name."""
         chance = random.Random(5)
         right = signed()
         token = right.partition("+")[2].partition("@")[0]
