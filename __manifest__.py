@@ -20,7 +20,7 @@
             "dnspython",
             "dkimpy",
             "authres",
-            "flufl.bounce",
+            "flufl-bounce",
         ]
     },
     "data": [

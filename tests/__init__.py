@@ -1,10 +1,12 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 from . import (
     test_access,
+    test_alias_matching,
     test_allowed_recipients,
     test_batch,
     test_breaker,
     test_capacity,
+    test_catchall_mail,
     test_claim,
     test_database_copy,
     test_decision_alias,
@@ -44,6 +46,7 @@ from . import (
     test_provider,
     test_quota,
     test_reconciliation,
+    test_reply_permission,
     test_resend,
     test_retention,
     test_round_trip,
@@ -53,6 +56,7 @@ from . import (
     test_sender_health,
     test_sent_content,
     test_server_action,
+    test_signed_replies,
     test_target_profiles,
     test_unreadable,
     test_unroutable,
