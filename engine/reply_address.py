@@ -16,7 +16,7 @@ from typing import Any
 
 from .errors import TokenError
 from .pipeline import Facts, Step, Verdict
-from .subaddress import detail_of, with_detail, written_to
+from .subaddress import detail_of, detailed_recipients, with_detail
 from .summary import Summary, named_addresses
 from .token import TokenRing
 from .trace import TraceStep
@@ -88,7 +88,7 @@ def find_reply_key(
 
     def step(message: Summary, facts: Facts) -> Verdict:
         facts["reply_key"] = None
-        found = (read_reply_address(ring, address, now) for address in written_to(message, envelope))
+        found = (read_reply_address(ring, address, now) for address in detailed_recipients(message, envelope))
         keys = tuple(dict.fromkeys(key for key in found if key is not None))[:MOST_KEYS]
         if not keys:
             return Verdict()

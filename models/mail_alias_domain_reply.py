@@ -127,6 +127,11 @@ class MailAliasDomain(models.Model):
                 )
             domain.gateway_reply_signing_date = fields.Datetime.now()
 
+    def _gateway_signs_again(self, address):
+        """Note that addresses are signed from now on, where they were plain while a new catchall was not proved."""
+        if self.gateway_reply_signing != PLAIN and (self.catchall_email or "").lower() == address.lower():
+            self.gateway_reply_signing_date = fields.Datetime.now()
+
     def action_prove_subaddress(self):
         """Send a mail to the catchall with a signed detail; a mailbox of ours has to take it in.
 

@@ -1,7 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """Who takes part in a conversation: asked where an alias domain lets only those answer."""
 
-from odoo import fields, models
+from odoo import models
 from odoo.tools.mail import email_normalize_all
 
 from ..engine.reply_policy import ReplyPolicy, ReplyRequest, may_reply
@@ -37,19 +37,23 @@ class SppEmailReplyPermission(models.AbstractModel):
             holds_key=(key.get("model"), key.get("res_id")) == (record._name, record.id),
             is_participant=lambda: self._takes_part(record, sender.lower(), verdict),
             verdict=verdict,
-            answers_unsigned=self._answers_unsigned(domain, message_dict),
+            answers_unsigned=policy is ReplyPolicy.HOLDERS and self._answers_unsigned(domain, message_dict),
         )
         return may_reply(policy, request)
 
     def _answers_unsigned(self, domain, message_dict):
-        """Return whether the message that is answered is older than the first signed address."""
-        since = domain.gateway_reply_signing_date
+        """Return whether the message that is answered had no signed address: it left before there were any.
+
+        While a new name of the catchall is not proved there are none, either.
+        """
         parent_id = message_dict.get("parent_id")
-        if not since or not parent_id:
+        if not parent_id:
             return False
         # sudo: only its date is looked at.
-        parent = self.env["mail.message"].sudo().browse(parent_id)  # nosemgrep
-        return bool(parent.create_date) and parent.create_date < fields.Datetime.to_datetime(since)
+        sent = self.env["mail.message"].sudo().browse(parent_id).create_date  # nosemgrep
+        since = domain.gateway_reply_signing_date
+        is_before = bool(sent and since) and sent < since
+        return is_before or not self.env["spp.email.subaddress"]._is_proven(domain)
 
     def _takes_part(self, record, address, verdict):
         """Return whether an address (normalized) is of somebody who takes part in a record's conversation.

@@ -4,6 +4,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..engine.health import HealthFinding, HealthState
 from ..engine.outcome import OutboundState
 from ..engine.subaddress import find_subaddress_proof, proof_address
 from ..engine.summary import addresses
@@ -89,6 +90,7 @@ class SppEmailSubaddress(models.Model):
         proof = self.browse(proof_id).exists()
         if proof and proof.state != "proven":
             proof.write({"state": "proven", "proven_date": fields.Datetime.now()})
+            proof.alias_domain_id._gateway_signs_again(proof.address)
 
     # ------------------------------------------------------------------
     # Use
@@ -112,6 +114,28 @@ class SppEmailSubaddress(models.Model):
     def write(self, vals):
         forget(self.env, QUESTION)
         return super().write(vals)
+
+    @api.model
+    def _gateway_health(self):
+        """Return a finding for each alias domain whose reply addresses are plain although they are to be signed."""
+        return [
+            HealthFinding(
+                f"reply_addresses_{domain.id}",
+                HealthState.WARNING,
+                self.env._("Reply addresses of “%s” are not signed", domain.name),
+                self.env._("No test of the catchall as it is called now has come back."),
+                self.env._("Open the alias domain, and press “Try Signed Reply Addresses”."),
+            )
+            for domain in self.env["mail.alias.domain"].search([("gateway_reply_signing", "!=", "plain")])
+            if not self._is_proven(domain)
+        ]
+
+
+class SppEmailHealth(models.Model):
+    _inherit = "spp.email.health"
+
+    def _health_models(self):
+        return [*super()._health_models(), "spp.email.subaddress"]
 
 
 class SppEmailProcessing(models.AbstractModel):

@@ -167,6 +167,21 @@ class TestReplyPermission(ReplyCase):
         self.assertPosted(self.answer_to(message, "ann@example.com"))
         self.refused(self.answer_to(message, "eve@example.com"))
 
+    def test_a_renamed_catchall_shuts_nobody_out(self):
+        self.alias_domain.gateway_reply_policy = "holders"
+        self.alias_domain.catchall_alias = "answers"
+        message = self.post(self.ann)
+        self.assertNotIn("+", self.outgoing(message)["Ann"]["reply_to"])
+        self.assertPosted(self.answer_to(message, "ann@example.com"))
+        self.refused(self.answer_to(message, "eve@example.com"))
+        # Proved again: what left in between had plain addresses.
+        proof = self.prove(state="waiting")
+        with patch.object(fields.Datetime, "now", lambda: self.env.cr.now() + timedelta(minutes=1)):
+            proof._note_arrival(proof.id)
+        self.assertGreater(self.alias_domain.gateway_reply_signing_date, message.create_date)
+        self.assertIn("answers+", self.outgoing(message)["Ann"]["reply_to"])
+        self.assertPosted(self.answer_to(message, "ann@example.com"))
+
     def test_without_signed_addresses_nobody_could_answer(self):
         self.alias_domain.gateway_reply_signing = "plain"
         with self.assertRaisesRegex(ValidationError, "Nobody has a signed reply address, so all answers would be held"):

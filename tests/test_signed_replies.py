@@ -398,6 +398,14 @@ class TestProof(ReplyCase):
         with self.assertRaisesRegex(UserError, "There is no outgoing email server to send the test with."):
             self.prove(state="waiting")._prove()
 
+    def test_health_says_when_addresses_are_plain(self):
+        self.begin_signing()
+        self.assertEqual(self.env["spp.email.subaddress"]._gateway_health(), [])
+        self.alias_domain.catchall_alias = "answers"
+        (finding,) = self.env["spp.email.subaddress"]._gateway_health()
+        self.assertEqual(finding.title, "Reply addresses of “gateway.test” are not signed")
+        self.assertIn("spp.email.subaddress", self.env["spp.email.health"]._health_models())
+
     def test_who_may_try(self):
         for user in (self.plain, self.officer, self.portal):
             with self.assertRaises(AccessError):
