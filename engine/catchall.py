@@ -10,10 +10,12 @@ import lxml.etree
 import lxml.html
 
 from .plain_text import plain_text
+from .summary import named_addresses
 
 # The sender knows what was written: a beginning is enough to know it by. A notice that carried all of it would carry
 # a stranger's links and advertisements to whoever stands in From.
 LONGEST_QUOTE = 1000
+_LONGEST_NAME = 80
 # What of an HTML body is looked at for it.
 _LONGEST_HTML = 50_000
 
@@ -37,6 +39,12 @@ def quote(html: str) -> str:
     """Return the beginning of the text that a person reads in an HTML body, cut to LONGEST_QUOTE characters."""
     text = plain_text(html[:_LONGEST_HTML], LONGEST_QUOTE + 1)
     return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE].rstrip()} …"
+
+
+def greeted(email_from: str) -> str:
+    """Return whom the notice greets: the name in a From field, else the address in it."""
+    name, address = next(((name, address) for name, address in named_addresses([email_from]) if address), ("", ""))
+    return " ".join(name.split())[:_LONGEST_NAME].strip() or address
 
 
 def contact_address(company_email: str, own: Iterable[str], alias: str) -> str:

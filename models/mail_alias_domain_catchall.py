@@ -11,6 +11,7 @@ from ..engine.catchall import (
     CATCHALL_POLICY_WORDS,
     CatchallPolicy,
     contact_address,
+    greeted,
     quote,
     without_contact,
 )
@@ -61,7 +62,7 @@ class MailAliasDomain(models.Model):
             TEXT,
             {
                 "message": {
-                    "email_from": message_dict["email_from"],
+                    "email_from": greeted(message_dict["email_from"] or ""),
                     "to": message_dict["to"],
                     "body": Markup("<br/>").join(escape(line) for line in text.split("\n")),  # noqa: S704 - escaped
                 },

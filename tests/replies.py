@@ -1,7 +1,10 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """What tests of answers share: a thread, mail about it with signed reply addresses, and answers."""
 
+from contextlib import contextmanager
 from datetime import timedelta
+
+from odoo.exceptions import ValidationError
 
 from ..engine.reply_address import ReplyKey, sign_reply_address
 from .common import GatewayCase, eml
@@ -60,6 +63,13 @@ class ReplyCase(GatewayCase):
         message = thread.message_ids.sorted("id")[-1]
         self.assertEqual(message.message_type, "email")
         return message
+
+    @contextmanager
+    def refusing(self, words):
+        """Context: it is refused with these words, and nothing is left of it."""
+        with self.assertRaises(ValidationError) as caught, self.env.cr.savepoint():
+            yield
+        self.assertIn(words, str(caught.exception))
 
     def steps(self, inbound, looked_at):
         return [(step["found"], step["followed"]) for step in inbound.trace if step["looked_at"] == looked_at]

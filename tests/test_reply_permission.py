@@ -3,7 +3,6 @@ from datetime import timedelta
 from unittest.mock import patch
 
 from odoo import fields
-from odoo.exceptions import ValidationError
 from odoo.tests import new_test_user, tagged
 
 from ..engine.pipeline import Verdict
@@ -145,7 +144,8 @@ class TestReplyPermission(ReplyCase):
             self.refused(self.answer_to(message, user.email))
         with self.with_verdict(SenderResult.PASS):
             self.assertPosted(self.answer_to(message, user.email))
-            self.refused(self.answer_to(message, self.portal.email))
+            self.portal.email = "portal@example.com"
+            self.refused(self.answer_to(message, "portal@example.com"))
 
     # Holders
 
@@ -170,6 +170,8 @@ class TestReplyPermission(ReplyCase):
     def test_a_renamed_catchall_shuts_nobody_out(self):
         self.alias_domain.gateway_reply_policy = "holders"
         self.alias_domain.catchall_alias = "answers"
+        # The company keeps its own copy of the address in the cache.
+        self.env.invalidate_all()
         message = self.post(self.ann)
         self.assertNotIn("+", self.outgoing(message)["Ann"]["reply_to"])
         self.assertPosted(self.answer_to(message, "ann@example.com"))
@@ -184,11 +186,11 @@ class TestReplyPermission(ReplyCase):
 
     def test_without_signed_addresses_nobody_could_answer(self):
         self.alias_domain.gateway_reply_signing = "plain"
-        with self.assertRaisesRegex(ValidationError, "Nobody has a signed reply address, so all answers would be held"):
+        with self.refusing("Nobody has a signed reply address, so all answers would be held"):
             self.alias_domain.gateway_reply_policy = "holders"
         self.alias_domain.gateway_reply_signing = "catchall"
         self.alias_domain.gateway_reply_policy = "holders"
-        with self.assertRaisesRegex(ValidationError, "Nobody has a signed reply address"):
+        with self.refusing("Nobody has a signed reply address"):
             self.alias_domain.gateway_reply_signing = "plain"
 
     # Ways around
@@ -243,6 +245,7 @@ class TestReplyPermission(ReplyCase):
         self.assertFalse(self.env["mail.mail"].search([("email_to", "=", "stranger@example.com")]))
         self.assertFalse(self.env["spp.email.notice"].search([("inbound_id", "=", inbound.id)]))
         self.assertEqual(self.thread.message_ids.sorted("id")[-1], message)
+        self.officer.group_ids += self.env.ref("base.group_partner_manager")
         action = inbound.with_user(self.officer).action_ask_attach()
         wizard = self.env[action["res_model"]].with_user(self.officer).with_context(**action["context"])
         with self.own_cursors():

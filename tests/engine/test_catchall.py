@@ -6,6 +6,7 @@ from ...engine.catchall import (
     LONGEST_QUOTE,
     CatchallPolicy,
     contact_address,
+    greeted,
     quote,
     without_contact,
 )
@@ -31,6 +32,17 @@ class TestCatchall(EngineCase):
         self.assertLess(time.monotonic() - begin, 2)
         self.assertLessEqual(len(text), LONGEST_QUOTE + 2)
         self.assertTrue(quote("<p>" + "word " * 1000).endswith("word …"))
+
+    def test_whom_the_notice_greets(self):
+        for email_from, name in (
+            ('"Ann" <ann@x.org>', "Ann"),
+            ('"Doe,  Ann" <ann@x.org>', "Doe, Ann"),
+            ("ann@x.org", "ann@x.org"),
+            (f'"{"word " * 100}" <ann@x.org>', ("word " * 16).strip()),
+            ("", ""),
+        ):
+            with self.subTest(email_from=email_from):
+                self.assertEqual(greeted(email_from), name)
 
     def test_which_address_the_notice_names(self):
         own = {"catchall@x.org", "bounce@x.org"}
