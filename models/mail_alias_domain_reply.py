@@ -44,7 +44,7 @@ class MailAliasDomain(models.Model):
             ("proven", "It Came Back"),
             ("refused", "The Server Refuses It"),
         ],
-        string="Catchall With a Detail",
+        string="Test of Signed Addresses",
         compute="_compute_gateway_subaddress",
     )
     gateway_subaddress_text = fields.Text(compute="_compute_gateway_subaddress")
