@@ -54,6 +54,7 @@
         "views/spp_email_start_views.xml",
         "views/ir_mail_server_views.xml",
         "views/mail_alias_domain_views.xml",
+        "views/mail_alias_domain_reply_views.xml",
         "views/spp_email_explain_views.xml",
         "views/ir_mail_server_quota_views.xml",
         "views/ir_mail_server_provider_views.xml",

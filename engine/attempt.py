@@ -20,6 +20,7 @@ class NoticeIntent:
         subject: of the notice.
         values: further values of the mail, such as references and reply_to.
         notice_type: kind of notice, as ``spp.email.notice`` has them: each is sent at most once a day.
+        company_id: whose notice it is; 0 for the company that the message came in for.
     """
 
     recipient: str
@@ -27,6 +28,7 @@ class NoticeIntent:
     body_html: str
     values: tuple[tuple[str, str], ...] = ()
     notice_type: str = "refused"
+    company_id: int = 0
 
 
 @dataclass
@@ -58,6 +60,7 @@ class Attempt:
         message_id: the Message-ID that the chatter message got; made up when the message had none.
         updates: (model, record id) of existing records that the routes lead to.
         notices: what the routing wanted to tell the sender.
+        refusal: why no route was taken, where that is known better than "an alias refused it".
         invalid_aliases: aliases whose target refused to be created.
         created: number of message_new calls so far; numbers the stamps.
         is_again: it was begun under this claim before.
@@ -80,6 +83,7 @@ class Attempt:
     message_id: str = ""
     updates: list[tuple[str, int]] = field(default_factory=list)
     notices: list[NoticeIntent] = field(default_factory=list)
+    refusal: InboundReason | None = None
     invalid_aliases: list[int] = field(default_factory=list)
     created: int = 0
     is_again: bool = False
@@ -107,4 +111,4 @@ class Attempt:
         if self.updates:
             return InboundState.DONE, InboundReason.RECORD_UPDATED
         # No route and no error: an alias or the catchall rule refused the sender.
-        return InboundState.QUARANTINED, InboundReason.ROUTE_REFUSED
+        return InboundState.QUARANTINED, self.refusal or InboundReason.ROUTE_REFUSED

@@ -8,6 +8,7 @@ from datetime import timedelta
 from .message_kind import MESSAGE_KIND_WORDS, MessageKind
 from .pipeline import Facts
 from .sender_verdict import SenderResult
+from .subaddress import bases
 from .trace import TraceStep
 
 # At most one notice a sender and kind in this time.
@@ -38,7 +39,7 @@ def may_answer(recipient: str, facts: Facts, *, recent: int, own_addresses: froz
             getattr(facts.get("sender_verdict"), "result", None) is SenderResult.FAIL,
             "the sender is not who the message says",
         ),
-        (recipient in own_addresses, "the sender is an address of this database"),
+        (not own_addresses.isdisjoint((recipient, *bases(recipient))), "the sender is an address of this database"),
         (recent > 0, "the sender had such a notice within a day"),
     )
     for refused, why in refusals:

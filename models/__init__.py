@@ -160,4 +160,13 @@ from . import (
     spp_email_inbound_report,
     # What a message is decides before the address that it came to.
     mail_thread_report,
+    spp_email_subaddress,
+    spp_email_reply_permission,
+    spp_email_reply_step,
+    mail_alias_domain_reply,
+    mail_alias_domain_subaddress,
+    mail_alias_domain_catchall,
+    mail_mail_reply,
+    mail_thread_catchall,
+    mail_thread_reply,
 )

@@ -18,7 +18,8 @@ class MailMessage(models.Model):
         another alias is processed although its Message-ID is known.
         """
         attempt = self.env.context.get(ATTEMPT)
-        if attempt is not None and not attempt.routed and limit == 1:
+        # In an order: it looks for the message that is answered, not for a double.
+        if attempt is not None and not attempt.routed and limit == 1 and not order:
             terms = list(domain)
             if len(terms) == 1 and tuple(terms[0])[:2] == ("message_id", "="):
                 if attempt.takes_known or terms[0][2] in answers(self.env).get("new message ids", ()):

@@ -26,4 +26,7 @@ class MailThread(models.AbstractModel):
             ours = [row.message_id for row in rows if row.message_id and row.message_id not in identifiers]
             if ours:
                 values["references"] = " ".join([values.get("references") or "", *dict.fromkeys(ours)]).strip()
+                if not values.get("parent_id"):
+                    # An answer to an internal note is one, too.
+                    values.update(self._message_parse_extract_from_parent(self._get_parent_message(values)))
         return values

@@ -47,7 +47,7 @@ class SppEmailNotice(models.Model):
         allowed, step = may_answer(recipient, facts, recent=recent, own_addresses=self._own_addresses())
         if not allowed:
             return step
-        company = inbound.company_id or self.env.company
+        company = self.env["res.company"].browse(intent.company_id or ()) or inbound.company_id or self.env.company
         sender = company.bounce_email or company.catchall_email or email_normalize(company.email)
         if not sender:
             return TraceStep("an address to send the notice from", "the company has none", "no notice")
@@ -60,6 +60,9 @@ class SppEmailNotice(models.Model):
                 "auto_delete": True,
                 "author_id": False,
                 "gateway_turns": (facts.get("turns") or 0) + 1,
+                # By which server it leaves, and under whose name.
+                "record_company_id": company.id,
+                "record_alias_domain_id": company.alias_domain_id.id,
                 # RFC 3834 §5.1: what an automatic answer says of itself. The session makes the return path null.
                 "headers": repr(
                     {"Auto-Submitted": "auto-replied", "X-Auto-Response-Suppress": "All", NOTICE_HEADER: "1"}

@@ -14,6 +14,17 @@ class TestAttempt(EngineCase):
             ({"is_loop": True}, QUARANTINED, InboundReason.LOOP),
             ({"is_loop": True, "routed": True, "creates": True}, QUARANTINED, InboundReason.LOOP),
             ({"routed": True}, QUARANTINED, InboundReason.ROUTE_REFUSED),
+            (
+                {"routed": True, "refusal": InboundReason.REPLY_NOT_ALLOWED},
+                QUARANTINED,
+                InboundReason.REPLY_NOT_ALLOWED,
+            ),
+            # Another alias took it all the same.
+            (
+                {"routed": True, "refusal": InboundReason.NOT_FOR_WRITING, "creates": True},
+                DONE,
+                InboundReason.RECORD_CREATED,
+            ),
             ({"routed": True, "is_bounce": True}, DONE, InboundReason.BOUNCE_HANDLED),
             ({"routed": True, "creates": True}, DONE, InboundReason.RECORD_CREATED),
             ({"routed": True, "updates": update}, DONE, InboundReason.RECORD_UPDATED),

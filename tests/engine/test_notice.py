@@ -26,6 +26,8 @@ class TestNotice(EngineCase):
             (ANN, {"sender_verdict": SenderVerdict()}, 0, (), ""),
             (ANN, {"sender_verdict": FORGED}, 0, (), "the sender is not who the message says"),
             (ANN, {}, 0, (ANN,), "the sender is an address of this database"),
+            ("box+a+b@example.com", {}, 0, ("box@example.com",), "the sender is an address of this database"),
+            ("ann+box@example.com", {}, 0, ("box@example.com",), ""),
             (ANN, {}, 1, (), "the sender had such a notice within a day"),
         ):
             with self.subTest(why=why):
