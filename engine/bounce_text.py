@@ -124,9 +124,14 @@ def read_bounce_text(
     return TextReport(
         tuple((address, block_about(notice, address, addresses)) for address in addresses),
         notice,
-        bool(_FAILURE.search(heading)),
+        is_failure_text(heading),
         is_delay_text(heading),
     )
+
+
+def is_failure_text(text: str) -> bool:
+    """Return whether words of a failure stand in a report."""
+    return bool(_FAILURE.search(text))
 
 
 def is_delay_text(text: str) -> bool:

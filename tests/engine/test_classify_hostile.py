@@ -150,8 +150,7 @@ class TestClassifyHostile(EngineCase):
             REPORT + b"\r\n" + original,
             HEAD + b"X-Failed-Recipients: \xff\0@example.net\r\nReferences: <\xff\0@x>\r\n\r\nx",
             HEAD + b"\r\n<\xff\0a@example.net>: 550 \xff\0\r\nMessage-ID: <\xff\0@x>\r\n",
-            REPORT
-            + b"\r\n--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: \xff\0\r\nTo: \xff",
+            REPORT + b"\r\n--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: \xff\0\r\nTo: \xff",
         ):
             with self.subTest(content=content):
                 found = classify(content, summarize(content))
