@@ -185,6 +185,50 @@ class TestClassifyReports(EngineCase):
         (one,) = read(f"{head}Content-Type: multipart/mixed; boundary=b\n\n--b\n\n{text}").reports
         self.assertEqual((one.recipient, one.reason, one.is_hard), ("jo@example.net", R.ADDRESS_UNKNOWN, False))
 
+    def test_answers_in_a_text(self):
+        said = "This is the mail system at host a.example.\n\n<jo@example.net>: host mx.example.net[192.0.2.1] said: 550\n"
+        at_rcpt = "(in reply to RCPT TO command)"
+        for text, status, code, reason, is_hard, words, remote in (
+            (
+                f"{said}    5.1.1 no such user {at_rcpt}",
+                *("5.1.1", 550, R.ADDRESS_UNKNOWN, True),
+                f"550 5.1.1 no such user {at_rcpt}",
+                "mx.example.net",
+            ),
+            (
+                f"{said}    <jo@example.net>: Recipient address rejected. {at_rcpt}",
+                *("5.1.1", 550, R.ADDRESS_UNKNOWN, True),
+                f"550 <jo@example.net>: Recipient address rejected. {at_rcpt}",
+                "mx.example.net",
+            ),
+            (
+                f"The account is disabled.\n\n<jo@example.net>: 550 user unknown {at_rcpt}",
+                *("5.2.1", 550, R.MAILBOX_DISABLED, False),
+                f"550 user unknown {at_rcpt}",
+                "",
+            ),
+            (
+                "<jo@example.net>\n   (reason: 552 5.2.2 full)\n\n   ----- Transcript -----\n<<< 552 5.2.2 full",
+                *("5.2.2", 552, R.MAILBOX_FULL, False),
+                "552 5.2.2 full",
+                "",
+            ),
+        ):
+            with self.subTest(text=text):
+                (one,) = read(f"{HEAD}\n{text}\n").reports
+                self.assertEqual((one.status, one.code, one.reason, one.is_hard), (status, code, reason, is_hard))
+                self.assertEqual((one.text, one.remote_server), (words, remote))
+
+    def test_each_recipient_has_its_own_answer(self):
+        text = "<jo@example.net>:\n550 5.1.1 no user\n\n<bo@example.net>:\n552 5.2.2 quota\n\n<ed@example.net>:\n"
+        found = [(one.recipient, one.status, one.is_hard) for one in read(f"{HEAD}\n{text}").reports]
+        expected = [
+            ("jo@example.net", "5.1.1", True),
+            ("bo@example.net", "5.2.2", False),
+            ("ed@example.net", "", False),
+        ]
+        self.assertEqual(found, expected)
+
     def test_encoded_parts(self):
         text = base64.b64encode(b"<jo@example.net>: 550 5.1.1 no such user\r\n").decode()
         for encoding, body in (("base64", text), ("quoted-printable", "<jo=40example.net>: 550 5.1.1 no such u=\nser")):
