@@ -72,6 +72,19 @@ BY_SUBJECT = (
     ("自動返信: 屋根", "Return-Path: <>", K.AUTOMATIC_REPLY),
     ("Automatic reply: Leaking roof", "Auto-Submitted: no\nReturn-Path: <>", K.AUTO_GENERATED),
     ("Automatic reply: Leaking roof", "Auto-Submitted: auto-generated", K.AUTO_GENERATED),
+    ("Automatic reply: Leaking roof", "Auto-Submitted: auto-generated\nReturn-Path: <>", K.AUTO_GENERATED),
+    (
+        "Automatic reply: Leaking roof",
+        "Auto-Submitted: auto-generated\nIn-Reply-To: <1@example.com>",
+        K.AUTOMATIC_REPLY,
+    ),
+    (
+        "Automatic reply: Leaking roof",
+        "Auto-Submitted: auto-generated\nX-Auto-Response-Suppress: All\n"
+        "X-MS-Exchange-Generated-Message-Source: Mailbox Rules Agent",
+        K.AUTOMATIC_REPLY,
+    ),
+    ("Your ticket 7", "Auto-Submitted: auto-generated\nIn-Reply-To: <1@example.com>", K.AUTO_GENERATED),
     ("unsubscribe", "Auto-Submitted: auto-replied", K.ABUSE_COMPLAINT),
 )
 

@@ -186,7 +186,7 @@ class TestClassifyReports(EngineCase):
         self.assertEqual((one.recipient, one.reason, one.is_hard), ("jo@example.net", R.ADDRESS_UNKNOWN, False))
 
     def test_answers_in_a_text(self):
-        said = "This is the mail system at host a.example.\n\n<jo@example.net>: host mx.example.net[192.0.2.1] said: 550\n"
+        said = "The mail system at host a.example.\n\n<jo@example.net>: host mx.example.net[192.0.2.1] said: 550\n"
         at_rcpt = "(in reply to RCPT TO command)"
         for text, status, code, reason, is_hard, words, remote in (
             (
