@@ -178,7 +178,7 @@ def status_of(verdict: BounceVerdict, code: int = 0, *, is_temporary: bool = Fal
     return f"{kind}.{detail}" if detail else ""
 
 
-def _reason(said: list[BounceReason], words: str, detail: str, code: int, stage: SmtpStage) -> BounceReason:
+def _reason(said: tuple[BounceReason, ...], words: str, detail: str, code: int, stage: SmtpStage) -> BounceReason:
     if detail in ("1.1", "1.0"):
         return next((reason for reason in said if reason in _STRONGER_THAN_UNKNOWN), BounceReason.ADDRESS_UNKNOWN)
     if detail == "1.10" and BounceReason.ADDRESS_UNKNOWN in said:

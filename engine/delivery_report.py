@@ -60,7 +60,7 @@ def from_text(text: TextReport, recipient: str, block: str) -> RecipientReport:
     """Return the report on one recipient of a notification without fields."""
     block = block or text.notice
     # The answer goes before the rest, unless the rest says that there is such a mailbox.
-    is_there = find_reasons(block)[:1] in ([BounceReason.MAILBOX_FULL], [BounceReason.MAILBOX_DISABLED])
+    is_there = find_reasons(block)[:1] in ((BounceReason.MAILBOX_FULL,), (BounceReason.MAILBOX_DISABLED,))
     return _report(
         recipient=recipient,
         original="",
@@ -96,7 +96,7 @@ def _report(
             code,
             find_stage(block, words),
             is_own_verdict=says_user_unknown(block),
-            more_words=block if find_reasons(block) else head,
+            more_words=block if find_reasons(words) or find_reasons(block) else head,
         )
         reason, is_hard = verdict.reason, verdict.is_hard and action is ReportAction.FAILED
         if not status:

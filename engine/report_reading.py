@@ -17,7 +17,7 @@ from .original_message import ORIGINALS, original_fields, original_ids
 from .provider_notice import read_provider_notice
 from .report_address import found_addresses, listed_addresses, typed_address
 from .report_part import Part, bounded, media_type, parameter, read_fields, split_head, walk_parts
-from .reporter import POSTMASTER, is_machine, sign_of_a_reporter
+from .reporter import POSTMASTER, has_subject_of_a_report, is_machine, may_report, sign_of_a_reporter
 from .summary import Summary, sole_address
 
 _DELIVERY = frozenset(("message/delivery-status", "message/global-delivery-status"))
@@ -135,6 +135,7 @@ def read_bounce_for_people(content: bytes, message: Summary) -> Report | None:
             bool(reading.original and (text.recipients or is_undelivered))
             or bool(_LIST_REFUSAL.search(text.notice))
             or (is_undelivered and (has_original or bool(find_status(text.notice))))
+            or (has_subject_of_a_report(message) and may_report(message))
         )
     )
     if not is_sure:

@@ -84,12 +84,17 @@ def may_report(message: Summary) -> bool:
     return is_null_return_path(message) or bool(_PROGRAMS.match(local))
 
 
+def has_subject_of_a_report(message: Summary) -> bool:
+    """Return whether the subject begins as reports do, without "Re:" or "Fwd:"."""
+    return bool(_SUBJECT.match(message.subject))
+
+
 def may_report_by_words(message: Summary) -> bool:
     """Return whether nothing in the header shows a person, so that subject and text together may decide.
 
     The last resort: some filters and old servers put no sign at all into the header.
     """
-    return bool(_SUBJECT.match(message.subject)) and not any(message.has_header(name) for name in _PERSONS_FIELDS)
+    return has_subject_of_a_report(message) and not any(message.has_header(name) for name in _PERSONS_FIELDS)
 
 
 def is_machine(message: Summary) -> bool:

@@ -111,6 +111,27 @@ BY_TEXT = (
         "Your message did not reach these recipient(s):\n\njo@example.net on 4/29/01\n    Recipient Not Found\n",
         K.DELIVERY_FAILURE,
     ),
+    # A program's address, or a null return path, and a subject and words that fit.
+    (
+        "From: sysadmin@example.org\nTo: box@example.com\nSubject: Undeliverable Message\n",
+        "Message could not be delivered to mobile.\nError: No valid recipients\n\n To: jo@example.net\n",
+        K.DELIVERY_FAILURE,
+    ),
+    (
+        "From: shop@example.org\nReturn-Path: <>\nTo: box@example.com\nSubject: Returned mail\n",
+        "<jo@example.net>: user unknown\n",
+        K.DELIVERY_FAILURE,
+    ),
+    (
+        "From: sysadmin@example.org\nTo: box@example.com\nSubject: Your delivery\n",
+        "Your parcel could not be delivered to jo@example.net\n",
+        K.PERSON,
+    ),
+    (
+        "From: ann@example.org\nTo: box@example.com\nSubject: Undeliverable Message\nIn-Reply-To: <1@example.com>\n",
+        "<jo@example.net>: user unknown\n",
+        K.PERSON,
+    ),
     # A person writes as postmaster.
     (
         "From: postmaster@example.org\nTo: box@example.com\nSubject: Your new certificate\n",
