@@ -38,6 +38,7 @@ _LIST_REFUSAL = re.compile(
     r"not (?:a )?(?:member|subscri\w+) (?:of|to) (?:this|the) (?:mailing )?list|non-?members? (?:are|may|can)",
     re.IGNORECASE,
 )
+_ANSWER = re.compile(r"\s*(?:re|fwd?|aw|wg|tr|rv|enc|vs|sv)\s*:", re.IGNORECASE)
 _UNDELIVERED = re.compile(
     r"undeliver|deliver|returned mail|failure|failed|bounce|non.?remis|unzustell|error", re.IGNORECASE
 )
@@ -124,9 +125,10 @@ def read_bounce_for_people(content: bytes, message: Summary) -> Report | None:
     # Where the report names nobody, the mail that came back does, if it had one recipient.
     to = listed_addresses(reading.original.get("to", ""), 2)
     only = to[0] if len(to) == 1 else ""
-    is_undelivered = bool(_UNDELIVERED.search(message.subject))
+    is_undelivered = bool(_UNDELIVERED.search(message.subject)) and not _ANSWER.match(message.subject)
     # Administrators write as postmaster too.
-    is_told = is_undelivered or has_original or bool(text.recipients and find_code(text.notice))
+    is_told = has_subject_of_a_report(message) or bool(text.recipients and find_code(text.notice))
+    is_told = is_told or bool(is_undelivered and has_original and text.recipients)
     is_server = bool(reporter) and (reporter != POSTMASTER or is_machine(message) or is_told)
     is_sure = is_server or (
         bool(text.recipients or only)

@@ -143,6 +143,12 @@ BY_TEXT = (
         "Your mail to jo@example.net could not be delivered on Monday. It works again.\n",
         K.AUTO_GENERATED,
     ),
+    # So does a department with an odd name.
+    (
+        "From: exchange@example.org\nTo: box@example.com\nSubject: Your order\n",
+        "Your order was rejected, and could not be delivered to jo@example.net.\n",
+        K.PERSON,
+    ),
     # A vacation note has a null return path too, and speaks of delivery.
     (
         PERSON + "Return-Path: <>\nAuto-Submitted: auto-replied\n",
