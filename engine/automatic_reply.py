@@ -67,15 +67,20 @@ def sign_of_an_answer(message: Summary) -> str:
 
 def _sign_in_subject(message: Summary) -> str:
     """A subject alone says nothing: people write about vacations too. It counts beside a field that fits."""
-    if not _SUBJECT.match(message.subject) or submission_keyword(message) in ("no", "auto-generated", "auto-notified"):
+    keyword = submission_keyword(message)
+    if not _SUBJECT.match(message.subject) or keyword == "no":
         return ""
-    beside = (
-        (is_null_return_path(message), "null return path"),
-        (message.has_header("X-Auto-Response-Suppress"), "X-Auto-Response-Suppress"),
-        (message.header("Precedence").strip().lower() in ("bulk", "junk"), "Precedence"),
+    beside = [
+        # The answers of Exchange's rules call themselves `auto-generated`.
         (message.has_header("X-MS-Exchange-Generated-Message-Source"), "X-MS-Exchange-Generated-Message-Source"),
         # An answer whose subject does not begin with "Re:".
         (message.has_header("In-Reply-To") and not message.has_header("List-Id"), "In-Reply-To"),
-    )
+    ]
+    if not keyword:
+        beside += [
+            (is_null_return_path(message), "null return path"),
+            (message.has_header("X-Auto-Response-Suppress"), "X-Auto-Response-Suppress"),
+            (message.header("Precedence").strip().lower() in ("bulk", "junk"), "Precedence"),
+        ]
     found = next((name for is_there, name in beside if is_there), "")
     return f"words of the subject beside {found}" if found else ""

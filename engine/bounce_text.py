@@ -70,8 +70,10 @@ _REPLY = re.compile(
     r"|seconds)\b)",
     re.IGNORECASE,
 )
+# Where a transcript goes on behind the answer.
+_WORDS_END = re.compile(r"\)? -{3,} | (?:<<<|>>>) | \.\.\. while talking")
 _REMOTE = re.compile(
-    r"(?:host:?|talking to|smtp server|remote server|server for domain|connect to|refused by|gateway)\s+"
+    r"(?:(?<!at )host:?|talking to|smtp server|remote server|server for domain|connect to|refused by|gateway)\s+"
     r"[<\"']?((?:[a-z0-9_-]{1,63}\.){1,8}[a-z]{2,24})",
     re.IGNORECASE,
 )
@@ -124,9 +126,14 @@ def read_bounce_text(
     return TextReport(
         tuple((address, block_about(notice, address, addresses)) for address in addresses),
         notice,
-        bool(_FAILURE.search(heading)),
+        is_failure_text(heading),
         is_delay_text(heading),
     )
+
+
+def is_failure_text(text: str) -> bool:
+    """Return whether words of a failure stand in a report."""
+    return bool(_FAILURE.search(text))
 
 
 def is_delay_text(text: str) -> bool:
@@ -156,7 +163,8 @@ def block_about(notice: str, address: str, others: list[str]) -> str:
 
 def find_code(text: str) -> int:
     """Return the SMTP code of the first refusal in a text, 0 without one."""
-    for found in _REPLY.finditer(text[: 4 * _LONGEST_BLOCK]):
+    # A code may stand at the end of a line.
+    for found in _REPLY.finditer(" ".join(text[: 4 * _LONGEST_BLOCK].split())):
         if found[1][0] in "45":
             return int(found[1])
     return 0
@@ -167,7 +175,7 @@ def find_words(block: str) -> str:
     flat = " ".join(block.split())
     for found in _REPLY.finditer(flat[: 2 * _LONGEST_BLOCK]):
         if found[1][0] in "45":
-            return flat[found.start() :][:_LONGEST_LINE]
+            return _WORDS_END.split(flat[found.start() :], maxsplit=1)[0][:_LONGEST_LINE]
     return flat[:_LONGEST_LINE]
 
 

@@ -116,6 +116,8 @@ _STRONGER_THAN_UNKNOWN = frozenset(
     }
 )
 _GENERAL = frozenset({BounceReason.POLICY, BounceReason.CONTENT, BounceReason.SYSTEM})
+# IANA: x.7.20 to x.7.26 and x.7.29 are about SPF, DKIM and ARC; 5.7.509 and 5.7.515 are Microsoft's DMARC.
+_AUTHENTICATION = frozenset(("20", "21", "22", "23", "24", "26", "29", "509", "515"))
 _PLAIN = frozenset(("1.2", "1.3", "2.1", "4.4", "4.7"))
 # "Recipient address rejected" and RFC 5321's own text for 550 name no reason; at RCPT they are about the address.
 # "Access denied" is as often about the client; with 5.4.1 it is Microsoft's for an address that is in no directory.
@@ -176,7 +178,7 @@ def status_of(verdict: BounceVerdict, code: int = 0, *, is_temporary: bool = Fal
     return f"{kind}.{detail}" if detail else ""
 
 
-def _reason(said: list[BounceReason], words: str, detail: str, code: int, stage: SmtpStage) -> BounceReason:
+def _reason(said: tuple[BounceReason, ...], words: str, detail: str, code: int, stage: SmtpStage) -> BounceReason:
     if detail in ("1.1", "1.0"):
         return next((reason for reason in said if reason in _STRONGER_THAN_UNKNOWN), BounceReason.ADDRESS_UNKNOWN)
     if detail == "1.10" and BounceReason.ADDRESS_UNKNOWN in said:
@@ -193,7 +195,6 @@ def _reason(said: list[BounceReason], words: str, detail: str, code: int, stage:
     if stage is SmtpStage.RCPT and _REJECTED.search(words):
         return BounceReason.ADDRESS_UNKNOWN
     if detail.startswith("7.") and detail not in _BY_STATUS:
-        # IANA: x.7.20 to x.7.26 are about SPF, DKIM and ARC; 5.7.509 and 5.7.515 are Microsoft's DMARC.
         number = detail.partition(".")[2]
         return BounceReason.AUTHENTICATION if number in _AUTHENTICATION else BounceReason.POLICY
     found = _BY_STATUS.get(detail) or _BY_CODE.get(code)
@@ -204,9 +205,6 @@ def _reason(said: list[BounceReason], words: str, detail: str, code: int, stage:
     if stage in (SmtpStage.CONNECT, SmtpStage.HELO) and code >= 500:
         return BounceReason.BLOCKED
     return BounceReason.UNDEFINED
-
-
-_AUTHENTICATION = frozenset(("20", "21", "22", "23", "24", "26", "29", "30", "509", "515"))
 
 
 def _is_hard(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from .bounce_phrases import FAMILIES
 from .bounce_reason import BounceReason
@@ -50,7 +51,8 @@ def is_about_an_account(text: str) -> bool:
     return rest != flat and not any(p.search(rest) for r, p in _PATTERNS if r is BounceReason.ADDRESS_UNKNOWN)
 
 
-def find_reasons(text: str) -> list[BounceReason]:
+@lru_cache(maxsize=4)  # asked twice for each recipient
+def find_reasons(text: str) -> tuple[BounceReason, ...]:
     """Return the reasons whose words stand in a text, the first one is the reason."""
     flat = flat_words(text)
     # A link names what it is about, "…/p/?spf"; the words before it say more.
@@ -59,4 +61,4 @@ def find_reasons(text: str) -> list[BounceReason]:
     found = [reason for reason, pattern in _PATTERNS if pattern.search(plain)]
     if not found and plain != flat:
         found = [reason for reason, pattern in _PATTERNS if pattern.search(flat)]
-    return list(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found))

@@ -58,13 +58,16 @@ def from_fields(found: RecipientStatus, notice: str, others: list[str], fallback
 
 def from_text(text: TextReport, recipient: str, block: str) -> RecipientReport:
     """Return the report on one recipient of a notification without fields."""
+    block = block or text.notice
+    # The answer goes before the rest, unless the rest says that there is such a mailbox.
+    is_there = find_reasons(block)[:1] in ((BounceReason.MAILBOX_FULL,), (BounceReason.MAILBOX_DISABLED,))
     return _report(
         recipient=recipient,
         original="",
         action=ReportAction.DELAYED if text.is_delay else ReportAction.FAILED,
         field_status="",
-        words=find_words(block or text.notice) if find_code(block or text.notice) else "",
-        block=block or text.notice,
+        words=find_words(block) if find_code(block) and not is_there else "",
+        block=block,
         remote="",
         head=_head(text.notice, [address for address, _block in text.recipients]),
     )
@@ -93,7 +96,7 @@ def _report(
             code,
             find_stage(block, words),
             is_own_verdict=says_user_unknown(block),
-            more_words=block if find_reasons(block) else head,
+            more_words=block if find_reasons(words) or find_reasons(block) else head,
         )
         reason, is_hard = verdict.reason, verdict.is_hard and action is ReportAction.FAILED
         if not status:

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .bounce_reason import BounceReason
-from .bounce_text import LONGEST, TextReport, block_about, find_code, notice_of, read_bounce_text
+from .bounce_text import LONGEST, TextReport, block_about, find_code, is_failure_text, notice_of, read_bounce_text
 from .delivery_report import from_fields, from_text, kind_of
-from .delivery_status import DeliveryStatus, find_status, read_delivery_status
+from .delivery_status import DeliveryStatus, RecipientStatus, find_status, read_delivery_status
 from .disposition import read_disposition
 from .feedback_report import NO_COMPLAINTS, read_feedback_report
 from .message_kind import MessageKind, RecipientReport, ReportAction
@@ -17,7 +17,7 @@ from .original_message import ORIGINALS, original_fields, original_ids
 from .provider_notice import read_provider_notice
 from .report_address import found_addresses, listed_addresses, typed_address
 from .report_part import Part, bounded, media_type, parameter, read_fields, split_head, walk_parts
-from .reporter import POSTMASTER, is_machine, sign_of_a_reporter
+from .reporter import POSTMASTER, has_subject_of_a_report, is_machine, may_report, sign_of_a_reporter
 from .summary import Summary, sole_address
 
 _DELIVERY = frozenset(("message/delivery-status", "message/global-delivery-status"))
@@ -38,6 +38,7 @@ _LIST_REFUSAL = re.compile(
     r"not (?:a )?(?:member|subscri\w+) (?:of|to) (?:this|the) (?:mailing )?list|non-?members? (?:are|may|can)",
     re.IGNORECASE,
 )
+_ANSWER = re.compile(r"\s*(?:re|fwd?|aw|wg|tr|rv|enc|vs|sv)\s*:", re.IGNORECASE)
 _UNDELIVERED = re.compile(
     r"undeliver|deliver|returned mail|failure|failed|bounce|non.?remis|unzustell|error", re.IGNORECASE
 )
@@ -121,25 +122,31 @@ def read_bounce_for_people(content: bytes, message: Summary) -> Report | None:
     elif not text.is_failure and not text.is_delay and not (reporter and _UNDELIVERED.search(message.subject)):
         return None
     has_original = bool(reading.original) or notice_of(reading.text) != reading.text[:LONGEST]
-    is_undelivered = bool(_UNDELIVERED.search(message.subject))
+    # Where the report names nobody, the mail that came back does, if it had one recipient.
+    to = listed_addresses(reading.original.get("to", ""), 2)
+    only = to[0] if len(to) == 1 else ""
+    is_undelivered = bool(_UNDELIVERED.search(message.subject)) and not _ANSWER.match(message.subject)
     # Administrators write as postmaster too.
-    is_told = is_undelivered or has_original or bool(text.recipients and find_code(text.notice))
+    is_told = has_subject_of_a_report(message) or bool(text.recipients and find_code(text.notice))
+    is_told = is_told or bool(is_undelivered and has_original and text.recipients)
     is_server = bool(reporter) and (reporter != POSTMASTER or is_machine(message) or is_told)
     is_sure = is_server or (
-        bool(text.recipients)
+        bool(text.recipients or only)
         and text.is_failure
         and (
-            bool(reading.original)
+            bool(reading.original and (text.recipients or is_undelivered))
             or bool(_LIST_REFUSAL.search(text.notice))
             or (is_undelivered and (has_original or bool(find_status(text.notice))))
+            or (has_subject_of_a_report(message) and may_report(message))
         )
     )
     if not is_sure:
         return None
-    # Where the report names nobody, the mail that came back does, if it had one recipient.
-    to = listed_addresses(reading.original.get("to", ""), 2)
-    found = text.recipients or ((to[0] if len(to) == 1 else "", ""),)
+    found = text.recipients or ((only, ""),)
     reports = tuple(from_text(text, recipient, block) for recipient, block in found)
+    if not text.recipients:
+        # A guess, and the mail may have gone on from there: nobody's address is dead by it.
+        reports = tuple(replace(one, is_hard=False) for one in reports)
     sign = f"{reporter or 'null return path'}, and the words of a delivery report"
     return Report(kind_of(reports), sign, reports, reading.ids())
 
@@ -188,6 +195,12 @@ def _receipt(reading: _Reading) -> Report | None:
         return None
     found = read_disposition(part.text() if part else reading.text)
     recipient = found.final or found.original or sole_address(reading.message.email_from)
+    notice = notice_of(reading.text)
+    if found.disposition == "deleted" and is_failure_text(notice):
+        # RFC 5429 §2.2: how Sieve's reject, and Dovecot for a full mailbox, say that they did not take a mail.
+        row = RecipientStatus(recipient, found.original, ReportAction.FAILED)
+        refusal = from_fields(row, notice, [recipient])
+        return Report(MessageKind.DELIVERY_FAILURE, "refused by a receipt", (refusal,), reading.ids(found.original_id))
     report = RecipientReport(recipient, ReportAction.DELIVERED, found.original, reason=BounceReason.DELIVERED)
     sign = f"disposition notification: {found.disposition or 'no type'}"
     return Report(MessageKind.READ_RECEIPT, sign, (report,), reading.ids(found.original_id))

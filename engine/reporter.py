@@ -10,13 +10,12 @@ from .summary import Summary, named_addresses, sole_address
 
 _LOCAL_PARTS = re.compile(
     r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|mdaemon|mail[-_.]?delivery(?:[-_.]?(?:sub)?system)?"
-    r"|mail[-_.]?master"
-    r"|mmdf|uucp|mail[-_.]?system|smtp|exchange|bounces?|no-?reply-?dsn)(?:[+\-_.=].*)?$",
+    r"|mmdf|uucp|mail[-_.]?system|no-?reply-?dsn)(?:[+\-_.=].*)?$",
     re.IGNORECASE,
 )
 # Programs beside mail servers, filters and list servers, that tell what they refused.
 _PROGRAMS = re.compile(
-    r"^(?:sys(?:tem|admin|op)?|root|admin(?:istrator)?|daemon|server|notif\w*|(?:virus|mail|spam)[-_.]?(?:scan|gate"
+    r"^(?:sys(?:tem|admin|op)?|smtp|exchange|bounces?|ndr|dsn|root|admin(?:istrator)?|daemon|server|notif\w*|(?:virus|mail|spam)[-_.]?(?:scan|gate"
     r"|guard|filter|wall)\w*"
     r"|list(?:serv|master)?|majordomo|ezmlm|.{1,60}-(?:admin|owner|request|bounces|return|help))$",
     re.IGNORECASE,
@@ -33,7 +32,9 @@ _SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _PERSONS_FIELDS = ("In-Reply-To", "References", "User-Agent", "X-Mailer", "Thread-Index", "X-Originating-IP", "List-Id")
-_POSTMASTER = re.compile(r"^(?:post[-_.]?master|mail[-_.]?admin(?:istrator)?)(?:[+\-_.=].*)?$", re.IGNORECASE)
+_POSTMASTER = re.compile(
+    r"^(?:post[-_.]?master|mail[-_.]?master|mail[-_.]?admin(?:istrator)?)(?:[+\-_.=].*)?$", re.IGNORECASE
+)
 POSTMASTER = "From: postmaster"
 _NAMES = re.compile(
     r"mail(?:er)?[ -]?daemon|mail deliver(?:y|) (?:sub ?)?system|delivery (?:sub ?system|status|notification|agent)"
@@ -44,9 +45,8 @@ _NAMES = re.compile(
 _FIELDS = (
     "X-Failed-Recipients",  # Exim, Google
     "X-MS-Exchange-Message-Is-Ndr",
-    "X-Postfix-Queue-ID",
 )
-# MS-OXCMSG: the class of a report in Exchange's own words; text and transport-independent.
+# The class that Exchange gives its reports.
 _REPORT_CLASS = re.compile(r"(?:urn:content-classes:)?(?:dsn|mdn|report\b)", re.IGNORECASE)
 
 
@@ -84,12 +84,17 @@ def may_report(message: Summary) -> bool:
     return is_null_return_path(message) or bool(_PROGRAMS.match(local))
 
 
+def has_subject_of_a_report(message: Summary) -> bool:
+    """Return whether the subject begins as reports do, without "Re:" or "Fwd:"."""
+    return bool(_SUBJECT.match(message.subject))
+
+
 def may_report_by_words(message: Summary) -> bool:
     """Return whether nothing in the header shows a person, so that subject and text together may decide.
 
     The last resort: some filters and old servers put no sign at all into the header.
     """
-    return bool(_SUBJECT.match(message.subject)) and not any(message.has_header(name) for name in _PERSONS_FIELDS)
+    return has_subject_of_a_report(message) and not any(message.has_header(name) for name in _PERSONS_FIELDS)
 
 
 def is_machine(message: Summary) -> bool:

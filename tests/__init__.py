@@ -87,6 +87,7 @@ from .engine import (
     test_charset,
     test_classify_hostile,
     test_classify_kinds,
+    test_classify_other_reports,
     test_classify_reports,
     test_classify_words,
     test_condition,

@@ -125,7 +125,7 @@ class TestClassifyHostile(EngineCase):
                     found = classify(content, summarize(content))
                 self.assertIsInstance(found, Classification)
                 self.assertLessEqual(len(found.reports), max(MOST_RECIPIENTS, MOST_IN_TEXT))
-                self.assertLessEqual(counted[0], 3 * MOST_RECIPIENTS)
+                self.assertLessEqual(counted[0], 4 * MOST_RECIPIENTS)
                 for one in found.reports:
                     self.assertLessEqual(len(one.text), 1000)
                     self.assertLessEqual(len(one.recipient.encode()), 320)
@@ -150,8 +150,7 @@ class TestClassifyHostile(EngineCase):
             REPORT + b"\r\n" + original,
             HEAD + b"X-Failed-Recipients: \xff\0@example.net\r\nReferences: <\xff\0@x>\r\n\r\nx",
             HEAD + b"\r\n<\xff\0a@example.net>: 550 \xff\0\r\nMessage-ID: <\xff\0@x>\r\n",
-            REPORT
-            + b"\r\n--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: \xff\0\r\nTo: \xff",
+            REPORT + b"\r\n--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: \xff\0\r\nTo: \xff",
         ):
             with self.subTest(content=content):
                 found = classify(content, summarize(content))

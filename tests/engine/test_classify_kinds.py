@@ -82,6 +82,19 @@ BY_SUBJECT = (
     ("自動返信: 屋根", "Return-Path: <>", K.AUTOMATIC_REPLY),
     ("Automatic reply: Leaking roof", "Auto-Submitted: no\nReturn-Path: <>", K.AUTO_GENERATED),
     ("Automatic reply: Leaking roof", "Auto-Submitted: auto-generated", K.AUTO_GENERATED),
+    ("Automatic reply: Leaking roof", "Auto-Submitted: auto-generated\nReturn-Path: <>", K.AUTO_GENERATED),
+    (
+        "Automatic reply: Leaking roof",
+        "Auto-Submitted: auto-generated\nIn-Reply-To: <1@example.com>",
+        K.AUTOMATIC_REPLY,
+    ),
+    (
+        "Automatic reply: Leaking roof",
+        "Auto-Submitted: auto-generated\nX-Auto-Response-Suppress: All\n"
+        "X-MS-Exchange-Generated-Message-Source: Mailbox Rules Agent",
+        K.AUTOMATIC_REPLY,
+    ),
+    ("Your ticket 7", "Auto-Submitted: auto-generated\nIn-Reply-To: <1@example.com>", K.AUTO_GENERATED),
     ("unsubscribe", "Auto-Submitted: auto-replied", K.ABUSE_COMPLAINT),
 )
 
@@ -108,6 +121,27 @@ BY_TEXT = (
         "Your message did not reach these recipient(s):\n\njo@example.net on 4/29/01\n    Recipient Not Found\n",
         K.DELIVERY_FAILURE,
     ),
+    # A program's address, or a null return path, and a subject and words that fit.
+    (
+        "From: sysadmin@example.org\nTo: box@example.com\nSubject: Undeliverable Message\n",
+        "Message could not be delivered to mobile.\nError: No valid recipients\n\n To: jo@example.net\n",
+        K.DELIVERY_FAILURE,
+    ),
+    (
+        "From: shop@example.org\nReturn-Path: <>\nTo: box@example.com\nSubject: Returned mail\n",
+        "<jo@example.net>: user unknown\n",
+        K.DELIVERY_FAILURE,
+    ),
+    (
+        "From: sysadmin@example.org\nTo: box@example.com\nSubject: Your delivery\n",
+        "Your parcel could not be delivered to jo@example.net\n",
+        K.PERSON,
+    ),
+    (
+        "From: ann@example.org\nTo: box@example.com\nSubject: Undeliverable Message\nIn-Reply-To: <1@example.com>\n",
+        "<jo@example.net>: user unknown\n",
+        K.PERSON,
+    ),
     # A person writes as postmaster.
     (
         "From: postmaster@example.org\nTo: box@example.com\nSubject: Your new certificate\n",
@@ -118,6 +152,12 @@ BY_TEXT = (
         "From: Admin <postmaster@example.org>\nTo: box@example.com\nSubject: Your question\n",
         "Your mail to jo@example.net could not be delivered on Monday. It works again.\n",
         K.AUTO_GENERATED,
+    ),
+    # So does a department with an odd name.
+    (
+        "From: exchange@example.org\nTo: box@example.com\nSubject: Your order\n",
+        "Your order was rejected, and could not be delivered to jo@example.net.\n",
+        K.PERSON,
     ),
     # A vacation note has a null return path too, and speaks of delivery.
     (

@@ -1,35 +1,11 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 import base64
-import json
 
 from ...engine.bounce_reason import BounceReason as R
-from ...engine.classify import classify
 from ...engine.message_kind import MessageKind as K
 from ...engine.message_kind import ReportAction as A
-from ...engine.summary import summarize
 from .case import EngineCase
-
-HEAD = "From: MAILER-DAEMON@mx.example.org\nTo: box@example.com\nSubject: Returned\nMessage-ID: <report@example.org>\n"
-ORIGINAL = "From: box@example.com\nTo: jo@example.net\nMessage-ID: <sent@example.com>\nSubject: Hello\n"
-
-
-def report(fields, text="", *, content_type='multipart/report; report-type=delivery-status; boundary="b"', head=HEAD):
-    """Return a multipart/report with the groups of fields."""
-    return (
-        f"{head}Content-Type: {content_type}\n\npreamble\n--b\nContent-Type: text/plain\n\n{text}\n"
-        f"--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.org\n\n{fields}\n"
-        f"--b\nContent-Type: message/rfc822\n\n{ORIGINAL}\nhello\n--b--\n"
-    )
-
-
-def read(source):
-    content = source.encode().replace(b"\n", b"\r\n")
-    return classify(content, summarize(content))
-
-
-def group(**fields):
-    values = {"Final_Recipient": "rfc822; jo@example.net", "Action": "failed", "Status": "5.1.1", **fields}
-    return "".join(f"{name.replace('_', '-')}: {value}\n" for name, value in values.items() if value is not None)
+from .reports import HEAD, ORIGINAL, group, read, report
 
 
 class TestClassifyReports(EngineCase):
@@ -203,88 +179,55 @@ class TestClassifyReports(EngineCase):
             (found.kind, [one.recipient for one in found.reports]), (K.DELIVERY_FAILURE, ["jo@example.net"])
         )
 
-    def test_read_receipts(self):
-        fields = (
-            "Reporting-UA: x\nFinal-Recipient: rfc822; jo@example.net\nOriginal-Message-ID: <sent@example.com>\n"
-            "Disposition: manual-action/MDN-sent-manually; displayed\n"
-        )
-        source = (
-            report("")
-            .replace("delivery-status", "disposition-notification")
-            .replace("Reporting-MTA: dns; mx.example.org\n\n", fields)
-        )
-        found = read(source.replace("MAILER-DAEMON@mx.example.org", "Jo <jo@example.net>"))
-        self.assertEqual((found.kind, found.original_ids), (K.READ_RECEIPT, ("<sent@example.com>",)))
-        self.assertEqual(
-            [(one.recipient, one.action, one.is_hard) for one in found.reports],
-            [("jo@example.net", A.DELIVERED, False)],
-        )
+    def test_who_is_meant_where_the_report_names_nobody(self):
+        head = HEAD.replace("Returned", "Mail delivery failed")
+        text = f"One recipient is not a valid user.\n--b\nContent-Type: message/rfc822\n\n{ORIGINAL}\nhello\n--b--\n"
+        (one,) = read(f"{head}Content-Type: multipart/mixed; boundary=b\n\n--b\n\n{text}").reports
+        self.assertEqual((one.recipient, one.reason, one.is_hard), ("jo@example.net", R.ADDRESS_UNKNOWN, False))
 
-    def test_abuse_reports(self):
-        for fields, kind, people in (
-            ("Feedback-Type: abuse\nOriginal-Rcpt-To: <jo@example.net>\n", K.ABUSE_COMPLAINT, ["jo@example.net"]),
+    def test_answers_in_a_text(self):
+        said = "The mail system at host a.example.\n\n<jo@example.net>: host mx.example.net[192.0.2.1] said: 550\n"
+        at_rcpt = "(in reply to RCPT TO command)"
+        for text, status, code, reason, is_hard, words, remote in (
             (
-                "Feedback-Type: fraud\nOriginal-Rcpt-To: jo@example.net\nOriginal-Rcpt-To: bo@example.net\n",
-                K.ABUSE_COMPLAINT,
-                ["jo@example.net", "bo@example.net"],
+                f"{said}    5.1.1 no such user {at_rcpt}",
+                *("5.1.1", 550, R.ADDRESS_UNKNOWN, True),
+                f"550 5.1.1 no such user {at_rcpt}",
+                "mx.example.net",
             ),
-            # Hidden by the provider: the mail that is complained of has it.
-            ("Feedback-Type: abuse\n", K.ABUSE_COMPLAINT, ["jo@example.net"]),
-            ("Feedback-Type: abuse\nOriginal-Rcpt-To: redacted\n", K.ABUSE_COMPLAINT, ["jo@example.net"]),
-            # Nobody complains: a failed check of our domain, or the opposite of a complaint.
-            ("Feedback-Type: auth-failure\nOriginal-Rcpt-To: jo@example.net\n", K.OTHER_REPORT, []),
-            ("Feedback-Type: not-spam\nOriginal-Rcpt-To: jo@example.net\n", K.OTHER_REPORT, []),
-        ):
-            with self.subTest(fields=fields):
-                source = report("").replace("Reporting-MTA: dns; mx.example.org\n\n", fields)
-                source = source.replace("message/delivery-status", "message/feedback-report")
-                found = read(source.replace("report-type=delivery-status", "report-type=feedback-report"))
-                self.assertEqual((found.kind, [one.recipient for one in found.reports]), (kind, people))
-                self.assertTrue(all(one.action is A.COMPLAINED and not one.is_hard for one in found.reports))
-
-    def test_reports_for_administrators(self):
-        head = HEAD.replace("Returned", "Report Domain: example.com Submitter: example.org Report-ID: <1>")
-        for media_type, kind in (
-            ("application/gzip", K.OTHER_REPORT),
-            ("application/zip", K.OTHER_REPORT),
-            ("image/png", K.AUTO_GENERATED),
-        ):
-            with self.subTest(media_type=media_type):
-                self.assertEqual(read(f"{head}Content-Type: {media_type}\n\nx\n").kind, kind)
-
-    def test_notices_in_json(self):
-        bounce = {
-            "bounceType": "Permanent",
-            "bouncedRecipients": [
-                {
-                    "emailAddress": "jo@example.net",
-                    "action": "failed",
-                    "status": "5.1.1",
-                    "diagnosticCode": "smtp; 550 5.1.1 user unknown",
-                }
-            ],
-        }
-        mail = {"destination": ["jo@example.net"], "commonHeaders": {"messageId": "<sent@example.com>"}}
-        complaint = {"complainedRecipients": [{"emailAddress": "jo@example.net"}], "complaintFeedbackType": "abuse"}
-        for notice, kind, is_hard in (
-            ({"notificationType": "Bounce", "bounce": bounce, "mail": mail}, K.DELIVERY_FAILURE, True),
-            ({"eventType": "Bounce", "bounce": bounce, "mail": mail}, K.DELIVERY_FAILURE, True),
-            ({"notificationType": "Complaint", "complaint": complaint, "mail": mail}, K.ABUSE_COMPLAINT, False),
             (
-                {"notificationType": "Delivery", "delivery": {"recipients": ["jo@example.net"]}, "mail": mail},
-                K.DELIVERY_SUCCESS,
-                False,
+                f"{said}    <jo@example.net>: Recipient address rejected. {at_rcpt}",
+                *("5.1.1", 550, R.ADDRESS_UNKNOWN, True),
+                f"550 <jo@example.net>: Recipient address rejected. {at_rcpt}",
+                "mx.example.net",
+            ),
+            (
+                f"The account is disabled.\n\n<jo@example.net>: 550 user unknown {at_rcpt}",
+                *("5.2.1", 550, R.MAILBOX_DISABLED, False),
+                f"550 user unknown {at_rcpt}",
+                "",
+            ),
+            (
+                "<jo@example.net>\n   (reason: 552 5.2.2 full)\n\n   ----- Transcript -----\n<<< 552 5.2.2 full",
+                *("5.2.2", 552, R.MAILBOX_FULL, False),
+                "552 5.2.2 full",
+                "",
             ),
         ):
-            for text in (json.dumps(notice), json.dumps({"Type": "Notification", "Message": json.dumps(notice)})):
-                with self.subTest(text=text):
-                    found = read(
-                        f"From: no-reply@sns.example\nTo: box@example.com\nSubject: N\n\n{text}\n\n--\nunsubscribe\n"
-                    )
-                    self.assertEqual((found.kind, found.original_ids), (kind, ("<sent@example.com>",)))
-                    self.assertEqual(
-                        [(one.recipient, one.is_hard) for one in found.reports], [("jo@example.net", is_hard)]
-                    )
+            with self.subTest(text=text):
+                (one,) = read(f"{HEAD}\n{text}\n").reports
+                self.assertEqual((one.status, one.code, one.reason, one.is_hard), (status, code, reason, is_hard))
+                self.assertEqual((one.text, one.remote_server), (words, remote))
+
+    def test_each_recipient_has_its_own_answer(self):
+        text = "<jo@example.net>:\n550 5.1.1 no user\n\n<bo@example.net>:\n552 5.2.2 quota\n\n<ed@example.net>:\n"
+        found = [(one.recipient, one.status, one.is_hard) for one in read(f"{HEAD}\n{text}").reports]
+        expected = [
+            ("jo@example.net", "5.1.1", True),
+            ("bo@example.net", "5.2.2", False),
+            ("ed@example.net", "", False),
+        ]
+        self.assertEqual(found, expected)
 
     def test_encoded_parts(self):
         text = base64.b64encode(b"<jo@example.net>: 550 5.1.1 no such user\r\n").decode()
