@@ -25,6 +25,11 @@ _CODE = re.compile(r"(?<![\w.,/-])\d{4,10}(?![\w.,/-])")
 _LONGEST_TEXT = 20_000
 
 
+def speaks_of_confirming(summary: Summary) -> bool:
+    """Return whether the subject has a word for it. It costs nothing, and most mail has none."""
+    return bool(_WORDS.search(summary.subject))
+
+
 def asks_to_confirm(summary: Summary, content: bytes) -> bool:
     """Return whether a message asks to confirm something: a word for it in the subject, and a link or code in the text.
 
@@ -32,7 +37,7 @@ def asks_to_confirm(summary: Summary, content: bytes) -> bool:
         summary: of the message.
         content: its bytes as received.
     """
-    if not _WORDS.search(summary.subject):
+    if not speaks_of_confirming(summary):
         return False
     shown = preview(content)
     if _LINK.search(shown.html[:_LONGEST_TEXT]):

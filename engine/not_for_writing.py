@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from .confirmation import asks_to_confirm
+from .confirmation import asks_to_confirm, speaks_of_confirming
 from .message_kind import Classification, MessageKind
 from .outcome import InboundReason, InboundState
 from .pipeline import Facts, Step, Verdict
@@ -25,7 +25,7 @@ def without_detail(address: str) -> str:
 def hold_unbidden(
     content: bytes,
     delivered_for: Callable[[Summary], Collection[str]],
-    reserved: Collection[str],
+    reserved: Callable[[], Collection[str]],
     is_expected: Callable[[Collection[str], Summary], bool],
 ) -> Step:
     """Return the step that quarantines machines' mail to addresses that nobody is to write to.
@@ -35,23 +35,23 @@ def hold_unbidden(
     Args:
         content: the bytes as received.
         delivered_for: returns the addresses that a message was delivered for or is addressed to, lower-case.
-        reserved: bounce, catchall and notifications addresses, lower-case, that make no records.
+        reserved: returns the bounce, catchall and notifications addresses, lower-case, that make no records.
         is_expected: called with (addresses, message) for what would be held: whether it is for an alias as well, or
             answers a mail of ours. It asks the database, so it comes last.
     """
 
     def step(message: Summary, facts: Facts) -> Verdict:
-        addresses = delivered_for(message)
-        found = next((address for address in addresses if without_detail(address) in reserved), "")
-        if not found or facts.get("own_mark") or facts.get("reply_key"):
-            return Verdict()
         kind = (facts.get("kind") or Classification()).kind
-        if kind in _MACHINES:
-            what = "written by a machine"
-        elif kind is MessageKind.PERSON and asks_to_confirm(message, content):
-            what = "it asks to confirm something"
-        else:
+        is_machine = kind in _MACHINES
+        if not is_machine and not (kind is MessageKind.PERSON and speaks_of_confirming(message)):
             return Verdict()
+        if facts.get("own_mark") or facts.get("reply_key"):
+            return Verdict()
+        addresses, closed = delivered_for(message), reserved()
+        found = next((address for address in addresses if without_detail(address) in closed), "")
+        if not found or not (is_machine or asks_to_confirm(message, content)):
+            return Verdict()
+        what = "written by a machine" if is_machine else "it asks to confirm something"
         if is_expected(addresses, message):
             return Verdict()
         return Verdict(

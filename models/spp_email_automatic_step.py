@@ -12,6 +12,7 @@ from ..engine.not_for_writing import hold_unbidden, without_detail
 from ..engine.pipeline import Verdict
 from ..engine.recipient import recipients
 from ..engine.summary import addresses
+from .mail_thread import ATTEMPT
 
 # As Odoo: the last ones are the closest.
 MOST_REFERENCES = 32
@@ -33,7 +34,7 @@ class SppEmailProcessing(models.AbstractModel):
             hold_unbidden(
                 content,
                 lambda message: self._addressed(inbound, message),
-                self._reserved_addresses(inbound),
+                lambda: self._reserved_addresses(inbound),
                 lambda named, message: self._is_expected(named, message),
             ),
         ]
@@ -59,7 +60,9 @@ class SppEmailProcessing(models.AbstractModel):
 
     def _reserved_addresses(self, inbound):
         """Return the addresses of ours that nobody is to write to, lower-case."""
-        domains = self.env["mail.alias.domain"].search([])  # pylint: disable=no-search-all
+        # With the key of an attempt they are asked for once a transaction.
+        domains = self.env["mail.alias.domain"].with_context(**{ATTEMPT: True})
+        domains = domains.search([])  # pylint: disable=no-search-all
         reserved = {
             without_detail(address)
             for domain in domains

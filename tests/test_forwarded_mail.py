@@ -7,8 +7,6 @@ from odoo import SUPERUSER_ID
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
-from odoo.addons.base.models.res_partner import ResPartner
-
 from ..engine import forwarded
 from ..engine.pipeline import Verdict
 from ..engine.sender_verdict import SenderResult, SenderVerdict
@@ -140,7 +138,7 @@ class TestForwardedMail(GatewayCase):
                 self.assertIn(words, str(caught.exception))
 
     def test_mail_that_nobody_passed_on_costs_nothing(self):
-        with patch.object(forwarded, "preview") as parsed, patch.object(ResPartner, "_compute_display_name"):
+        with patch.object(forwarded, "preview") as parsed:
             inbound = self.receive(eml(Subject="Direct 2"), self.box)
         parsed.assert_not_called()
         self.assertFalse(inbound.original_sender)

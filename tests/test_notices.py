@@ -70,7 +70,7 @@ class TestNotices(GatewayCase):
         self.alias("sales")
         mark = own_mark(self.env["spp.email.token.key"]._ring(), self.cr.now())
         for name, fields, found in (
-            ("a machine", {"Auto_Submitted": "auto-replied"}, "a machine wrote it (Auto-Submitted: auto-replied)"),
+            ("a machine", {"Auto_Submitted": "auto-generated"}, "a machine wrote it (Auto-Submitted: auto-generated)"),
             ("a list", {"List_Id": "<a.example.com>"}, "a machine wrote it (List-Id)"),
             ("the null return path", {"Return_Path": "<>"}, "a machine wrote it (Return-Path: <>)"),
             ("no-reply", {"From": "no-reply@example.com"}, "a machine wrote it (address that takes no replies)"),

@@ -50,7 +50,7 @@ class TestNotForWriting(EngineCase):
         step = hold_unbidden(
             content,
             lambda message: delivered_for or recipients(message),
-            RESERVED,
+            lambda: RESERVED,
             lambda *question: asked.append(question) or expected,
         )
         passage = walk([step], summary, {"kind": Classification(kind), **(facts or {})})
@@ -84,3 +84,11 @@ class TestNotForWriting(EngineCase):
         ):
             with self.subTest(case=case):
                 self.assertEqual(self.ends(kind, **options), expected)
+
+    def test_mail_of_people_asks_nothing(self):
+        def never(*_arguments):
+            raise AssertionError("it was asked")
+
+        summary, content = mail(subject="A question")
+        passage = walk([hold_unbidden(content, never, never, never)], summary)
+        self.assertIsNone(passage.verdict)
