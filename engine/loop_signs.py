@@ -79,8 +79,8 @@ def answers_notice(message: Summary) -> bool:
 def find_loop(own: Own, *, most_hops: int = HOPS) -> Step:
     """Return the step that ends with quarantine where the header shows a loop.
 
-    It reads the facts ``own_mark`` and ``automatic_policy``, and sets ``turns`` (int): how many messages in a row programs sent because of each
-    other, this one included.
+    It reads the facts ``own_mark`` and ``automatic_policy``, and sets ``turns`` (int): how many messages in a row
+    programs sent because of each other, this one included.
 
     Args:
         most_hops: Received fields that a message may have; 0 for any number.
