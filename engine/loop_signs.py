@@ -79,8 +79,8 @@ def answers_notice(message: Summary) -> bool:
 def find_loop(own: Own, *, most_hops: int = HOPS) -> Step:
     """Return the step that ends with quarantine where the header shows a loop.
 
-    It reads the fact ``own_mark`` and sets ``turns`` (int): how many messages in a row programs sent because of each
-    other, this one included.
+    It reads the facts ``own_mark`` and ``automatic_policy``, and sets ``turns`` (int): how many messages in a row
+    programs sent because of each other, this one included.
 
     Args:
         most_hops: Received fields that a message may have; 0 for any number.
@@ -105,7 +105,7 @@ def find_loop(own: Own, *, most_hops: int = HOPS) -> Step:
             (is_own, "mark of this database", "This database sent it itself, and it came back."),
             (own.is_sent, "Message-ID", "This database sent a mail with this Message-ID, and it came back."),
             (
-                facts["turns"] > MOST_TURNS,
+                facts["turns"] > MOST_TURNS and not _ends_quietly(facts),
                 TURNS_HEADER,
                 f"Programs answered each other: {facts['turns']} mails before it were sent without a person.",
             ),
@@ -118,6 +118,12 @@ def find_loop(own: Own, *, most_hops: int = HOPS) -> Step:
         return Verdict()
 
     return step
+
+
+def _ends_quietly(facts: Facts) -> bool:
+    """Return whether a message is an automatic reply that wakes nothing, as the policy for those says."""
+    policy = facts.get("automatic_policy")
+    return policy is not None and getattr(policy, "value", policy) != "accept"
 
 
 def _hold(reason: InboundReason, looked_at: str, words: str) -> Verdict:

@@ -161,6 +161,16 @@ class TestLoopBreakers(LoopCase):
         with self.assertRaises(AccessError):
             held.with_user(self.viewer)._release()
 
+    def test_nobody_releases_mail_of_another_company(self):
+        self.limit(sender=1)
+        self.receive(eml(), self.box, company=self.other_company)
+        inbound = self.receive(eml(), self.box, company=self.other_company)
+        self.assertOutcome(inbound, "quarantined", "loop")
+        with self.assertRaises(AccessError), self.cr.savepoint():
+            self.release(inbound)
+        self.env.invalidate_all()
+        self.assertEqual(inbound.state, "quarantined")
+
     def test_the_breaker_says_which_limit(self):
         self.limit(sender=2)
         before = fields.Datetime.now()

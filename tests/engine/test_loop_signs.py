@@ -1,9 +1,13 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from ...engine.loop_signs import HOPS, TURNS_HEADER, Own, find_loop, hops, returned_to, turns
 from ...engine.outcome import InboundReason, InboundState
 from ...engine.summary import summarize
 from .case import EngineCase
 
+NAMES = ("Received", "Delivered-To", "References", "In-Reply-To", TURNS_HEADER, "X")
 TAG = "<1234.5678-openerp-loop-detection-bounce-email@host>"
 
 
@@ -73,6 +77,13 @@ class TestLoopSigns(EngineCase):
         self.assertIsNone(found)
         self.assertEqual([step.followed for step in verdict.steps], ["let in: the sender may send without limit"])
 
+    def test_an_automatic_reply_that_wakes_nothing_is_left_to_its_policy(self):
+        for policy, reason in ((None, "loop"), ("accept", "loop"), ("attach", None), ("discard", None)):
+            with self.subTest(policy=policy):
+                facts = {"automatic_policy": policy}
+                verdict = find_loop(Own())(mail(f"{TURNS_HEADER}: 2"), facts)
+                self.assertEqual(verdict.reason and verdict.reason.value, reason)
+
     def test_who_is_allowed_is_only_asked_where_it_matters(self):
         def fail():
             raise AssertionError("asked")
@@ -94,6 +105,13 @@ class TestLoopSigns(EngineCase):
         for lines, number in (([], 0), ([f"{TURNS_HEADER}: 1"], 1), ([f"{TURNS_HEADER}: ٣"], 0)):
             with self.subTest(lines=lines):
                 self.assertEqual(judge(mail(*lines))[2]["turns"], number)
+
+    @settings(max_examples=200, deadline=None, database=None)
+    @given(st.lists(st.tuples(st.sampled_from(NAMES), st.binary(max_size=60)), max_size=60))
+    def test_no_header_whatever_it_is_fails(self, fields):
+        content = b"\r\n".join([*(name.encode() + b": " + value for name, value in fields), b"", b"hello"])
+        verdict = find_loop(Own())(summarize(content), {})
+        self.assertEqual(verdict.state is None, verdict.reason is None)
 
     def test_hostile_headers_take_no_time(self):
         message = mail(*["Delivered-To: " + "a@b, " * 200] * 500, "References: " + TAG[:-3] * 20_000)
