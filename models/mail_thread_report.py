@@ -81,7 +81,12 @@ class MailThread(models.AbstractModel):
                 attempt.fate = self.env["spp.email.report"]._take_in(self, message, message_dict, attempt)
                 return []
         elif not (target and target.model) and self._gateway_is_for_bounces(message_dict, attempt):
-            return self._gateway_route_from_bounce_address(find_routes, message, message_dict, attempt)
+            return self._gateway_route_from_bounce_address(
+                lambda: super(MailThread, self)._gateway_route(
+                    find_routes, message, message_dict, None, None, None, attempt
+                ),
+                attempt,
+            )
         return super()._gateway_route(find_routes, message, message_dict, model, thread_id, custom_values, attempt)
 
     @api.model
@@ -119,13 +124,16 @@ class MailThread(models.AbstractModel):
         return known["bounce addresses"]
 
     @api.model
-    def _gateway_route_from_bounce_address(self, find_routes, message, message_dict, attempt):
+    def _gateway_route_from_bounce_address(self, find_routes, attempt):
         """Route what somebody wrote to the bounce address: an answer reaches its thread, all else waits for a person.
 
         Odoo takes it for a bounce, and nobody hears of it.
+
+        Args:
+            find_routes: returns the routes that replies and aliases give; the mailbox's target is not asked.
         """
         try:
-            return super()._gateway_route(find_routes, message, message_dict, None, None, None, attempt)
+            return find_routes()
         except ValueError as error:
             # Odoo's word for "no route"; a subclass is a fault of somebody's code.
             if type(error) is not ValueError:

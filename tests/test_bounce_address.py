@@ -1,6 +1,8 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """What is written to the bounce address and is no report is not swallowed."""
 
+from unittest.mock import patch
+
 from odoo.tests import tagged
 
 from ..engine.message_kind import Classification, MessageKind
@@ -80,6 +82,24 @@ class TestBounceAddress(ReportCase):
         self.alias("sales")
         inbound = self.report_in(PERSON, report(to="sales@gateway.test"))
         self.assertOutcome(inbound, "done", "record_created")
+
+    def test_it_costs_no_query_that_odoo_does_not_make(self):
+        threads = type(self.env["mail.thread"])
+        counts = []
+        for way in ("warm", "odoo", "ours"):
+            for number in range(5):
+                self.journal(eml(From=f"{way}@example.com", Subject=f"{way} {number}"), self.box)
+            known = None if way == "odoo" else MessageKind.PERSON
+            kind = patch.object(threads, "_gateway_kind", lambda _self, known=known: known)
+            self.env.flush_all()
+            before = self.env.cr.sql_log_count
+            with self.taken_for(PERSON), kind:
+                self.process()
+            self.env.flush_all()
+            counts.append(self.env.cr.sql_log_count - before)
+        # Odoo asks for the alias domains for each message; we ask once for all of them.
+        self.assertLessEqual(counts[2], counts[1])
+        self.assertGreater(counts[2], 0)
 
     def test_the_former_bounce_address(self):
         message, rows = self.sent(self.bob, envelope_sender="bounce@gateway.test")

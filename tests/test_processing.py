@@ -271,6 +271,9 @@ class TestProcessing(GatewayCase):
     def test_a_delivery_report_is_taken_in(self):
         partner = self.env["res.partner"].create({"name": "Gone", "email": "gone@example.com"})
         sent = partner.message_post(body="hello", message_type="comment", subtype_xmlid="mail.mt_comment")
+        row = self.env["spp.email.delivery"].create(
+            {"recipient": "gone@example.com", "state": "sent", "message_id": sent.message_id}
+        )
         body = b"\r\n".join(
             [
                 b"--b\r\nContent-Type: text/plain\r\n\r\nno such user",
@@ -291,7 +294,7 @@ class TestProcessing(GatewayCase):
             self.box,
         )
         self.assertOutcome(inbound, "done", "bounce_handled")
-        self.assertEqual(partner.message_bounce, 1)
+        self.assertEqual((row.state, partner.message_bounce), ("bounced", 1))
         self.assertFalse(self.partners("Undelivered"))
 
     # ------------------------------------------------------------------

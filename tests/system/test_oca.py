@@ -12,6 +12,7 @@ from tools import environment, odoo_home, odoo_server, process
 from tools.smtp_sink import SmtpSink
 
 from .case import PASSWORD, box, letter, sandbox
+from .report_letter import failure_report
 from .sending import SendingCase
 
 MODULES = "mail_tracking,mail_outbound_static,mail_multicompany,mail_post_defer,mail_environment,mass_mailing"
@@ -140,6 +141,38 @@ class TestOCA(SendingCase):
         self.assertEqual(self.taken(), {"amina@remote.test": 1, "t2@remote.test": 1})
         self.assertEqual(
             sorted(self.tracked(message), key=str), [first, refused, ("t2@remote.test", "sent", ["sent"])]
+        )
+
+    def test_the_tracking_learns_what_comes_back_and_calls_no_full_mailbox_a_bad_address(self):
+        self.server()
+        self.addCleanup(self.rows, "DELETE FROM res_partner WHERE email LIKE '%%@back.test'")
+        message, mails = self.post("dead@back.test", "crowded@back.test", "good@back.test")
+        self.send(*mails)
+        message_id = self.value("SELECT message_id FROM mail_message WHERE id = %s", message)
+        address = box()
+        for recipient, status, words in (
+            ("dead@back.test", "5.1.1", "User unknown"),
+            ("crowded@back.test", "5.2.2", "Mailbox is over quota"),
+        ):
+            self.dovecot.deliver(address, failure_report(address, recipient, message_id, status, words))
+        mailbox = self.mailbox(address)
+        # As for the outgoing server above.
+        values = {"is_ssl": False, "password": PASSWORD}
+        self.ask("env['fetchmail.server'].browse(id).write(values)", id=mailbox, values=values)
+        self.fetch(mailbox)
+        self.assertEqual({row[1:] for row in self.journal(mailbox)}, {("done", "bounce_handled")})
+        # The addon knows no other bounces than soft ones.
+        self.assertEqual(
+            {row[0]: (row[1], sorted(row[2])) for row in self.tracked(message)},
+            {
+                "dead@back.test": ("soft-bounced", ["sent", "soft_bounce"]),
+                "crowded@back.test": ("soft-bounced", ["sent", "soft_bounce"]),
+                "good@back.test": ("sent", ["sent"]),
+            },
+        )
+        self.assertEqual(
+            dict(self.rows("SELECT email, message_bounce FROM res_partner WHERE email LIKE '%%@back.test'")),
+            {"dead@back.test": 1, "crowded@back.test": 0, "good@back.test": 0},
         )
 
     def test_what_no_server_was_asked_to_take_is_not_tracked(self):
