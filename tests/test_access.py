@@ -13,6 +13,7 @@ RIGHTS = {
     "spp.email.queue": {"system": "r"},
     "spp.email.breaker": {"manager": "r", "system": "r"},
     "spp.email.return.path": {"manager": "r", "system": "r"},
+    "spp.email.subaddress": {"manager": "r", "system": "r"},
     "spp.email.delivery": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
     "spp.email.delivery.retention": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.sent.content": {"officer": "r", "manager": "r", "system": "r"},
