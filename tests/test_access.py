@@ -15,6 +15,7 @@ RIGHTS = {
     "spp.email.loop.breaker": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
     "spp.email.loop.release": {"officer": "rwcu", "manager": "rwcu", "system": "rwcu"},
     "spp.email.return.path": {"manager": "r", "system": "r"},
+    "spp.email.subaddress": {"manager": "r", "system": "r"},
     "spp.email.delivery": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
     "spp.email.delivery.retention": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.sent.content": {"officer": "r", "manager": "r", "system": "r"},

@@ -37,7 +37,7 @@ class TestReplyAddresses(BrowserCase):
         )
         self.addCleanup(self.ask, UNDO, domain=domain)
         mailbox = self.mailbox("archive")
-        self.page.set_viewport_size({"width": 1200, "height": 980})
+        self.page.set_viewport_size({"width": 1200, "height": 1060})
         self.addCleanup(self.page.set_viewport_size, {"width": 1200, "height": 800})
         badge = self.page.locator("[name=gateway_subaddress_state] .badge")
         path = f"action-mail.mail_alias_domain_action/{domain}"
