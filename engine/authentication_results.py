@@ -95,9 +95,7 @@ def suggested_server(messages: Iterable[Iterable[tuple[str, str]]]) -> str:
     Args:
         messages: the headers of several messages, as in Summary.
     """
-    tops = [
-        next((server_of(value) for name, value in headers if name == HEADER), "") for headers in messages
-    ]
+    tops = [next((server_of(value) for name, value in headers if name == HEADER), "") for headers in messages]
     if len(tops) < _FEWEST_MESSAGES:
         return ""
     name, count = Counter(tops).most_common(1)[0]
@@ -149,9 +147,7 @@ def judge_field(
                     SenderResult.NONE,
                     f"{field.server} found no proof that {sender.domain} sent it, and the domain asks nobody to act.",
                 )
-            return verdict(
-                SenderResult.FAIL, f"{field.server} found that {sender.domain} did not send it (DMARC)."
-            )
+            return verdict(SenderResult.FAIL, f"{field.server} found that {sender.domain} did not send it (DMARC).")
     for result in field.results:
         if result.result != "pass":
             continue

@@ -1,21 +1,19 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-"""Whether a domain signed a message (DKIM, RFC 6376), found out here. dkimpy computes; what it lets through is judged here.
+"""Whether a domain signed a message (DKIM, RFC 6376). dkimpy computes; what it would let through is judged here.
 
 What is computed on comes from whoever wrote the message, so that everything has a bound: sizes, numbers, keys, time.
 """
 
 from __future__ import annotations
 
-import base64
 import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import dkim
-from dkim.crypto import UnparsableKeyError, parse_public_key
-from dkim.util import InvalidTagValueList, parse_tag_value
 
+from .dkim_key import SHORTEST_KEY, key_record, key_refusal, tags_of
 from .dmarc import may_be_aligned
 from .errors import GatewayError
 from .sender_address import ascii_domain
@@ -32,10 +30,6 @@ _MOST_FIELDS = 2000
 _LONGEST_SIGNATURE = 4096
 _MOST_SIGNED_FIELDS = 200
 _LONG_SPACE = re.compile(rb"\s{65}")
-# RFC 8301 §3.2: 1024 to 4096 bits. A key of 16,384 bits costs seconds, and its owner sends many messages.
-_SHORTEST_KEY = 1024
-_LONGEST_KEY, _LONGEST_EXPONENT = 4096, 64
-_LONGEST_KEY_TEXT = 1000
 # RFC 5322 §3.6: these stand once. A second one, put above what was signed, is what mail programs show (RFC 6376 §8.15).
 _ONCE = frozenset(
     (b"from", b"sender", b"reply-to", b"to", b"cc", b"message-id", b"in-reply-to", b"references", b"subject", b"date")
@@ -119,7 +113,7 @@ class SignedMessage:
         for index, value in enumerate(fields):
             if len(value) > _LONGEST_SIGNATURE or _LONG_SPACE.search(value):
                 continue
-            tags = _tags(value)
+            tags = tags_of(value)
             signer = ascii_domain(_text(tags.get(b"d", b"")))
             selector = ascii_domain(_text(tags.get(b"s", b"")))
             if selector and may_be_aligned(domain, signer):
@@ -133,15 +127,15 @@ class SignedMessage:
             texts: returns the TXT records of a name, or raises GatewayError.
         """
         value = [value for name, value in self._fields() if name.lower() == HEADER][signature.index]
-        problem = self._refusal(_tags(value))
+        problem = self._refusal(tags_of(value))
         if problem:
             return SignatureCheck(signature, problem=problem)
         try:
-            key = _key(texts(signature.key_name))
+            key = key_record(texts(signature.key_name))
         except GatewayError as error:
             return SignatureCheck(signature, is_known=False, problem=str(error))
-        tags = _tags(value)
-        problem = _key_refusal(key, tags)
+        tags = tags_of(value)
+        problem = key_refusal(key, tags)
         if problem:
             return SignatureCheck(signature, problem=problem)
         self._message.body = self._body_for(tags)
@@ -154,7 +148,7 @@ class SignedMessage:
         return SignatureCheck(signature, is_valid, is_contradicted=not is_valid, problem=problem)
 
     def chain(self, texts: Texts) -> list[tuple[int, str, str]]:
-        """Return the (instance, sealing domain, Authentication-Results) of a valid ARC chain (RFC 8617), the last first.
+        """Return (instance, sealing domain, Authentication-Results) of a valid ARC chain (RFC 8617), the last first.
 
         [] when there is none, or it does not hold.
 
@@ -166,13 +160,13 @@ class SignedMessage:
             return []
         if any(len(value) > 2 * _LONGEST_SIGNATURE or _LONG_SPACE.search(value) for value in seals):
             return []
-        message = dkim.ARC(self._head, logger=_NOBODY, minkey=_SHORTEST_KEY)
-        is_simple = any(_tags(value).get(b"c", b"").endswith(b"/simple") for value in seals)
+        message = dkim.ARC(self._head, logger=_NOBODY, minkey=SHORTEST_KEY)
+        is_simple = any(tags_of(value).get(b"c", b"").endswith(b"/simple") for value in seals)
         message.body = self._body if is_simple else _compressed(self._body)
 
         def key_of(name, timeout=0):
-            key = _key(texts(name.decode("ascii", "replace").rstrip(".")))
-            return "" if _key_refusal(key, {}) else key.encode()
+            key = key_record(texts(name.decode("ascii", "replace").rstrip(".")))
+            return "" if key_refusal(key, {}) else key.encode()
 
         try:
             status, sets, _reason = message.verify(dnsfunc=key_of)
@@ -216,7 +210,7 @@ class SignedMessage:
             return "it is not signed"
         try:
             # The body is put in below: dkimpy takes it apart line by line together with the header.
-            message = dkim.DKIM(head, logger=_NOBODY, minkey=_SHORTEST_KEY)
+            message = dkim.DKIM(head, logger=_NOBODY, minkey=SHORTEST_KEY)
         except dkim.DKIMException:
             return "its header is malformed"
         names = [name.lower() for name, _value in message.headers]
@@ -262,65 +256,8 @@ def _compressed(body: bytes) -> bytes:
     return re.sub(rb"[\t ]+", b" ", body)
 
 
-def _tags(value: bytes) -> dict[bytes, bytes]:
-    try:
-        return parse_tag_value(value)
-    except (InvalidTagValueList, ValueError, AttributeError):
-        # dkimpy's own error, and what an empty name or value makes of it.
-        return {}
-
-
 def _text(value: bytes) -> str:
     return value.decode("utf-8", "replace").strip()
-
-
-def _key(texts: tuple[str, ...]) -> str:
-    """Return the record that holds a key. RFC 6376 §3.6.2.2: with several, what follows is undefined; the first is taken."""
-    return next((text for text in texts if "p=" in text), "")
-
-
-def _key_refusal(key: str, tags: dict[bytes, bytes]) -> str:
-    """Return why a key record proves nothing; ""."""
-    if not key:
-        return "its domain publishes no such key"
-    if len(key) > _LONGEST_KEY_TEXT:
-        return "its key is longer than 4096 bits"
-    if not key.isascii():
-        return "its key cannot be read"
-    record = _tags(key.encode())
-    if not record.get(b"p", b"").strip():
-        # RFC 6376 §3.6.1: an empty p= takes the key back.
-        return "its key was revoked"
-    flags = [flag.strip() for flag in record.get(b"t", b"").split(b":")]
-    if b"y" in flags:
-        # RFC 6376 §3.6.1: to be treated as if it were not signed.
-        return "its domain only tries signing out (t=y)"
-    identity = tags.get(b"i", b"").rpartition(b"@")[2].strip().lower()
-    if b"s" in flags and identity and identity != tags.get(b"d", b"").strip().lower():
-        return "its key is not for domains below its own (t=s)"
-    algorithm = record.get(b"k", b"rsa").strip().lower()
-    if algorithm == b"ed25519":
-        return "it is signed with Ed25519, which is not read here"
-    if algorithm != b"rsa":
-        return "its key is of an unknown kind"
-    hashes = [one.strip().lower() for one in record.get(b"h", b"").split(b":") if one.strip()]
-    if hashes and b"sha256" not in hashes:
-        return "its key is not for SHA-256"
-    return _size_refusal(record[b"p"])
-
-
-def _size_refusal(encoded: bytes) -> str:
-    try:
-        key = parse_public_key(base64.b64decode(b"".join(encoded.split())))
-        modulus, exponent = key["modulus"], key["publicExponent"]
-        bits, exponent_bits = modulus.bit_length(), exponent.bit_length()
-    except (UnparsableKeyError, ValueError, KeyError, IndexError, TypeError, AttributeError):
-        # dkimpy's own error, and what its reader of ASN.1 trips over.
-        return "its key cannot be read"
-    if bits < _SHORTEST_KEY:
-        return "its key is shorter than 1024 bits"
-    # An exponent as long as the modulus costs a second a signature; everybody's is 65537.
-    return "its key is longer than 4096 bits" if bits > _LONGEST_KEY or exponent_bits > _LONGEST_EXPONENT else ""
 
 
 def _words(error: Exception) -> str:

@@ -78,7 +78,7 @@ class Resolver:
         return self._ask(key, seconds)
 
     def prefetch(self, names: Iterable[str], seconds: float, threads: int = PREFETCH_THREADS) -> None:
-        """Ask for several names side by side, so that ``texts`` knows them afterwards. Never fails, never lasts longer."""
+        """Ask for several names side by side, so that ``texts`` knows them afterwards. Never fails."""
         wanted = []
         for name in dict.fromkeys(name.rstrip(".").lower() for name in names):
             with self._lock:
@@ -155,7 +155,7 @@ class Resolver:
 
 
 class Questions:
-    """The questions that one message may ask, within a time for all of them. Asked: how many were needed.
+    """The questions that one message may ask, within a time for all of them.
 
     Args:
         seconds: for all questions together.
@@ -167,7 +167,6 @@ class Questions:
         self._resolver = resolver
         self._left = seconds
         self._clock = clock
-        self.asked = 0
 
     @property
     def seconds_left(self) -> float:
@@ -175,7 +174,6 @@ class Questions:
 
     def texts(self, name: str) -> tuple[str, ...]:
         """As Resolver.texts, within what is left of the time."""
-        self.asked += 1
         begun = self._clock()
         try:
             return self._resolver.texts(name, self._left)

@@ -23,6 +23,14 @@ _FROM = re.compile(rb"from[ \t]*:", re.IGNORECASE)
 _PLAIN_LOCAL = re.compile(r"[^\s\"(),:;<>@\[\]\\\x00-\x20\x7f]{1,64}")
 
 
+# The form of nearly all: a name without anything special in it, or in plain quotes, and one address. All readers read
+# it alike, and it need not be read by two.
+_SIMPLE = re.compile(
+    r"(?:[^\"(),:;<>@\[\]\\\x00-\x1f\ufffd]*|\"[^\"\\<>\x00-\x1f\ufffd]*\" ?)"
+    r"<([A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+)>"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class SenderAddress:
     """Attributes:
@@ -49,6 +57,10 @@ def sender_address(content: bytes, summary: Summary) -> SenderAddress:
     one field; §3.6.2 several addresses, which nobody can prove together.
     """
     fields = _from_fields(content)
+    if len(fields) == 1 and (simple := _SIMPLE.fullmatch(fields[0])):
+        address = plain_address(simple[1])
+        if address and "@" not in fields[0][: simple.start(1)]:
+            return SenderAddress(address, (address,))
     decoded = [value for name, value in summary.headers if name == "from"]
     named = list(dict.fromkeys(found for value in (*fields[:5], *decoded[:5]) for found in _all_addresses(value)))
     claimed = tuple(named[:_MOST_NAMED])

@@ -43,7 +43,7 @@ def keys_to_ask(content: bytes, sender: SenderAddress, trust: SenderTrust) -> li
 def check_sender(
     content: bytes, summary: Summary, sender: SenderAddress, trust: SenderTrust, questions: Questions, now: float
 ) -> SenderVerdict:
-    """Return the verdict about the very address in ``sender``. Never fails on any message; lasts as ``questions`` lets it.
+    """Return the verdict about the very address in ``sender``. Never fails on any message.
 
     Args:
         content: the bytes as received.
@@ -147,7 +147,7 @@ class _Work:
         self.steps.append(TraceStep(f"DMARC policy of {domain}", policy or "none", result.value))
         if result is SenderResult.FAIL:
             self.reasons.append(
-                f"It was changed after {domain} signed it, or is forged; {domain} asks not to believe such mail (DMARC)."
+                f"It was changed after {domain} signed it, or is forged. {domain} asks not to believe it (DMARC)."
             )
         return result
 

@@ -85,6 +85,8 @@ def decide(
     words = "it has no author, and acts as nobody" if is_ours else "shown to be false"
     state = reason = None
     if policy in (SenderPolicy.QUARANTINE, SenderPolicy.REFUSE) and (is_false or not is_reply):
-        state = InboundState.QUARANTINED if policy is SenderPolicy.QUARANTINE else InboundState.DISCARDED
+        # What merely was not proved, as while the DNS is silent, is never thrown away.
+        is_refused = policy is SenderPolicy.REFUSE and is_false
+        state = InboundState.DISCARDED if is_refused else InboundState.QUARANTINED
         reason, words = InboundReason.SENDER_NOT_PROVED, f"policy: {SENDER_POLICY_WORDS[policy]}"
     return SenderDecision(is_false, not is_ours, False, mark, state, reason, words)

@@ -19,9 +19,7 @@ def key_pair(bits=1024, number=1) -> tuple[bytes, str]:
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     )
-    public = key.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return pem, f"v=DKIM1; k=rsa; p={base64.b64encode(public).decode()}"
 
 
@@ -62,7 +60,7 @@ def signed(
     canonical=(b"relaxed", b"relaxed"),
     algorithm=b"rsa-sha256",
     length=False,
-    minkey=512,
+    identity=None,
 ) -> bytes:
     """Return a message with a DKIM-Signature on top.
 
@@ -70,7 +68,7 @@ def signed(
         tags: further (name, value) of the signature, as bytes.
     """
     message = message or letter()
-    signer = _Signer(message, tuple(tags), minkey=minkey, signature_algorithm=algorithm)
+    signer = _Signer(message, tuple(tags), signature_algorithm=algorithm)
     field = signer.sign(
         selector.encode(),
         domain.encode(),
@@ -78,6 +76,7 @@ def signed(
         include_headers=list(fields),
         canonicalize=canonical,
         length=length,
+        identity=identity,
     )
     return field + message
 

@@ -18,9 +18,7 @@ MX = "mx.gateway.test"
 
 
 def judge(value, server=MX, sender=ANN, aligned=("example.org",)):
-    result, _reason, _step = judge_field(
-        parse_field(value, server), sender, lambda domain, for_spf: domain in aligned
-    )
+    result, _reason, _step = judge_field(parse_field(value, server), sender, lambda domain, for_spf: domain in aligned)
     return result.value
 
 
@@ -59,7 +57,7 @@ class TestWhatAFieldSays(EngineCase):
             ("mx; dkim=pass header.d=evil.test; dkim=pass header.d=example.org", "pass"),
             ("mx; dkim=pass", "none"),
             ("mx; dkim=fail header.d=example.org", "none"),
-            ("mx; dkim=neutral reason=\"invalid\" header.d=example.org", "none"),
+            ('mx; dkim=neutral reason="invalid" header.d=example.org', "none"),
             # SPF
             ("mx; spf=pass smtp.mailfrom=ann@example.org", "pass"),
             ("mx; spf=pass smtp.mailfrom=example.org", "pass"),

@@ -1,4 +1,5 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+import re
 import time
 
 import dkim
@@ -71,25 +72,25 @@ class TestSignature(EngineCase):
         for name, content, record, words in (
             ("expired", signed(tags=[(b"x", b"%d" % (NOW - 90_000))]), PUBLIC, "has expired"),
             ("a part of the text", signed(length=True), PUBLIC, "only a part of its text"),
-            ("From is not signed", signed(fields=(b"to", b"subject")), PUBLIC, "From field is not signed"),
+            ("From is not signed", signed().replace(b"h=from : ", b"h="), PUBLIC, "From field is not signed"),
             ("SHA-1", signed(algorithm=b"rsa-sha1"), PUBLIC, "SHA-1"),
             ("a short key", signed(), SHORT_KEY, "shorter than 1024 bits"),
             ("no key", signed(), None, "publishes no such key"),
             ("another record there", signed(), "v=spf1 -all", "publishes no such key"),
             ("revoked", signed(), "v=DKIM1; p=", "was revoked"),
             ("trying out", signed(), PUBLIC + "; t=y", "only tries"),
-            ("for no subdomains", signed(tags=[(b"i", b"@mail.example.org")]), PUBLIC + "; t=s", "t=s"),
+            ("for no subdomains", signed(identity=b"@mail.example.org"), PUBLIC + "; t=s", "t=s"),
             ("for SHA-1 only", signed(), PUBLIC + "; h=sha1", "not for SHA-256"),
             ("an endless key", signed(), PUBLIC + "A" * 2000, "longer than 4096 bits"),
             ("nonsense", signed(), "v=DKIM1; p=!!!!", "cannot be read"),
             ("cut off", signed(), PUBLIC[:-60], "cannot be read"),
             ("another kind", signed(), PUBLIC.replace("k=rsa", "k=dsa"), "unknown kind"),
             ("Ed25519", signed(), "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", "Ed25519"),
-            ("the future", signed(tags=[(b"t", b"%d" % (NOW + 90_000))]), PUBLIC, "malformed"),
+            ("the future", re.sub(rb"\bt=\d+", b"t=99999999999", signed()), PUBLIC, "malformed"),
         ):
             with self.subTest(name=name):
                 is_valid, is_contradicted, problem = check(content, record)
-                self.assertFalse(is_valid)
+                self.assertIs(is_valid, False)
                 self.assertIn(words, problem)
                 self.assertFalse(is_contradicted, "old or weak is not false")
 
@@ -124,7 +125,10 @@ class TestSignature(EngineCase):
         found = [(one.index, one.domain, one.key_name) for one in SignedMessage(content, NOW).signatures("example.org")]
         self.assertEqual(
             found,
-            [(2, "example.org", "s1._domainkey.example.org"), (1, "mail.example.org", "s2._domainkey.mail.example.org")],
+            [
+                (2, "example.org", "s1._domainkey.example.org"),
+                (1, "mail.example.org", "s2._domainkey.mail.example.org"),
+            ],
         )
         for domain in ("example.com", "xample.org", "org", ""):
             with self.subTest(domain=domain):
@@ -175,7 +179,9 @@ class TestChain(EngineCase):
         self.assertEqual((instance, domain), (1, "lists.test"))
         self.assertIn("dmarc=pass", value)
         again = self.sealed(content, "relay.test", "arc=pass")
-        self.assertEqual([one[:2] for one in SignedMessage(again, NOW).chain(texts())], [(2, "relay.test"), (1, "lists.test")])
+        self.assertEqual(
+            [one[:2] for one in SignedMessage(again, NOW).chain(texts())], [(2, "relay.test"), (1, "lists.test")]
+        )
 
     def test_a_chain_that_does_not_hold(self):
         content = self.sealed(letter(), "lists.test", "dmarc=pass header.from=example.org")
@@ -185,7 +191,11 @@ class TestChain(EngineCase):
             ("results", content.replace(b"dmarc=pass", b"dmarc=fail"), PUBLIC),
             ("another key", content, key_pair(1024, 3)[1]),
             ("no key", content, None),
-            ("a seal alone", b"ARC-Seal: i=1; a=rsa-sha256; cv=none; d=lists.test; s=s1; b=AAAA\r\n" + letter(), PUBLIC),
+            (
+                "a seal alone",
+                b"ARC-Seal: i=1; a=rsa-sha256; cv=none; d=lists.test; s=s1; b=AAAA\r\n" + letter(),
+                PUBLIC,
+            ),
             ("many seals", b"ARC-Seal: i=1; x\r\n" * 100 + letter(), PUBLIC),
             ("nonsense", b"ARC-Seal: i=999999999999; =;;\r\n" + letter(), PUBLIC),
         ):

@@ -13,6 +13,7 @@ from .signed import key_pair, letter, signed, zone
 
 MX = "mx.gateway.test"
 NOW = time.time()
+NOBODY = SenderTrust()
 
 
 class TestSenderCheck(EngineCase):
@@ -24,9 +25,7 @@ class TestSenderCheck(EngineCase):
             resolver = Resolver(server.resolver(), question_seconds=question_seconds)
             summary = summarize(content)
             sender = sender_address(content, summary)
-            verdict = check_sender(
-                content, summary, sender, trust or SenderTrust(), Questions(resolver, seconds), NOW
-            )
+            verdict = check_sender(content, summary, sender, trust or SenderTrust(), Questions(resolver, seconds), NOW)
             self.asked = [name for name, _kind in server.asked]
         self.assertTrue(verdict.reasons)
         self.assertTrue(verdict.steps)
@@ -38,21 +37,43 @@ class TestSenderCheck(EngineCase):
         below = zone(domain="mail.example.org", dmarc=None)
         for name, content, records, expected, words in (
             ("signed", signed(), zone(), "pass", "example.org signed it"),
-            ("signed by a domain below", signed(domain="mail.example.org"), {**below, **zone("", dmarc=enforced)}, "pass",
-             "mail.example.org signed it"),
-            ("… where only the very domain may", signed(domain="mail.example.org"),
-             {**below, **zone("", dmarc="v=DMARC1; p=none; adkim=s")}, "none", "does not speak for example.org"),
+            (
+                "signed by a domain below",
+                signed(domain="mail.example.org"),
+                {**below, **zone("", dmarc=enforced)},
+                "pass",
+                "mail.example.org signed it",
+            ),
+            (
+                "… where only the very domain may",
+                signed(domain="mail.example.org"),
+                {**below, **zone("", dmarc="v=DMARC1; p=none; adkim=s")},
+                "none",
+                "does not speak for example.org",
+            ),
             ("… where nothing is published", signed(domain="mail.example.org"), below, "none", "does not speak"),
-            ("signed by a stranger", signed(domain="evil.test"), zone(domain="evil.test"), "none", "No signature proves"),
+            (
+                "signed by a stranger",
+                signed(domain="evil.test"),
+                zone(domain="evil.test"),
+                "none",
+                "No signature proves",
+            ),
             ("not signed", letter(), zone(dmarc=enforced), "none", "not signed"),
-            ("changed, and the domain says so", changed, zone(dmarc=enforced), "fail", "asks not to believe"),
+            ("changed, and the domain says so", changed, zone(dmarc=enforced), "fail", "asks not to believe it"),
             ("changed, and the domain does not care", changed, zone(dmarc=lenient), "none", "changed after"),
             ("changed, and nothing is published", changed, zone(), "none", "changed after"),
             ("no key any more", signed(), zone("", dmarc=enforced), "none", "no such key"),
             ("expired", signed(tags=[(b"x", b"%d" % (NOW - 90_000))]), zone(dmarc=enforced), "none", "expired"),
             ("the DNS fails", signed(), {("s1._domainkey.example.org", "TXT"): None}, "none", "with a failure"),
             ("two From fields", b"From: boss@gateway.test\r\n" + signed(), zone(), "none", "more than one From"),
-            ("two From fields, one hidden", b"X: a\rFrom: boss@gateway.test\r\n" + signed(), zone(), "none", "one From"),
+            (
+                "two From fields, one hidden",
+                b"X: a\rFrom: boss@gateway.test\r\n" + signed(),
+                zone(),
+                "none",
+                "one From",
+            ),
             ("two addresses", signed(letter("ann@example.org, boss@gateway.test")), zone(), "none", "more than one"),
         ):
             with self.subTest(name=name):
@@ -88,7 +109,9 @@ class TestSenderCheck(EngineCase):
 
     def test_where_it_noted_something_no_signature_is_looked_at(self):
         # It has added a line to the text since, as many do.
-        content = f"Authentication-Results: {MX}; dkim=pass header.d=example.org\r\n".encode() + signed() + b"footer\r\n"
+        content = (
+            f"Authentication-Results: {MX}; dkim=pass header.d=example.org\r\n".encode() + signed() + b"footer\r\n"
+        )
         self.assertEqual(self.check(content, zone(dmarc="v=DMARC1; p=reject"), SenderTrust((MX,)))[0], "pass")
         self.assertEqual(self.asked, [])
 
@@ -106,8 +129,12 @@ class TestSenderCheck(EngineCase):
             ("not trusted", content, ("other.test",), "none"),
             ("nobody", content, (), "none"),
             ("changed since", content.replace(b"hello", b"hell0"), ("lists.test",), "none"),
-            ("forged", b"ARC-Authentication-Results: i=1; lists.test; dmarc=pass header.from=example.org\r\n" + letter(),
-             ("lists.test",), "none"),
+            (
+                "forged",
+                b"ARC-Authentication-Results: i=1; lists.test; dmarc=pass header.from=example.org\r\n" + letter(),
+                ("lists.test",),
+                "none",
+            ),
         ):
             with self.subTest(name=name):
                 self.assertEqual(self.check(altered, records, SenderTrust((), sealers))[0], expected)
@@ -140,7 +167,7 @@ class TestSenderCheck(EngineCase):
         self.assertEqual(self.asked, ["s1._domainkey.example.org"])
 
     def test_what_is_asked_is_known_beforehand(self):
-        def keys(content, trust=SenderTrust()):
+        def keys(content, trust=NOBODY):
             return keys_to_ask(content, sender_address(content, summarize(content)), trust)
 
         self.assertEqual(keys(signed()), ["s1._domainkey.example.org"])

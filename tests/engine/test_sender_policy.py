@@ -27,7 +27,7 @@ class TestDecision(EngineCase):
             (NONE, ACCEPT, {"is_ours": True}, (False, False, None, None)),
             (NONE, MARK, {"is_ours": True}, (False, False, UNPROVED, None)),
             (NONE, QUARANTINE, {"is_ours": True}, (False, False, UNPROVED, "quarantined")),
-            (NONE, REFUSE, {"is_ours": True}, (False, False, UNPROVED, "discarded")),
+            (NONE, REFUSE, {"is_ours": True}, (False, False, UNPROVED, "quarantined")),
             (FAIL, ACCEPT, {"is_ours": True}, (False, False, None, None)),
             (FAIL, MARK, {"is_ours": True}, (False, False, FALSE, None)),
             # none is not fail
