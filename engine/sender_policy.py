@@ -36,7 +36,8 @@ SENDER_MARK_WORDS = {
 class SenderDecision:
     """Attributes:
     is_false: the verdict is FAIL.
-    is_author: the message may have the person with that address for its author, and act as their user.
+    is_author: the message may have the person with that address for its author.
+    is_user: it may act as their user.
     opens_restricted: aliases that are not for everybody are open to it.
     mark: shown with the chatter message; None: nothing.
     state, reason: where the message ends; None: it goes on.
@@ -45,6 +46,7 @@ class SenderDecision:
 
     is_false: bool = False
     is_author: bool = True
+    is_user: bool = True
     opens_restricted: bool = True
     mark: SenderMark | None = None
     state: InboundState | None = None
@@ -89,4 +91,4 @@ def decide(
         is_refused = policy is SenderPolicy.REFUSE and is_false
         state = InboundState.DISCARDED if is_refused else InboundState.QUARANTINED
         reason, words = InboundReason.SENDER_NOT_PROVED, f"policy: {SENDER_POLICY_WORDS[policy]}"
-    return SenderDecision(is_false, not is_ours, False, mark, state, reason, words)
+    return SenderDecision(is_false, not is_ours, not is_ours, False, mark, state, reason, words)

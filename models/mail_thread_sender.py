@@ -46,17 +46,19 @@ class MailThread(models.AbstractModel):
         """
         believed = plain_address(email_normalize(message_dict.get("email_from") or "", strict=False) or "")
         attempt.facts["sender_believed"] = believed
-        holder = self._gateway_holder(attempt, believed)
+        # What is proved needs no address, and what is false is not made true by one.
+        is_open = not decision.is_author and not decision.is_false
+        holder = is_open and self._gateway_holder(attempt, believed)
         if holder:
-            attempt.trace.add("reply address", f"it proves contact {holder.id}", "the author")
-            decision = replace(decision, is_author=True, opens_restricted=True, mark=SenderMark.PROVED)
+            attempt.trace.add("signed reply address", f"given to contact {holder.id}", "who is the author")
+            decision = replace(decision, is_author=True, mark=None)
             message_dict["author_id"] = holder.id
         elif believed != attempt.facts[ADDRESS].address:
             named = [believed] if believed else []
             is_ours = self.env["spp.email.preparation"]._are_ours([*named, *attempt.facts[ADDRESS].named])
             if is_ours:
                 mark = decision.mark if decision.mark in (None, SenderMark.FALSE) else SenderMark.UNPROVED
-                decision = replace(decision, is_author=False, opens_restricted=False, mark=mark)
+                decision = replace(decision, is_author=False, is_user=False, opens_restricted=False, mark=mark)
             elif decision.mark is SenderMark.PROVED:
                 decision = replace(decision, mark=None)
             attempt.trace.add(
@@ -71,8 +73,8 @@ class MailThread(models.AbstractModel):
     def _gateway_holder(self, attempt, believed):
         """Return the contact that a valid signed reply address was given to, if the message is from their address.
 
-        A reply address that was passed on proves who had it, and not who writes: an answer from another address is
-        that sender's.
+        It is their answer then, also where nothing else proves it. They do not act as a user by it: whoever gets a copy
+        of an answer sees the address. An answer from another address is that sender's: the mail was passed on.
         """
         key = attempt.facts.get("reply_key") or {}
         partners = self.env["res.partner"]
@@ -106,7 +108,7 @@ class MailThread(models.AbstractModel):
     @api.model
     def _mail_find_user_for_gateway(self, email_value, alias=None):
         _attempt, decision = self._gateway_sender()
-        if decision and not decision.is_author:
+        if decision and not decision.is_user:
             return self.env["res.users"]
         return super()._mail_find_user_for_gateway(email_value, alias=alias)
 

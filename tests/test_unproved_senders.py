@@ -195,20 +195,22 @@ class TestUnprovedSenders(SenderCase):
     def test_a_signed_reply_address_proves_its_holder(self):
         processing, first = type(self.env["spp.email.processing"]), self.thread()
 
-        def answer(sender, key):
+        def answer(sender, key, result=None):
             def steps(model, inbound, content):
                 return [lambda summary, facts: facts.update(reply_key=key) or Verdict()]
 
             with patch.object(processing, "_loop_steps", steps):
-                return self.answer(first, sender)
+                return self.answer(first, sender, result)
 
         key = {"partner_id": self.boss.partner_id.id}
         reply = answer("boss@gateway.test", key)
         self.assertEqual(reply.mail_message_id.author_id, self.boss.partner_id)
-        self.assertEqual(reply.mail_message_id.gateway_sender_mark, "proved")
+        self.assertFalse(reply.mail_message_id.gateway_sender_mark)
+        self.assertFalse(reply.is_author_withheld)
         # A mail that was passed on: who answers is not who had it.
         self.assertFalse(answer("carl@home.test", key).mail_message_id.author_id)
         self.assertEqual(answer("ann@example.com", key).mail_message_id.author_id, self.ann)
+        self.assertFalse(answer("boss@gateway.test", key, "fail").mail_message_id.author_id)
         self.assertFalse(answer("boss@gateway.test", {}).mail_message_id.author_id)
         self.assertFalse(answer("boss@gateway.test", {"partner_id": 10**9}).mail_message_id.author_id)
 
