@@ -237,5 +237,6 @@ class SystemCase(unittest.TestCase):
 
     def assert_nobody_was_told(self):
         """No mail was made, let alone sent."""
-        self.assertEqual(self.rows("SELECT id, state FROM mail_mail"), [])
+        mails = "SELECT state, m.subject, failure_reason FROM mail_mail JOIN mail_message m ON m.id = mail_message_id"
+        self.assertEqual(self.rows(mails), [])
         self.assertEqual(self.rows("SELECT id FROM spp_email_notice"), [])
