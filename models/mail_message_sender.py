@@ -25,11 +25,11 @@ class MailMessage(models.Model):
     def create(self, vals_list):
         if not isinstance(self.env.context.get(ATTEMPT), Attempt):
             # Whoever may post a message does not say that it is proved.
-            vals_list = [{name: value for name, value in vals.items() if name not in FIELDS} for vals in vals_list]
+            vals_list = [_without_verdict(vals) for vals in vals_list]
         return super().create(vals_list)
 
     def write(self, vals):
-        return super().write({name: value for name, value in vals.items() if name not in FIELDS})
+        return super().write(_without_verdict(vals))
 
     def _to_store_defaults(self, target):
         found = super()._to_store_defaults(target)
@@ -40,3 +40,7 @@ class MailMessage(models.Model):
             *found,
             *(Store.Attr(name, predicate=lambda message: message.message_type == "email") for name in FIELDS),
         ]
+
+
+def _without_verdict(vals):
+    return {name: vals[name] for name in vals if name not in FIELDS} if any(name in vals for name in FIELDS) else vals

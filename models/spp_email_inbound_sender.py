@@ -28,6 +28,7 @@ class SppEmailInbound(models.Model):
 
     def action_accept_sender(self):
         """Process messages that wait because of their sender, as if the sender were proved."""
+        self._check_may_decide()
         waiting = self.filtered(lambda inbound: inbound.reason == InboundReason.SENDER_NOT_PROVED.value)
         if not waiting:
             raise UserError(self.env._("Only messages that wait because of their sender can be accepted."))

@@ -16,6 +16,7 @@ from ..engine.storable import storable
 from ..engine.summary import addresses
 from ..engine.trace import TraceStep
 from .mail_thread import ATTEMPT
+from .transaction_answers import answers
 
 # Facts of this part, beside ``sender_verdict``: the engine.sender_address.SenderAddress that the verdict is about, and
 # the engine.sender_policy.SenderDecision that follows.
@@ -41,11 +42,9 @@ class SppEmailProcessing(models.AbstractModel):
             facts.update({"sender_verdict": SenderVerdict(steps=(step,)), ADDRESS: sender, DECISION: SenderDecision()})
             return Verdict((step,))
         verdict = self._sender_verdict(inbound, content, summary, sender)
-        is_report = getattr(facts.get("kind"), "kind", None) in REPORTS
         decision = decide(
             verdict.result,
-            # What a report says is judged by what it reports on; our own server's come without a proof.
-            SenderPolicy.ACCEPT if is_report else policy,
+            SenderPolicy.ACCEPT if self._is_judged_elsewhere(summary, facts) else policy,
             is_ours=is_ours,
             authenticates_users=bool(sender.address) and self._sender_owner(inbound).gateway_authenticates_users,
             is_reply=self._answers_known(policy, summary, facts),
@@ -58,6 +57,17 @@ class SppEmailProcessing(models.AbstractModel):
         claims = "claims to be of ours" if is_ours else "claims nobody of ours"
         step = TraceStep("sender", f"{verdict.result.value}, {claims}", decision.words)
         return Verdict((*verdict.steps, step), decision.state, decision.reason, " ".join(verdict.reasons))
+
+    def _is_judged_elsewhere(self, summary, facts):
+        """Return whether the policy is not for a message; that it acts as nobody without proof holds all the same.
+
+        What a report says is judged by what it reports on, and our own server's come without a proof. Mail of ours that
+        comes back is a duplicate.
+        """
+        if getattr(facts.get("kind"), "kind", None) in REPORTS:
+            return True
+        new = answers(self.env).get("new message ids")
+        return bool(facts.get("own_mark") and summary.message_id and new is not None and summary.message_id not in new)
 
     def _sender_verdict(self, inbound, content, summary, sender):
         resolving = self.env["spp.email.sender.resolver"]

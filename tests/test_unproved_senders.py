@@ -3,6 +3,7 @@
 
 from unittest.mock import patch
 
+from odoo import fields, sql_db
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import email_normalize
@@ -10,6 +11,7 @@ from odoo.tools import email_normalize
 from odoo.addons.mail.tools.discuss import Store
 
 from ..engine.message_kind import Classification, MessageKind
+from ..engine.own_mark import HEADER, own_mark
 from ..engine.pipeline import Verdict
 from ..engine.sender_address import sender_address
 from ..engine.summary import summarize
@@ -304,6 +306,33 @@ class TestUnprovedSenders(SenderCase):
         with patch.object(processing, "_kind_steps", lambda model, inbound, content: steps):
             inbound = self.take("Mail Server <MAILER-DAEMON@gateway.test>")
         self.assertEqual(inbound.state, "done")
+
+    def test_mail_of_ours_that_comes_back_is_a_duplicate(self):
+        self.alias_domain.gateway_sender_policy = "quarantine"
+        message = self.ann.message_post(body="x", message_type="comment")
+        ring = self.env["spp.email.token.key"]._ring()
+        mark = {HEADER.replace("-", "_"): own_mark(ring, fields.Datetime.now())}
+        inbound = self.take(Message_ID=message.message_id, **mark)
+        self.assertOutcome(inbound, "duplicate", "known_message_id")
+        # The mark alone is no proof: whoever got a mail of ours has it.
+        self.assertOutcome(self.take(**mark), "quarantined", "sender_not_proved")
+
+    def test_the_check_asks_the_database_once_a_batch(self):
+        def cost(number):
+            for _number in range(number):
+                self.journal(eml(From="ann@example.com", To="box@gateway.test"), self.box)
+            before = sql_db.sql_counter
+            self.assertEqual(self.process(), {("done", "record_created"): number})
+            return sql_db.sql_counter - before
+
+        checked = type(self.env["spp.email.processing"])
+        cost(1)
+        costs = []
+        for steps in (checked._sender_steps, lambda *unused: []):
+            with patch.object(checked, "_sender_steps", steps):
+                costs.append((cost(1), cost(6)))
+        (one, six), (plain_one, plain_six) = costs
+        self.assertLessEqual(six - plain_six, one - plain_one + 1, costs)
 
     def test_an_officer_accepts_the_sender(self):
         self.alias_domain.gateway_sender_policy = "quarantine"
