@@ -13,6 +13,8 @@ from .transaction_answers import answers
 # IP addresses of DNS servers, such as "10.0.0.53, 10.0.0.54:5353"; blank: those of the system; "none": nobody is asked.
 SERVERS_PARAMETER = "spp_email_gateway.dns_servers"
 NOBODY = "none"
+# A process serves several databases, each with a setting of its own.
+MOST_RESOLVERS = 8
 
 _resolvers = {}
 _lock = threading.Lock()
@@ -36,8 +38,8 @@ class SppEmailSenderResolver(models.AbstractModel):
                 except ConfigurationError:
                     # The health check says so; mail goes on without proofs.
                     made = make_resolver(NOBODY)
-                # Of those that were set before nothing is remembered.
-                _resolvers.clear()
+                if len(_resolvers) >= MOST_RESOLVERS:
+                    _resolvers.clear()
                 _resolvers[servers] = made
             return _resolvers[servers]
 

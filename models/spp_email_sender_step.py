@@ -6,7 +6,7 @@ from datetime import timezone
 from odoo import models
 
 from ..engine.message_kind import REPORTS
-from ..engine.outcome import InboundReason, InboundState
+from ..engine.outcome import InboundReason, InboundSource, InboundState
 from ..engine.pipeline import Verdict
 from ..engine.sender_address import sender_address
 from ..engine.sender_check import check_sender
@@ -16,8 +16,10 @@ from ..engine.storable import storable
 from ..engine.summary import addresses
 from ..engine.trace import TraceStep
 from .mail_thread import ATTEMPT
+from .rehearsal_cursor import RehearsalCursor
 from .transaction_answers import answers
 
+BY_HAND = (InboundSource.UPLOAD.value, InboundSource.RPC.value)
 # Facts of this part, beside ``sender_verdict``: the engine.sender_address.SenderAddress that the verdict is about, and
 # the engine.sender_policy.SenderDecision that follows.
 ADDRESS, DECISION = "sender_address", "sender_decision"
@@ -86,7 +88,13 @@ class SppEmailProcessing(models.AbstractModel):
             resolving._note_time(questions, before)
 
     def _sender_owner(self, inbound):
-        """Return the way in whose settings hold: the intake, else the mailbox; an empty mailbox for programs."""
+        """Return the way in whose settings hold: the intake, else the mailbox; an empty mailbox where none does.
+
+        What a person uploads, or a program hands over, did not come through the mailbox's server, whatever its header
+        says: who may upload would write as anybody. Only in a rehearsal it is taken as if it had.
+        """
+        if inbound.source in BY_HAND and not isinstance(self.env.cr, RehearsalCursor):
+            return inbound.server_id.browse()
         return inbound.intake_id or inbound.server_id
 
     def _sender_trust(self, inbound):

@@ -360,6 +360,15 @@ class TestUnprovedSenders(SenderCase):
                 told = self.env["mail.mail"].search_count([]) - mails
                 self.assertEqual(told, 0 if result else 1)
 
+    def test_what_is_uploaded_proves_nothing_by_its_header(self):
+        for source, user in (("imap", self.boss), ("upload", None), ("rpc", None)):
+            with self.subTest(source=source):
+                content = f"Authentication-Results: {noted('pass')}\r\n".encode() + eml(From="boss@gateway.test")
+                inbound = self.journal(content, self.box)
+                inbound.source = source
+                self.process()
+                self.assertActsAs(inbound, user)
+
     # ------------------------------------------------------------------
     # Own verification
     # ------------------------------------------------------------------
