@@ -22,13 +22,14 @@ class SenderMark(str, Enum):
 
     PROVED = "proved"
     UNPROVED = "unproved"
-    FALSE = "false"
+    # Not "false": in the web client that is the same as no value at all.
+    FORGED = "forged"
 
 
 SENDER_MARK_WORDS = {
     SenderMark.PROVED: "Proved",
     SenderMark.UNPROVED: "Claims to Be of Ours, Not Proved",
-    SenderMark.FALSE: "Not Who It Claims to Be",
+    SenderMark.FORGED: "Not Who It Claims to Be",
 }
 
 
@@ -83,7 +84,7 @@ def decide(
         return SenderDecision(words=why)
     mark = None
     if policy is not SenderPolicy.ACCEPT:
-        mark = SenderMark.FALSE if is_false else SenderMark.UNPROVED
+        mark = SenderMark.FORGED if is_false else SenderMark.UNPROVED
     words = "it has no author, and acts as nobody" if is_ours else "shown to be false"
     state = reason = None
     if policy in (SenderPolicy.QUARANTINE, SenderPolicy.REFUSE) and (is_false or not is_reply):

@@ -57,7 +57,7 @@ class MailThread(models.AbstractModel):
             named = [believed] if believed else []
             is_ours = self.env["spp.email.preparation"]._are_ours([*named, *attempt.facts[ADDRESS].named])
             if is_ours:
-                mark = decision.mark if decision.mark in (None, SenderMark.FALSE) else SenderMark.UNPROVED
+                mark = decision.mark if decision.mark in (None, SenderMark.FORGED) else SenderMark.UNPROVED
                 decision = replace(decision, is_author=False, is_user=False, opens_restricted=False, mark=mark)
             elif decision.mark is SenderMark.PROVED:
                 decision = replace(decision, mark=None)

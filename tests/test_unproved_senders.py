@@ -84,10 +84,10 @@ class TestUnprovedSenders(SenderCase):
         for sender, result, expected, mark in (
             ("Boss <boss@gateway.test>", None, "none", "unproved"),
             ("Boss <boss@gateway.test>", "none", "none", "unproved"),
-            ("Boss <boss@gateway.test>", "fail", "fail", "false"),
+            ("Boss <boss@gateway.test>", "fail", "fail", "forged"),
             ("BOSS@GATEWAY.TEST", None, "none", "unproved"),
             ("carl@home.test", None, "none", "unproved"),
-            ("carl@home.test", "fail", "fail", "false"),
+            ("carl@home.test", "fail", "fail", "forged"),
             ("nobody@gateway.test", None, "none", "unproved"),
         ):
             with self.subTest(sender=sender, result=result):
@@ -102,7 +102,7 @@ class TestUnprovedSenders(SenderCase):
                 self.assertNotIn(self.boss.partner_id, self.made(inbound).message_partner_ids)
 
     def test_strangers_are_taken_as_before(self):
-        for result, mark in ((None, False), ("none", False), ("pass", "proved"), ("fail", "false")):
+        for result, mark in ((None, False), ("none", False), ("pass", "proved"), ("fail", "forged")):
             with self.subTest(result=result):
                 inbound = self.take("Ann <ann@example.com>", result)
                 self.assertOutcome(inbound, "done", "record_created")
@@ -420,7 +420,7 @@ class TestUnprovedSenders(SenderCase):
     def test_staff_is_told(self):
         message = self.take(result="fail").mail_message_id
         told = Store().add(message.with_user(self.plain)).get_result()["mail.message"][0]
-        self.assertEqual(told["gateway_sender_mark"], "false")
+        self.assertEqual(told["gateway_sender_mark"], "forged")
         self.assertIn("mx.gateway.test", told["gateway_sender_words"])
         self.made(self.env["spp.email.inbound"].search([("mail_message_id", "=", message.id)])).message_subscribe(
             self.portal.partner_id.ids

@@ -5,7 +5,7 @@ from .case import EngineCase
 
 PASS, FAIL, NONE = SenderResult.PASS, SenderResult.FAIL, SenderResult.NONE
 ACCEPT, MARK, QUARANTINE, REFUSE = SenderPolicy
-PROVED, UNPROVED, FALSE = SenderMark
+PROVED, UNPROVED, FORGED = SenderMark
 
 
 class TestDecision(EngineCase):
@@ -20,24 +20,24 @@ class TestDecision(EngineCase):
             (NONE, QUARANTINE, {}, (True, True, None, None)),
             (NONE, REFUSE, {}, (True, True, None, None)),
             (FAIL, ACCEPT, {}, (True, False, None, None)),
-            (FAIL, MARK, {}, (True, False, FALSE, None)),
-            (FAIL, QUARANTINE, {}, (True, False, FALSE, "quarantined")),
-            (FAIL, REFUSE, {}, (True, False, FALSE, "discarded")),
+            (FAIL, MARK, {}, (True, False, FORGED, None)),
+            (FAIL, QUARANTINE, {}, (True, False, FORGED, "quarantined")),
+            (FAIL, REFUSE, {}, (True, False, FORGED, "discarded")),
             # It claims to be of ours: whatever the policy is, it acts as nobody.
             (NONE, ACCEPT, {"is_ours": True}, (False, False, None, None)),
             (NONE, MARK, {"is_ours": True}, (False, False, UNPROVED, None)),
             (NONE, QUARANTINE, {"is_ours": True}, (False, False, UNPROVED, "quarantined")),
             (NONE, REFUSE, {"is_ours": True}, (False, False, UNPROVED, "quarantined")),
             (FAIL, ACCEPT, {"is_ours": True}, (False, False, None, None)),
-            (FAIL, MARK, {"is_ours": True}, (False, False, FALSE, None)),
+            (FAIL, MARK, {"is_ours": True}, (False, False, FORGED, None)),
             # none is not fail
             (NONE, MARK, {"is_ours": True, "authenticates_users": True}, (True, True, None, None)),
             (NONE, REFUSE, {"is_ours": True, "authenticates_users": True}, (True, True, None, None)),
-            (FAIL, MARK, {"is_ours": True, "authenticates_users": True}, (False, False, FALSE, None)),
+            (FAIL, MARK, {"is_ours": True, "authenticates_users": True}, (False, False, FORGED, None)),
             # A reply stays in its thread.
             (NONE, QUARANTINE, {"is_ours": True, "is_reply": True}, (False, False, UNPROVED, None)),
             (NONE, REFUSE, {"is_ours": True, "is_reply": True}, (False, False, UNPROVED, None)),
-            (FAIL, REFUSE, {"is_ours": True, "is_reply": True}, (False, False, FALSE, "discarded")),
+            (FAIL, REFUSE, {"is_ours": True, "is_reply": True}, (False, False, FORGED, "discarded")),
             # A person has looked at it.
             (FAIL, REFUSE, {"is_ours": True, "is_accepted": True}, (True, True, None, None)),
             (NONE, QUARANTINE, {"is_ours": True, "is_accepted": True}, (True, True, None, None)),

@@ -12,13 +12,13 @@ const SIGNS = {
         icon: "fa fa-exclamation-triangle text-warning",
         label: _t("Claims to be one of us, and nothing proves it."),
     },
-    false: { icon: "fa fa-exclamation-triangle text-danger", label: _t("Not who it claims to be.") },
+    forged: { icon: "fa fa-exclamation-triangle text-danger", label: _t("Not who it claims to be.") },
 };
 
 patch(MessageModel.prototype, {
     setup() {
         super.setup(...arguments);
-        /** What is known of the sender of an email: proved, unproved, false, or nothing; only told to staff. */
+        /** What is known of the sender of an email: proved, unproved, forged, or nothing; only told to staff. */
         this.gateway_sender_mark = undefined;
         /** Why, in words. */
         this.gateway_sender_words = undefined;
