@@ -10,12 +10,17 @@ from odoo.tools import email_normalize
 
 from odoo.addons.mail.tools.discuss import Store
 
+from ..engine.attempt import Attempt
 from ..engine.message_kind import Classification, MessageKind
 from ..engine.own_mark import HEADER, own_mark
 from ..engine.pipeline import Verdict
-from ..engine.sender_address import sender_address
+from ..engine.sender_address import SenderAddress, sender_address
+from ..engine.sender_policy import SenderDecision
+from ..engine.sender_verdict import SenderVerdict
 from ..engine.summary import summarize
+from ..models.mail_thread import ATTEMPT
 from ..models.spp_email_sender_resolver import SERVERS_PARAMETER
+from ..models.spp_email_sender_step import ADDRESS, DECISION
 from .common import GatewayCase, eml
 from .engine.name_server import NameServer
 from .engine.signed import letter, signed, zone
@@ -35,6 +40,7 @@ class SenderCase(GatewayCase):
         cls.boss = new_test_user(cls.env, "gateway_boss", "base.group_user", name="Boss", email="boss@gateway.test")
         cls.carl = new_test_user(cls.env, "gateway_carl", "base.group_user", name="Carl", email="carl@home.test")
         cls.ann = cls.env["res.partner"].create({"name": "Ann", "email": "ann@example.com"})
+        cls.ben = cls.env["res.partner"].create({"name": "Ben", "email": "ben@example.com"})
         cls.box = cls.mailbox(gateway_trusted_servers=MX)
         cls.number = 0
 
@@ -162,6 +168,49 @@ class TestUnprovedSenders(SenderCase):
                         self.assertTrue(proved and believed == "boss@gateway.test")
                     if message.gateway_sender_mark == "proved":
                         self.assertTrue(proved)
+
+    def test_what_was_proved_of_one_address_says_nothing_about_another(self):
+        """Another step, or another addon, may put an original sender in place of From."""
+        threads = type(self.env["mail.thread"])
+        parse = threads.message_parse
+        for original, author in (("Boss <boss@gateway.test>", False), ("ben@example.com", self.ben), ("", False)):
+
+            def parse_forwarded(model, message, save_original=False, original=original):
+                return {**parse(model, message, save_original), "email_from": original, "from": original}
+
+            with self.subTest(original=original), patch.object(threads, "message_parse", parse_forwarded):
+                inbound = self.take("ann@example.com", "pass")
+                self.assertEqual(inbound.sender_result, "pass")
+                message = inbound.mail_message_id
+                self.assertEqual(message.author_id, author or self.env["res.partner"])
+                self.assertNotEqual(message.gateway_sender_mark, "proved")
+                self.assertNotEqual(self.made(inbound).create_uid, self.boss)
+
+    def test_each_search_of_odoo_for_author_and_user(self):
+        """One is enough to act as somebody; each is closed by itself."""
+        attempt = Attempt(1)
+        address = SenderAddress("boss@gateway.test", ("boss@gateway.test",))
+        for decision, found in (
+            (SenderDecision(), True),
+            (SenderDecision(is_author=False, is_user=False, opens_restricted=False), False),
+        ):
+            attempt.facts = {DECISION: decision, ADDRESS: address, "sender_verdict": SenderVerdict()}
+            threads = self.env["mail.thread"].with_context(**{ATTEMPT: attempt})
+            with self.subTest(found=found):
+                # Of a user by any address: who acts is nobody, not somebody else.
+                self.assertEqual(bool(threads._mail_find_user_for_gateway("carl@home.test")), found)
+                known = threads._partner_find_from_emails_single(["Boss <boss@gateway.test>"], no_create=True)
+                self.assertEqual(bool(known), found)
+                # A customer is looked for all the same, or a second contact would be made.
+                customer = threads._partner_find_from_emails_single(["boss@gateway.test"], no_create=False)
+                self.assertEqual(customer, self.boss.partner_id)
+                values = {"author_id": self.boss.partner_id.id, "email_from": "x", "recipients": ""}
+                parsed = threads._message_parse_post_process(None, values, [])
+                self.assertEqual(bool(parsed["author_id"]), found)
+        # A caller of an RPC may put anything into the context.
+        for value in (True, {"facts": {}}, "x"):
+            found = self.env["mail.thread"].with_context(spp_email_sender=value)._gateway_sender()
+            self.assertEqual(found, (None, None))
 
     def test_the_server_authenticates_our_users(self):
         box = self.mailbox(user="intranet@gateway.test", gateway_authenticates_users=True, gateway_trusted_servers=MX)
