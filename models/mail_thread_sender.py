@@ -129,7 +129,8 @@ class MailThread(models.AbstractModel):
         attempt, decision = self._gateway_sender()
         if not decision:
             return values
-        if not decision.is_author:
+        # Without a From field Odoo would take its own robot for the author.
+        if not decision.is_author or not message_dict.get("email_from"):
             values["author_id"] = False
         if decision.mark:
             values["gateway_sender_mark"] = decision.mark.value

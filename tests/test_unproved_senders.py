@@ -186,6 +186,12 @@ class TestUnprovedSenders(SenderCase):
                 self.assertNotEqual(message.gateway_sender_mark, "proved")
                 self.assertNotEqual(self.made(inbound).create_uid, self.boss)
 
+    def test_a_message_without_a_sender_is_nobodys(self):
+        inbound = self.take(From=None)
+        self.assertOutcome(inbound, "done", "record_created")
+        self.assertFalse(inbound.mail_message_id.author_id)
+        self.assertEqual((inbound.sender_result, inbound.sender_reasons[:22]), ("none", "It has no From field. "))
+
     def test_each_search_of_odoo_for_author_and_user(self):
         """One is enough to act as somebody; each is closed by itself."""
         attempt = Attempt(1)
