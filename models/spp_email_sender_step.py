@@ -19,6 +19,7 @@ from .mail_thread import ATTEMPT
 from .rehearsal_cursor import RehearsalCursor
 from .transaction_answers import answers
 
+PROGRAMS_PARAMETER = "spp_email_gateway.programs_authenticate_users"
 BY_HAND = (InboundSource.UPLOAD.value, InboundSource.RPC.value)
 # Facts of this part, beside ``sender_verdict``: the engine.sender_address.SenderAddress that the verdict is about, and
 # the engine.sender_policy.SenderDecision that follows.
@@ -48,7 +49,7 @@ class SppEmailProcessing(models.AbstractModel):
             verdict.result,
             SenderPolicy.ACCEPT if self._is_judged_elsewhere(summary, facts) else policy,
             is_ours=is_ours,
-            authenticates_users=bool(sender.address) and self._sender_owner(inbound).gateway_authenticates_users,
+            authenticates_users=bool(sender.address) and self._authenticates_users(inbound),
             is_reply=self._answers_known(policy, summary, facts),
             is_accepted=inbound.is_sender_accepted,
         )
@@ -96,6 +97,18 @@ class SppEmailProcessing(models.AbstractModel):
         if inbound.source in BY_HAND and not isinstance(self.env.cr, RehearsalCursor):
             return inbound.server_id.browse()
         return inbound.intake_id or inbound.server_id
+
+    def _authenticates_users(self, inbound):
+        """Return whether the server that a message came by lets only those users send as our addresses whom it knows.
+
+        For what programs such as odoo-mailgate.py hand over a system parameter says so: whoever may call Odoo may call
+        it with any message.
+        """
+        if inbound.source == InboundSource.RPC.value:
+            # sudo: a setting of the system; nobody sees it.
+            parameters = self.env["ir.config_parameter"].sudo()  # nosemgrep
+            return parameters.get_param(PROGRAMS_PARAMETER, "").strip().lower() in ("1", "true", "yes")
+        return self._sender_owner(inbound).gateway_authenticates_users
 
     def _sender_trust(self, inbound):
         """Return the engine.sender_check.SenderTrust for a message."""

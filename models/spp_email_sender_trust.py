@@ -12,6 +12,7 @@ from ..engine.outcome import InboundReason
 from ..engine.resolver import name_servers
 from ..engine.sender_verdict import SenderResult
 from .spp_email_sender_resolver import SERVERS_PARAMETER
+from .spp_email_sender_step import PROGRAMS_PARAMETER
 
 DAYS = 7
 # Names of mailboxes that one finding tells.
@@ -118,7 +119,9 @@ class SppEmailSenderTrust(models.AbstractModel):
         return self.env._(
             "On the mailbox or intake, name the mail server that notes who sent a message (Senders → Trusted Servers), "
             "or let your outgoing servers sign mail (DKIM) and Odoo reach a DNS server. In an intranet whose server "
-            "only lets logged in users send, set “Its Server Authenticates Our Users”."
+            "only lets logged in users send, set “Its Server Authenticates Our Users”; for odoo-mailgate and other "
+            "programs, the system parameter “%s”. What a person has uploaded is only proved by a signature.",
+            PROGRAMS_PARAMETER,
         )
 
 

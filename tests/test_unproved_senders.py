@@ -20,7 +20,7 @@ from ..engine.sender_verdict import SenderVerdict
 from ..engine.summary import summarize
 from ..models.mail_thread import ATTEMPT
 from ..models.spp_email_sender_resolver import SERVERS_PARAMETER
-from ..models.spp_email_sender_step import ADDRESS, DECISION
+from ..models.spp_email_sender_step import ADDRESS, DECISION, PROGRAMS_PARAMETER
 from .common import GatewayCase, eml
 from .engine.name_server import NameServer
 from .engine.signed import letter, signed, zone
@@ -420,6 +420,22 @@ class TestUnprovedSenders(SenderCase):
             with self.subTest(source=source):
                 content = f"Authentication-Results: {noted('pass')}\r\n".encode() + eml(From="boss@gateway.test")
                 inbound = self.journal(content, self.box)
+                inbound.source = source
+                self.process()
+                self.assertActsAs(inbound, user)
+
+    def test_programs_that_authenticate_our_users(self):
+        parameters = self.env["ir.config_parameter"]
+        for value, source, user in (
+            ("True", "rpc", self.boss),
+            ("1", "rpc", self.boss),
+            ("False", "rpc", None),
+            ("True", "upload", None),
+            ("True", "imap", None),
+        ):
+            with self.subTest(value=value, source=source):
+                parameters.set_param(PROGRAMS_PARAMETER, value)
+                inbound = self.journal(eml(From="boss@gateway.test"), self.box)
                 inbound.source = source
                 self.process()
                 self.assertActsAs(inbound, user)
