@@ -20,7 +20,7 @@
             "dnspython",
             "dkimpy",
             "authres",
-            "flufl.bounce",
+            "flufl-bounce",
         ]
     },
     "data": [
@@ -33,6 +33,7 @@
         "data/mail_template.xml",
         "data/spp_email_retention.xml",
         "data/spp_email_delivery_retention.xml",
+        "data/spp_email_suppression_policy.xml",
         "views/spp_email_inbound_views.xml",
         "views/spp_email_inbound_wizard_views.xml",
         "views/spp_email_health_views.xml",
@@ -65,6 +66,9 @@
         "views/spp_email_delivery_retention_views.xml",
         "views/spp_email_sent_content_views.xml",
         "views/spp_email_resend_views.xml",
+        "views/spp_email_suppression_wizard_views.xml",
+        "views/spp_email_suppression_views.xml",
+        "views/spp_email_suppression_policy_views.xml",
         "views/mail_mail_views.xml",
         "views/res_users_views.xml",
         "views/menus.xml",

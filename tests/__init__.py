@@ -53,6 +53,9 @@ from . import (
     test_sender_health,
     test_sent_content,
     test_server_action,
+    test_suppression,
+    test_suppression_import,
+    test_suppression_sending,
     test_target_profiles,
     test_unreadable,
     test_unroutable,
@@ -128,6 +131,8 @@ from .engine import (
     test_smtp_session,
     test_smtp_transaction,
     test_summary,
+    test_suppression_address,
+    test_suppression_file,
     test_target_profile,
     test_tls,
     test_token,
@@ -141,4 +146,5 @@ from .engine import test_discovery as test_engine_discovery
 from .engine import test_provider as test_engine_provider
 from .engine import test_quota as test_engine_quota
 from .engine import test_round_trip as test_engine_round_trip
+from .engine import test_suppression as test_engine_suppression
 from .engine import test_upload as test_engine_upload

@@ -129,7 +129,7 @@ class TestSuppressionFile(unittest.TestCase):
 
     def test_hostile_files_take_no_time(self):
         for name, content in (
-            ("quotation marks", b'email\n' + b'"\n' * (MOST_LINES - 1)),
+            ("quotation marks", b"email\n" + b'"\n' * (MOST_LINES - 1)),
             ("one long line", b"email\n" + b'"' + b"x" * (MOST_BYTES - 10) + b'"'),
             ("commas", b"email\n" + b"," * (MOST_BYTES - 10)),
             ("a long international domain", b"email\nann@" + "é".encode() * 100_000),
