@@ -81,4 +81,7 @@ class SppEmailDelivery(models.Model):
             if message_id in postings and any(one.state is OutboundState.SUPPRESSED for one in said.values())
         ]
         # Odoo calls a recipient who was left out an invalid one.
-        self.env["mail.mail"].browse(concerned).exists()._gateway_follow()
+        messages = self.env["mail.message"]
+        for mail in self.env["mail.mail"].browse(concerned).exists():
+            messages |= mail._gateway_follow_notifications(mail.gateway_delivery_ids)
+        messages.filtered(lambda message: message._is_thread_message())._notify_message_notification_update()

@@ -55,6 +55,27 @@ class TestSuppression(SendingCase):
         self.assertEqual(self.taken(), {"bob@remote.test": 1})
         self.assertEqual(self.ledger("mail_class"), [("bob@remote.test", "sent", "accepted", "legal")])
 
+    def test_an_address_that_a_server_refuses_is_not_tried_a_second_time(self):
+        (first,) = self.queue("e511@remote.test, ann@remote.test")
+        self.send(first)
+        listed = "SELECT address, reason, source, delivery_id IS NOT NULL FROM spp_email_suppression"
+        self.assertEqual(self.rows(listed), [("e511@remote.test", "hard_bounce", "delivery", True)])
+        self.rows("DELETE FROM spp_email_delivery")
+        (second,) = self.queue("e511@remote.test, ann@remote.test")
+        self.send(second)
+        self.assertEqual([row[1] for row in self.ledger()], ["sent", "suppressed"])
+        self.assertEqual(self.taken(), {"ann@remote.test": 2})
+
+    def test_within_a_request_too(self):
+        self.ask(LEARN, address="bob@remote.test")
+        (mail, alone) = self.queue("ann@remote.test, bob@remote.test", "bob@remote.test")
+        self.ask("env['mail.mail'].browse(ids).send(raise_exception=True)", ids=[mail, alone])
+        self.assertEqual(self.taken(), {"ann@remote.test": 1})
+        self.assertEqual([row[1] for row in self.ledger()], ["sent", "suppressed", "suppressed"])
+        (sent, cancelled) = self.mails(mail, alone)
+        self.assertEqual((sent[0], cancelled[0], cancelled[1]), ("sent", "cancel", "mail_bl"))
+        self.assertIn("On the suppression list since", cancelled[2])
+
     def test_after_the_removal_it_is_sent(self):
         row = self.ask(LEARN, address="bob@remote.test")
         (mail,) = self.queue("bob@remote.test")
