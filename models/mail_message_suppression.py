@@ -26,6 +26,14 @@ class MailThread(models.AbstractModel):
         return super()._get_message_create_valid_field_names() | {OVERRIDES}
 
 
+class MailScheduledMessage(models.Model):
+    _inherit = "mail.scheduled.message"
+
+    def _notification_parameters_whitelist(self):
+        """Let a message that is to be posted later keep the mark."""
+        return super()._notification_parameters_whitelist() | {OVERRIDES}
+
+
 class MailTemplate(models.Model):
     _inherit = "mail.template"
 

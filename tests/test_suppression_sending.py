@@ -195,6 +195,23 @@ class TestLegalNotice(SuppressedSendingCase):
         mails = self.compose("comment", partner_ids=[(6, 0, self.bob.ids)])
         self.assertEqual([mail._gateway_class() for mail in mails], ["transactional"])
 
+    def test_a_message_that_is_posted_later_keeps_the_mark(self):
+        composer = self.env["mail.compose.message"].with_context(
+            default_model="res.partner", default_res_ids=self.record.ids, default_composition_mode="comment"
+        )
+        composer = composer.create(
+            {
+                "template_id": self.template(gateway_overrides_suppression=True).id,
+                "partner_ids": [(6, 0, self.bob.ids)],
+                "scheduled_date": "2099-01-01 00:00:00",
+            }
+        )
+        scheduled = composer._action_schedule_message()
+        before = self.env["mail.mail"].search([])
+        scheduled.post_message()
+        mails = self.env["mail.mail"].search([]) - before
+        self.assertEqual({mail._gateway_class() for mail in mails}, {"legal"})
+
     def test_a_program_marks_its_message(self):
         message = self.record.message_post(
             body="x", partner_ids=self.bob.ids, gateway_overrides_suppression=True, subtype_xmlid="mail.mt_comment"
