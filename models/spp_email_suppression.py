@@ -218,6 +218,8 @@ class SppEmailSuppression(models.Model):
         # sudo: whether the addresses are ours, no content. The columns are lower-case but for the logins.
         domains = self.env["mail.alias.domain"].sudo().search([], limit=1000)  # nosemgrep
         names = domains.mapped("bounce_email") + domains.mapped("catchall_email") + domains.mapped("default_from_email")
+        self.env["mail.alias"].flush_model(["alias_full_name"])
+        self.env["fetchmail.server"].flush_model(["user"])
         rows = self.env.execute_query(
             SQL(
                 """

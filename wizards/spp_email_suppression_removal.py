@@ -10,7 +10,9 @@ class SppEmailSuppressionRemoval(models.TransientModel):
     _description = "Removal from the Suppression List"
     _rec_name = "note"
 
-    suppression_ids = fields.Many2many("spp.email.suppression", string="Addresses", required=True)
+    suppression_ids = fields.Many2many(
+        "spp.email.suppression", string="Addresses", required=True, context={"active_test": False}
+    )
     address_count = fields.Integer(compute="_compute_address_count")
     complaint_count = fields.Integer(compute="_compute_address_count")
     note = fields.Char("Why", required=True, help="Kept in the history of each address, with your name.")
