@@ -63,6 +63,11 @@ class SppEmailSuppressionPolicy(models.Model):
         "There cannot be more different days than soft bounces, or than days in which they count.",
     )
 
+    @api.depends("company_id")
+    def _compute_display_name(self):
+        for policy in self:
+            policy.display_name = policy.company_id.name or self.env._("All companies")
+
     @api.model_create_multi
     def create(self, vals_list):
         forget(self.env, QUESTION)

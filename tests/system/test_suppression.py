@@ -86,24 +86,30 @@ class TestSuppression(SendingCase):
         self.assertEqual(self.taken(), {"bob@remote.test": 1})
         self.assertEqual(self.ledger(), [("bob@remote.test", "sent", "accepted")])
 
-    def test_a_batch_with_many_mails_asks_once(self):
+    def test_a_batch_of_many_mails_asks_once(self):
         self.ask(LEARN, address="p3@remote.test")
         mails = self.queue(*[f"p{number}@remote.test" for number in range(10)])
-        asked = self.ask(
+        asked, batches = self.ask(
             """
 from odoo.addons.spp_email_gateway.models import spp_email_suppression_asking as asking
-asked = []
-ask = asking.SQL
+asked, batches = [], []
+ask, dispatch = asking.SQL, type(env["spp.email.dispatch"])
+work = dispatch._dispatch
 asking.SQL = lambda text, *rest: asked.append(text) or ask(text, *rest)
+dispatch._dispatch = lambda self, claims, *rest: batches.append(len(claims)) or work(self, claims, *rest)
 try:
     env["mail.mail"].process_email_queue(email_ids=ids)
 finally:
     asking.SQL = ask
-answer = len(asked)
+    del dispatch._dispatch
+answer = len(asked), batches
 """,
             ids=mails,
         )
-        self.assertEqual(asked, 1)
+        self.assertEqual(sum(batches), 10)
+        self.assertEqual(asked, len(batches), batches)
+        # As many batches as threads.
+        self.assertLess(len(batches), 5)
         self.assertEqual(len(self.taken()), 9)
 
     def test_two_workers_that_learn_of_one_address_make_one_entry(self):
