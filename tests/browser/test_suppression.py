@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from .case import BrowserCase
+from .test_resend import MESSAGE, STATUS
 
 LISTED = """
 from datetime import timedelta
@@ -103,6 +104,43 @@ class TestSuppression(BrowserCase):
         self.wait_for_view()
         self.assertEqual(self.value("On Different Days"), "3")
         self.screenshot("suppression-policy")
+
+
+class TestSuppressedRecipient(BrowserCase):
+    """The red envelope of a message to somebody who is on the list."""
+
+    def test_an_officer_removes_the_address_in_the_dialogue(self):
+        made = self.ask(MESSAGE, author="admin")
+        self.ask(LISTED.replace("maria@exmaple.test", "mari@exmaple.test"))
+        self.open(f"res.partner/{made['record']}")
+        self.page.locator(".o-mail-Message-notification.text-danger").click()
+        dialog = self.page.locator(".modal-content", has_text="These people did not get")
+        maria = dialog.locator(".o_data_row", has_text="Maria")
+        maria.get_by_text("On the suppression list since").wait_for()
+        joseph = dialog.locator(".o_data_row", has_text="Joseph")
+        self.assertEqual(maria.locator(".o_boolean_toggle input").count(), 2)
+        self.assertEqual(joseph.locator(".o_boolean_toggle input").count(), 1)
+        self.screenshot("resend-suppressed")
+        again, removal = maria.locator(".o_boolean_toggle input").all()
+        self.assertFalse(again.is_checked())
+        again.click()
+        dialog.get_by_role("button", name="Send & close").click()
+        self.assertIn("These addresses are on the suppression list.", self.refusal_of_dialogue())
+        removal.click()
+        dialog.get_by_role("button", name="Send & close").click()
+        dialog.wait_for(state="detached")
+        self.assertEqual(self.ask(STATUS, message=made["message"])["Maria Alvarez"], "ready")
+        listed = self.ask("answer = env['spp.email.suppression'].search([]).mapped('address')")
+        self.assertNotIn("mari@exmaple.test", listed)
+
+    def refusal_of_dialogue(self):
+        """The text of the error above the dialogue; it is closed."""
+        error = self.page.locator(".modal-content", has_text="Invalid Operation")
+        error.wait_for()
+        text = error.locator(".modal-body").inner_text()
+        error.locator(".modal-footer button").first.click()
+        error.wait_for(state="detached")
+        return text
 
 
 class TestSuppressionOfAViewer(BrowserCase):
