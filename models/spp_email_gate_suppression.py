@@ -30,13 +30,14 @@ class SppEmailGate(models.AbstractModel):
             permit.steps.append(TraceStep("suppression list", f"{len(refusals)} are on it", "left out"))
 
     def _note(self, departure, results):
-        super()._note(departure, results)
+        noted = super()._note(departure, results)
         # A test mail to a mistyped address is no reason to list anybody.
         if departure.mail_id:
             found = {address.lower(): refusal_report(address, result) for address, result in results.items()}
             found = {address: report for address, report in found.items() if report}
             if found:
                 self.env["spp.email.suppression"]._learn_refusals(departure, found)
+        return noted
 
 
 class IrMailServer(models.Model):
@@ -74,7 +75,7 @@ class SppEmailDelivery(models.Model):
     _inherit = "spp.email.delivery"
 
     def _note_in_request(self, postings, results):
-        super()._note_in_request(postings, results)
+        noted = super()._note_in_request(postings, results)
         concerned = [
             postings[message_id][0].mail_id
             for message_id, said in results.items()
@@ -85,3 +86,4 @@ class SppEmailDelivery(models.Model):
         for mail in self.env["mail.mail"].browse(concerned).exists():
             messages |= mail._gateway_follow_notifications(mail.gateway_delivery_ids)
         messages.filtered(lambda message: message._is_thread_message())._notify_message_notification_update()
+        return noted

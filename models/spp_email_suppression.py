@@ -118,42 +118,50 @@ class SppEmailSuppression(models.Model):
             UserError: the address is on the list.
             ValidationError: it is no address, or one of this database's own.
         """
-        rows = self.browse()
+        default = self.default_get(["company_id"])
+        vals_list = [{**default, **vals} for vals in vals_list]
         for vals in vals_list:
-            rows += self._create_one({**self.default_get(["company_id"]), **vals})
-        return rows
+            self._check_names(vals, BY_HAND)
+        addresses = self._clean([vals.get("address") for vals in vals_list])
+        known = self._rows(addresses)
+        now = fields.Datetime.now()
+        fresh, removed = [], []
+        for vals, address in zip(vals_list, addresses, strict=True):
+            row = known.get((address, vals["company_id"] or False))
+            removed.append(row)
+            if not row:
+                fresh.append({"entered_date": now, "last_date": now, **vals, "address": address})
+                continue
+            row.check_access("write")
+            if row.active:
+                raise UserError(self.env._("%s is on the suppression list already.", address))
+        forget(self.env, QUESTION)
+        made = super().create(fresh)
+        made._remember("entered")
+        made = iter(made)
+        for vals, row in zip(vals_list, removed, strict=True):
+            if row:
+                row._enter_by_hand(vals)
+        return self.browse([(row or next(made)).id for row in removed])
+
+    def _enter_by_hand(self, vals):
+        """Put a removed address on the list again, as the values of a form say."""
+        entry = Entry(
+            SuppressionReason(vals.get("reason") or SuppressionReason.BY_HAND.value),
+            fields.Datetime.now(),
+            fields.Datetime.to_datetime(vals.get("expiry_date")) or None,
+            Reach(vals.get("reach") or Reach.ALL.value),
+        )
+        facts = {"note": vals["note"]} if vals.get("note") else {}
+        self._enter(self.company_id.id, self.address, entry, SuppressionSource.PERSON, **facts)
 
     def _create_from_file(self, vals_list):
         """Enter addresses that have no row yet, with all values of an Entry; return the rows."""
         self.check_access("create")
         # sudo: people do not say what a report says; a file does.
-        rows = super(SppEmailSuppression, self.sudo()).create(vals_list).with_env(self.env)  # nosemgrep
+        rows = self.sudo().create(vals_list).with_env(self.env)  # nosemgrep
         rows.check_access("create")
-        rows._remember("entered")
         return rows
-
-    def _create_one(self, vals):
-        self._check_names(vals, BY_HAND)
-        values = {**vals, "address": self._clean(vals.get("address"))}
-        # sudo: whether the address is there, also where it was removed.
-        known = self.sudo()._row(values.get("company_id"), values["address"]).with_env(self.env)  # nosemgrep
-        if known.active:
-            raise UserError(self.env._("%s is on the suppression list already.", known.address))
-        now = fields.Datetime.now()
-        if not known:
-            row = super().create([{"entered_date": now, "last_date": now, **values}])
-            row._remember("entered")
-            return row
-        known.check_access("write")
-        entry = Entry(
-            SuppressionReason(values.get("reason") or SuppressionReason.BY_HAND.value),
-            now,
-            fields.Datetime.to_datetime(values.get("expiry_date")) or None,
-            Reach(values.get("reach") or Reach.ALL.value),
-        )
-        facts = {"note": values["note"]} if values.get("note") else {}
-        self._enter(values.get("company_id"), known.address, entry, SuppressionSource.PERSON, **facts)
-        return known
 
     def write(self, vals):
         """Change what people may: which mail, until when, and the note.
@@ -196,17 +204,26 @@ class SppEmailSuppression(models.Model):
                 )
             )
 
-    def _clean(self, text):
-        address = suppression_address(text or "")
-        if not address:
-            raise ValidationError(
-                self.env._("“%s” is no address. Enter one such as ann@your-domain.org, without a name.", text or "")
-            )
-        if self._own_among([address]):
+    def _clean(self, texts):
+        """Return the addresses in the form in which they are listed."""
+        addresses = []
+        for text in texts:
+            addresses.append(suppression_address(text or ""))
+            if not addresses[-1]:
+                raise ValidationError(
+                    self.env._("“%s” is no address. Enter one such as ann@your-domain.org, without a name.", text or "")
+                )
+        for address in self._own_among(addresses):
             raise ValidationError(
                 self.env._("%s is an address that this database itself reads or sends from.", address)
             )
-        return address
+        return addresses
+
+    def _rows(self, addresses):
+        """Return {(address, company id or False): row}, also of those that were removed."""
+        # sudo: whether they are there; who may write on them is asked of the user.
+        found = self.sudo().with_context(active_test=False).search([("address", "in", addresses)])  # nosemgrep
+        return {(row.address, row.company_id.id): row for row in found.with_env(self.env)}
 
     def _own_among(self, addresses):
         """Return those of ``addresses`` that this database reads or sends from: a report about them is about us.

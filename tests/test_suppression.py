@@ -313,7 +313,7 @@ class TestSuppression(SuppressionCase):
     def test_many_are_removed_with_one_reason(self):
         rows = self.hard() | self.hard("ben@b.org")
         action = rows.with_user(self.officer).action_remove()
-        wizard = self.env["spp.email.suppression.removal"].with_user(self.officer).with_context(action["context"])
+        wizard = self.env["spp.email.suppression.removal"].with_user(self.officer).with_context(**action["context"])
         wizard = wizard.create({"note": "the provider was down"})
         self.assertEqual(wizard.address_count, 2)
         wizard.action_remove()

@@ -4,7 +4,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..engine.suppression import MailClass
+from ..engine.suppression import CURE, MailClass
 from ..engine.suppression_address import suppression_address
 
 
@@ -61,8 +61,9 @@ class SppEmailResendLine(models.TransientModel):
                 "is_suppressed": True,
                 "is_again": False,
                 "can_remove": is_officer and bool(entries) and entries.has_access("write"),
-                "reason": refusal,
-                "cure": False,
+                "reason": self.env._("On the suppression list"),
+                # The reason has one line, this as many as it needs. How to remove it is said below.
+                "cure": refusal.removesuffix(CURE).strip(),
             }
         return values
 
