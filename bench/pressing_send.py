@@ -3,14 +3,13 @@
 import time
 
 from bench.meter import Meter
-from bench.outbound import make_server
-from bench.workload import Lost, Workload
-from tools.smtp_sink import SmtpSink
+from bench.outbound import Outbound
+from bench.workload import Lost
 
 SECOND = 1000
 
 
-class PressingSend(Workload):
+class PressingSend(Outbound):
     name = "send"
     description = (
         "A message is posted on a lead for one contact, and the transaction committed, as one request does it, ten "
@@ -21,21 +20,6 @@ class PressingSend(Workload):
     rounds = 2
     delay_ms = SECOND
     is_mailed = True
-
-    def start(self):
-        self._sink = SmtpSink(delay_ms=self.delay_ms).start()
-
-    def stop(self):
-        self._sink.stop()
-
-    @property
-    def _trust(self):
-        return {"SSL_CERT_FILE": self._sink.ca_path}
-
-    def set_up(self, side):
-        side.call(
-            make_server, env=self._trust, host=self._sink.host, port=self._sink.port, ca=self._sink.ca_certificate
-        )
 
     def prepare(self, side):
         self._sink.reset()

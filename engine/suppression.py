@@ -283,7 +283,9 @@ def describe(entry: Entry) -> str:
     if entry.has_bounced and entry.reason not in BOUNCES:
         why += ", and mail to it came back"
     if entry.has_bounced and words and entry.bounce_reason is not BounceReason.UNDEFINED:
-        why += f" ({words.lower()})"
+        # Within a sentence, but for "SPF" and the like.
+        words = words if words[:2].isupper() else words[0].lower() + words[1:]
+        why += f" ({words})"
     until = f", until {entry.until:%Y-%m-%d}" if entry.until else ""
     return f"On the suppression list since {entry.since:%Y-%m-%d}{until}: {why}."
 

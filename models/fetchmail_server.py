@@ -17,6 +17,7 @@ class FetchmailServer(models.Model):
         "user": "user",
         "password": "password",
     }
+    _gateway_discovery = ("incoming", "mailbox_id")
 
     company_id = fields.Many2one("res.company", help="Company that the mail of this mailbox belongs to.")
     gateway_action = fields.Selection(

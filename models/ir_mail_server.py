@@ -41,6 +41,7 @@ class IrMailServer(models.Model):
         "password": "smtp_pass",
         "sender": "from_filter",
     }
+    _gateway_discovery = ("outgoing", "server_id")
 
     # Odoo's groups and the managers, whose part it is to set up servers.
     smtp_user = fields.Char(groups="base.group_system,spp_email_gateway.group_email_gateway_manager")

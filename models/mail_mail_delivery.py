@@ -4,8 +4,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from .spp_email_delivery import FAILURES
-from .spp_email_delivery_decision import WAITING
+from .spp_email_delivery import FAILURES, WAITING
 
 
 class MailMail(models.Model):

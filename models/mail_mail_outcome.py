@@ -1,8 +1,6 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """What a mail and its notifications show, following from the ledger's rows."""
 
-from collections import defaultdict
-
 from odoo import fields, models
 from odoo.tools import SQL
 
@@ -24,17 +22,16 @@ class MailMail(models.Model):
                 were decided otherwise meanwhile, cancelled by a person, keep that unless somebody has them already.
                 None for a person's decision about rows, which decides about the mail, whatever it was.
         """
-        rows = defaultdict(list)
         self.env["spp.email.delivery"].flush_model()
-        for _row_id, mail_id, recipient in self.env["spp.email.delivery"]._recipients(self.env, self.ids):
-            rows[mail_id].append(recipient)
+        found = self.env["spp.email.delivery"]._recipients(self.env, self.ids)
+        rows = {mail_id: list(known.values()) for mail_id, known in found.items()}
         # sudo: the state of a mail is what its rows say, whoever made them change.
         mails = self.sudo().with_context(**{FOLLOWING: True}).exists()  # nosemgrep
         if claims is None:
             mails = mails.filtered(lambda mail: rows[mail.id])
         else:
             # Who took over a mail meanwhile writes what becomes of it.
-            mails &= mails.browse(self._gateway_held(claims))
+            mails &= mails.browse(self.env["spp.email.queue"]._held(claims))
             decided = mails.filtered(lambda mail: mail.state != "outgoing")
             decided._gateway_withdraw()
             # Cancelled too late for those who have it: they are told apart from whoever is spared it.
@@ -45,7 +42,8 @@ class MailMail(models.Model):
                 rows[mail.id] = [one for one in rows[mail.id] if one.state not in PENDING]
             mails -= decided - late
         fates = {mail: mail_fate(rows[mail.id]) for mail in mails if rows[mail.id]}
-        self._gateway_free(claims, mails.filtered(lambda mail: mail not in fates or fates[mail].state == "outgoing"))
+        waiting = mails.filtered(lambda mail: mail not in fates or fates[mail].state == "outgoing")
+        self.env["spp.email.queue"]._end_claims(claims or {}, waiting.ids)
         # Without a row nothing is known, and nothing decided.
         mails = mails.filtered(lambda mail: mail in fates)
         # Most of them, and all at once: it is the same for each.
@@ -111,41 +109,12 @@ class MailMail(models.Model):
         )
         self.env["spp.email.delivery"].invalidate_model()
 
-    def _gateway_held(self, claims):
-        """Return the ids of mails whose claims still hold."""
-        rows = self.env.execute_query(
-            SQL(
-                "SELECT mail_id FROM spp_email_queue WHERE (id, claim_fence) IN %s AND claim_until IS NOT NULL",
-                tuple((claim.id, claim.fence) for claim in claims.values()) or ((0, 0),),
-            )
-        )
-        return [mail_id for (mail_id,) in rows]
-
-    def _gateway_free(self, claims, waiting):
-        """Delete the queue's rows of decided mails, and free those of mails that wait, where the claims still hold."""
-        free = SQL("UPDATE spp_email_queue AS queue SET claim_owner = NULL, claim_until = NULL, starts = 0 FROM")
-        for query, wanted in ((free, True), (SQL("DELETE FROM spp_email_queue AS queue USING"), False)):
-            mine = [claim for mail_id, claim in (claims or {}).items() if (self.browse(mail_id) in waiting) is wanted]
-            if mine:
-                rows = SQL(", ").join(SQL("(%s, %s)", claim.id, claim.fence) for claim in mine)
-                self.env.execute_query(
-                    SQL(
-                        "%s (VALUES %s) AS mine (id, fence)"
-                        " WHERE queue.id = mine.id AND queue.claim_fence = mine.fence RETURNING queue.id",
-                        query,
-                        rows,
-                    )
-                )
-
     def _gateway_follow_plainly(self, claims):
         """Write the bare state of mails whose outcome other addons' code cannot be told: nothing is sent again."""
-        rows = defaultdict(list)
-        for _row_id, mail_id, recipient in self.env["spp.email.delivery"]._recipients(self.env, self.ids):
-            rows[mail_id].append(recipient)
-        for mail_id in self.ids:
-            if not rows[mail_id]:
+        for mail_id, known in self.env["spp.email.delivery"]._recipients(self.env, self.ids).items():
+            if not known:
                 continue
-            fate = mail_fate(rows[mail_id])
+            fate = mail_fate(list(known.values()))
             self.env.execute_query(
                 SQL(
                     "UPDATE mail_mail SET state = %s, failure_reason = %s, scheduled_date = %s WHERE id = %s"
@@ -156,5 +125,6 @@ class MailMail(models.Model):
                     mail_id,
                 )
             )
-            self._gateway_free({mail_id: claims[mail_id]}, self.browse([mail_id] if fate.state == "outgoing" else []))
+            waiting = [mail_id] if fate.state == "outgoing" else []
+            self.env["spp.email.queue"]._end_claims({mail_id: claims[mail_id]}, waiting)
         self.invalidate_recordset()

@@ -11,9 +11,9 @@ import psycopg2
 from odoo import models
 
 from ..engine.outcome import OutboundState
+from .spp_email_delivery import WAITING
 
 TRACKING = "mail.tracking.email"
-WAITING = (OutboundState.DEFERRED, OutboundState.QUEUED)
 
 
 class MailMail(models.Model):

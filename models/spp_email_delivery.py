@@ -2,10 +2,19 @@
 """The ledger of what leaves: a row for each recipient of each mail, with what became of it."""
 
 from odoo import api, fields, models
+from odoo.tools import SQL
 
-from ..engine.outcome import OUTBOUND_REASON_WORDS, OUTBOUND_STATE_WORDS, OutboundState, selection
+from ..engine.mail_fate import Recipient
+from ..engine.outcome import (
+    OUTBOUND_REASON_WORDS,
+    OUTBOUND_STATE_WORDS,
+    OutboundReason,
+    OutboundState,
+    selection,
+)
 from ..engine.trace import Trace, TraceStep
 
+POLICY_PARAMETER = "spp_email_gateway.unknown_outcome"
 # Nothing more happens to these by itself.
 FINAL = tuple(
     state.value
@@ -19,6 +28,8 @@ FINAL = tuple(
 )
 # To be sent, now or later.
 PENDING = (OutboundState.QUEUED.value, OutboundState.SENDING.value, OutboundState.DEFERRED.value)
+# To be sent, and not with a server at this moment: what is being sent nobody can call back.
+WAITING = (OutboundState.QUEUED.value, OutboundState.DEFERRED.value)
 # What a person may have to look at.
 FAILURES = (OutboundState.FAILED.value, OutboundState.BOUNCED.value, OutboundState.UNKNOWN.value)
 # Who did not get it, be it that nothing was tried.
@@ -81,3 +92,26 @@ class SppEmailDelivery(models.Model):
     def _compute_trace_text(self):
         for delivery in self:
             delivery.trace_text = Trace([TraceStep(**step) for step in delivery.trace or []]).as_text()
+
+    def _recipients(self, env, mail_ids):
+        """Return {mail id: {row id: Recipient}} of these mails' rows, oldest first, as ``env``'s cursor sees them."""
+        found = {mail_id: {} for mail_id in mail_ids}
+        for row_id, mail_id, state, reason, *rest in env.execute_query(
+            SQL(
+                "SELECT id, mail_id, state, reason, recipient, partner_id, next_attempt_date, COALESCE(smtp_text, ''),"
+                " COALESCE(smtp_code, 0), COALESCE(enhanced_status, ''), COALESCE(is_settled, FALSE),"
+                " COALESCE(next_attempt_date <= now() AT TIME ZONE 'UTC', TRUE)"
+                " FROM spp_email_delivery WHERE mail_id IN %s ORDER BY id",
+                tuple(mail_ids) or (0,),
+            )
+        ):
+            address, partner_id, *others = rest
+            found[mail_id][row_id] = Recipient(
+                address, partner_id, OutboundState(state), OutboundReason(reason) if reason else None, *others
+            )
+        return found
+
+    def _holds_unknown(self):
+        """Return whether a delivery whose outcome is unknown waits for a person, instead of being sent once more."""
+        # sudo: a setting, no content.
+        return self.env["ir.config_parameter"].sudo().get_param(POLICY_PARAMETER) == "hold"  # nosemgrep

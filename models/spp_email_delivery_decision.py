@@ -6,12 +6,10 @@ from odoo.exceptions import AccessError, UserError
 
 from ..engine.outcome import OutboundReason, OutboundState
 from ..engine.storable import storable
-from .spp_email_delivery import FINAL, NOT_REACHED
+from .spp_email_delivery import FINAL, NOT_REACHED, WAITING
 
 # Who can be written to again. What is sent is not sent twice; what is in work is not touched.
 RETRYABLE = (*NOT_REACHED, OutboundState.CANCELLED.value)
-# A row that is *sending* is with the server at this moment: nobody can call it back.
-WAITING = (OutboundState.QUEUED.value, OutboundState.DEFERRED.value)
 # Steps kept with a row: a person who tries again and again fills no table.
 MOST_STEPS = 200
 

@@ -13,16 +13,13 @@ from odoo.tools import mail as mail_tools
 from ..engine.delivery import RecipientResult
 from ..engine.outcome import OutboundReason, OutboundState
 from ..engine.trace import TraceStep
-from .spp_email_delivery import FINAL
-from .spp_email_delivery_ledger import Posting
+from .posting import Posting
+from .spp_email_delivery import FINAL, WAITING
 from .spp_email_transaction import commit
 from .spp_email_transmission import BusyError, Part, Sessions, raw_recipient, recipients_of
 from .transaction_answers import DISPATCHING
 
 _logger = logging.getLogger(__name__)
-
-FINAL_STATES = frozenset(OutboundState(state) for state in FINAL)
-WAITING = (OutboundState.QUEUED, OutboundState.DEFERRED)
 
 
 @dataclass(frozen=True)
@@ -101,8 +98,8 @@ class SppEmailDispatch(models.AbstractModel):
         known = ledger.known(claims)
         for mail in self.env["mail.mail"].browse(claims).exists():
             posting = self._posting(mail)
-            for _row_id, row in known[mail.id]:
-                if row.state not in FINAL_STATES:
+            for row in known[mail.id].values():
+                if row.state not in FINAL:
                     self._note_all(ledger, replace(posting, partner_id=row.partner_id), [row.address], reason, text)
             if not known[mail.id]:
                 self._note_all(ledger, posting, self._expected(mail), reason, text)
@@ -148,8 +145,8 @@ class SppEmailDispatch(models.AbstractModel):
     def _send_mail(self, mail, group, followers, known, ledger, sessions):
         """Send all messages of one mail that are due."""
         settled = {}
-        for _row_id, row in known:
-            if row.state in FINAL_STATES or not row.is_due:
+        for row in known.values():
+            if row.state in FINAL or not row.is_due:
                 settled.setdefault(row.partner_id, set()).add(row.address.lower())
         server = group.routes[0].server
         posting = self._posting(mail, server)
@@ -196,12 +193,12 @@ class SppEmailDispatch(models.AbstractModel):
         ledger.cancel(
             [
                 row_id
-                for row_id, row in known
+                for row_id, row in known.items()
                 if row.state in WAITING and (row.partner_id, row.address.lower()) not in wanted
             ]
         )
         if len(wanted) > 1:
-            found = {(row.partner_id, row.address.lower()) for _row_id, row in known}
+            found = {(row.partner_id, row.address.lower()) for row in known.values()}
             new = [
                 (part.posting, [one for one in recipients_of(part.email) if (part.partner_id, one) not in found])
                 for part in parts
@@ -228,6 +225,6 @@ class SppEmailDispatch(models.AbstractModel):
         found = [address for text in texts if text for address in mail_tools.email_normalize_all(text)]
         return found or [text for text in texts if text][:1] or ["?"]
 
-    def _note_all(self, ledger, posting, addresses, reason, text, phase=""):
-        result = RecipientResult(OutboundState.FAILED, reason, phase, text=text)
+    def _note_all(self, ledger, posting, addresses, reason, text):
+        result = RecipientResult(OutboundState.FAILED, reason, text=text)
         ledger.note(posting, dict.fromkeys(addresses, result))

@@ -27,6 +27,20 @@ FREE = SQL("(claim_until IS NULL OR claim_until < now() AT TIME ZONE 'UTC')")
 ORDER = SQL("priority, campaign, mail_id")
 
 
+def _mine(claims):
+    return SQL("(VALUES %s) AS mine (id, fence)", SQL(", ").join(SQL("(%s, %s)", one.id, one.fence) for one in claims))
+
+
+def _update(changes, claims):
+    """Return the statement that takes the owner off rows whose claims still hold, with further ``changes``."""
+    return SQL(
+        "UPDATE spp_email_queue AS queue SET claim_owner = NULL, %s FROM %s"
+        " WHERE queue.id = mine.id AND queue.claim_fence = mine.fence RETURNING queue.id",
+        changes,
+        _mine(claims),
+    )
+
+
 class SppEmailQueue(models.Model):
     """Mails are taken over when the queue looks, whoever queued them: other addons write states by themselves.
 
@@ -167,18 +181,8 @@ class SppEmailQueue(models.Model):
         Args:
             is_begun: the sending began and came to an end, without a decision; otherwise it did not begin.
         """
-        if not claims:
-            return
-        with self._gateway_cursor(read_committed=True) as env:
-            env.cr.execute(
-                SQL(
-                    "UPDATE spp_email_queue AS queue SET claim_owner = NULL, claim_until = NULL, starts = %s"
-                    " FROM (VALUES %s) AS mine (id, fence)"
-                    " WHERE queue.id = mine.id AND queue.claim_fence = mine.fence",
-                    SQL("0") if is_begun else SQL("queue.starts - 1"),
-                    SQL(", ").join(SQL("(%s, %s)", claim.id, claim.fence) for claim in claims),
-                )
-            )
+        starts = SQL("0") if is_begun else SQL("queue.starts - 1")
+        self._set_free(claims, SQL("claim_until = NULL, starts = %s", starts))
 
     def _let_go(self, claims):
         """Let others have claimed mails in a minute; that they were begun is remembered."""
@@ -188,16 +192,38 @@ class SppEmailQueue(models.Model):
         """Let others have claimed mails, one of which ended the work of its batch: each is claimed alone now."""
         self._set_free(claims, SQL("claim_until = NULL"))
 
-    def _set_free(self, claims, until):
-        if not claims:
-            return
-        with self._gateway_cursor(read_committed=True) as env:
-            env.cr.execute(
+    def _set_free(self, claims, changes):
+        if claims:
+            with self._gateway_cursor(read_committed=True) as env:
+                env.execute_query(_update(changes, claims))
+
+    def _held(self, claims):
+        """Return the ids of mails whose claims, {mail id: Claim}, still hold, as the current transaction sees it."""
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT mail_id FROM spp_email_queue WHERE (id, claim_fence) IN %s AND claim_until IS NOT NULL",
+                tuple((claim.id, claim.fence) for claim in claims.values()) or ((0, 0),),
+            )
+        )
+        return [mail_id for (mail_id,) in rows]
+
+    def _end_claims(self, claims, waiting_ids):
+        """Forget mails that are decided, and free those that wait, in the transaction that says so of the mails.
+
+        Args:
+            claims: {mail id: Claim}; one that holds no more changes nothing.
+            waiting_ids: ids of mails that are not decided.
+        """
+        waiting = [claim for mail_id, claim in claims.items() if mail_id in waiting_ids]
+        decided = [claim for mail_id, claim in claims.items() if mail_id not in waiting_ids]
+        if waiting:
+            self.env.execute_query(_update(SQL("claim_until = NULL, starts = 0"), waiting))
+        if decided:
+            self.env.execute_query(
                 SQL(
-                    "UPDATE spp_email_queue AS queue SET claim_owner = NULL, %s FROM (VALUES %s) AS mine (id, fence)"
-                    " WHERE queue.id = mine.id AND queue.claim_fence = mine.fence",
-                    until,
-                    SQL(", ").join(SQL("(%s, %s)", claim.id, claim.fence) for claim in claims),
+                    "DELETE FROM spp_email_queue AS queue USING %s"
+                    " WHERE queue.id = mine.id AND queue.claim_fence = mine.fence RETURNING queue.id",
+                    _mine(decided),
                 )
             )
 

@@ -13,8 +13,8 @@ from odoo.exceptions import ConcurrencyError
 
 from ..engine.outcome import OutboundReason
 from ..engine.pace import computing_seconds, mails_worth, threads_worth
+from .delivery_ledger import DeliveryLedger
 from .ir_mail_server import smtplib_is_replaced
-from .spp_email_delivery_ledger import DeliveryLedger
 from .spp_email_transaction import autonomous
 from .transaction_answers import answers
 

@@ -17,6 +17,8 @@ class SppEmailServerMixin(models.AbstractModel):
 
     # Field of this model for each of the settings that the engine names as being at fault.
     _gateway_settings = {}
+    # What the search for settings looks for, and its field for a server of this model.
+    _gateway_discovery = ("", "")
 
     gateway_ca_certificate = fields.Text(
         "Private CA", help="PEM certificates of a private authority that signed the server's certificate."
@@ -39,6 +41,18 @@ class SppEmailServerMixin(models.AbstractModel):
         if name := self._gateway_settings.get(setting):
             parts.append(self.env._("Check the field “%s”.", self._fields[name]._description_string(self.env)))
         return "\n".join([*parts, *filter(None, (text, cure))])
+
+    def action_find_settings(self):
+        """Open the search for settings, for this server or for a new one."""
+        kind, server_field = self._gateway_discovery
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Find Settings"),
+            "res_model": "spp.email.discovery",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_kind": kind, f"default_{server_field}": self.id if len(self) == 1 else False},
+        }
 
     def _gateway_notification(self, kind, text, title=None):
         """Return the action that shows ``text``, a line a line, and reloads the form behind it."""

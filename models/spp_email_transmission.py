@@ -18,7 +18,7 @@ from ..engine.outcome import OutboundReason, OutboundState
 from ..engine.return_path import is_signed, unsigned
 from ..engine.smtp_answer import no_session
 from ..engine.watched_session import watched
-from .spp_email_delivery_ledger import Posting, SentContent
+from .posting import Posting, SentContent
 from .spp_email_sent_content import DEFAULT_KEEP
 
 _logger = logging.getLogger(__name__)

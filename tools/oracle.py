@@ -1,6 +1,7 @@
 """`./dev oracle`: Odoo's own mail tests with the addon installed, compared with the same tests without it.
 
-`--oca` does the same with the tests of OCA's addons about mail, all of them installed together.
+`--oca` does the same with the tests of OCA's addons about mail, all of them installed together. `--journal` takes what
+Odoo's tests of incoming mail process through the journal and the whole pipeline.
 
 Most of these tests run while their own module loads, that is before the addon is there. So a tiny addon is generated in
 `.dev/` that depends on Odoo's test addon (and on ours), and offers the same classes again, to run when all is loaded.
@@ -10,6 +11,7 @@ The outcome without the addon is kept as long as Odoo stays the same.
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 from tools import checkout, environment, odoo_home, odoo_server
@@ -28,6 +30,8 @@ MODULES = (
     "odoo.addons.base.tests.test_ir_mail_server_smtpd",
 )
 
+JOURNAL_MODULES = MODULES[:1]
+
 OCA = "mail_tracking,mail_outbound_static,mail_multicompany,mail_post_defer,mail_environment"
 OCA_MODULES = (
     "odoo.addons.mail_tracking.tests.test_mail_tracking",
@@ -42,6 +46,7 @@ OCA_MODULES = (
 
 # Tests whose outcome changes on purpose: `Class.test_name  reason`, one a line.
 ACCEPTED = checkout.ROOT / "tools" / "oracle_accepted.txt"
+ACCEPTED_JOURNAL = checkout.ROOT / "tools" / "oracle_accepted_journal.txt"
 
 MANIFEST = """{{"name": "Odoo's mail tests, run last", "version": "1.0", "license": "LGPL-3", "author": "OpenSPP.org",
  "depends": {depends}}}
@@ -88,10 +93,14 @@ class Suite:
         addons: what the tests need installed, separated by commas.
         modules: Python modules with the tests.
         kind: part of the names of files and databases.
+        journal: take incoming mail through the journal.
     """
 
-    def __init__(self, oca=False):
+    def __init__(self, oca=False, journal=False):
         self.addons, self.modules, self.kind = (OCA, OCA_MODULES, "oca") if oca else ("test_mail", MODULES, "odoo")
+        if journal:
+            self.modules = JOURNAL_MODULES
+        self.journal = journal
         self.env, self._lock = {}, None
         if oca:
             places = environment.ensure_oca(), str(odoo_home.find().path)
@@ -102,7 +111,7 @@ class Suite:
         return checkout.digest(odoo_home.find().digest, Path(__file__), *filter(None, [self._lock]))
 
 
-def compare(pattern=None, oca=False):
+def compare(pattern=None, oca=False, journal=False):
     """Run the tests with the addon (and without, once); print what differs; return 1 if anything got worse."""
     steps = Steps(5)
     steps.next("Odoo 19")
@@ -110,25 +119,25 @@ def compare(pattern=None, oca=False):
     steps.next("Python packages")
     environment.ensure(steps)
     steps.done()
-    suite = Suite(oca)
+    suite = Suite(oca, journal)
     steps.next("database with OCA's addons" if oca else "database with Odoo's test addon")
     postgresql_ready(steps)
     databases = Databases()
     template = _template(databases, suite, steps)
     steps.done()
     steps.next("without the addon")
-    stock = _baseline(databases, template, suite, steps)
+    stock = _baseline(databases, template, Suite(oca), steps)
     steps.done(_words(stock))
     steps.next("with the addon")
     gateway = _run(databases, template, suite, True, pattern, steps)
     steps.done(_words(gateway))
-    return _report(stock, gateway, complete=not pattern)
+    return _report(stock, gateway, complete=not pattern and not journal, journal=journal)
 
 
-def _report(stock, gateway, complete):
+def _report(stock, gateway, complete, journal):
     accepted = {}
-    if ACCEPTED.exists():
-        for line in ACCEPTED.read_text().splitlines():
+    for path in (ACCEPTED, *([ACCEPTED_JOURNAL] if journal else [])):
+        for line in path.read_text().splitlines():
             name, _space, reason = line.partition("  ")  # the name of a sub-test holds single spaces
             if name and not name.startswith("#"):
                 accepted[name] = reason.strip()
@@ -210,11 +219,16 @@ def _run(databases, template, suite, gateway, pattern, steps):
 
 def _generate(suite, gateway):
     """Write the addon that offers Odoo's tests again; return the directory for the addons path."""
-    directory = checkout.DEV / f"oracle_addons_{suite.kind}_{'gateway' if gateway else 'stock'}"
+    parts = ["oracle_addons", suite.kind, *(["journal"] if suite.journal else []), "gateway" if gateway else "stock"]
+    directory = checkout.DEV / "_".join(parts)
     tests = directory / ORACLE / "tests"
     tests.mkdir(parents=True, exist_ok=True)
     depends = [*suite.addons.split(","), *([checkout.ADDON] if gateway else [])]
-    (directory / ORACLE / "__init__.py").touch()
+    if suite.journal and gateway:
+        (directory / ORACLE / "__init__.py").write_text("from . import oracle_journal\n")
+        shutil.copy(checkout.ROOT / "tools" / "oracle_journal.py", directory / ORACLE)
+    else:
+        (directory / ORACLE / "__init__.py").write_text("")
     (directory / ORACLE / "__manifest__.py").write_text(MANIFEST.format(depends=json.dumps(depends)))
     (tests / "__init__.py").write_text("from . import test_again\n")
     (tests / "test_again.py").write_text(

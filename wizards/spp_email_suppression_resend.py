@@ -63,7 +63,7 @@ class SppEmailResendLine(models.TransientModel):
                 "can_remove": is_officer and bool(entries) and entries.has_access("write"),
                 "reason": self.env._("On the suppression list"),
                 # The reason has one line, this as many as it needs. How to remove it is said below.
-                "cure": refusal.removesuffix(CURE).strip(),
+                "cure": refusal.removesuffix(CURE).replace("On the suppression list since", "Since").strip(),
             }
         return values
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from tools.sandbox import DOMAIN
 
+from ..system.case import wait_for
 from .case import BrowserCase
 
 SETUP = """
@@ -38,8 +39,8 @@ class TestReturnPath(BrowserCase):
         words = self.page.locator("[name=gateway_return_path_text]")
         self.assertIn("no signed one has come back yet", words.inner_text())
         self.press("Try Signed Return Path")
-        self.page.wait_for_timeout(500)
-        self.assertEqual(self.ask("answer = env['spp.email.return.path'].search([]).mapped('state')"), ["waiting"])
+        states = "answer = env['spp.email.return.path'].search([]).mapped('state')"
+        wait_for(lambda: self.ask(states) == ["waiting"], "the proof's mail to leave")
         state = "waiting"
         for _attempt in range(60):
             self.ask("env['fetchmail.server'].browse(mailbox).fetch_mail()", mailbox=mailbox)

@@ -116,7 +116,7 @@ class TestSuppressedRecipient(BrowserCase):
         self.page.locator(".o-mail-Message-notification.text-danger").click()
         dialog = self.page.locator(".modal-content", has_text="These people did not get")
         maria = dialog.locator(".o_data_row", has_text="Maria")
-        maria.get_by_text("On the suppression list since").wait_for()
+        maria.get_by_text("mail to it came back for good (the address does not exist)").wait_for()
         joseph = dialog.locator(".o_data_row", has_text="Joseph")
         self.assertEqual(maria.locator(".o_boolean_toggle input").count(), 2)
         self.assertEqual(joseph.locator(".o_boolean_toggle input").count(), 1)

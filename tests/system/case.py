@@ -104,6 +104,8 @@ class SystemCase(unittest.TestCase):
                 "env['ir.config_parameter'].set_param('spp_email_gateway.lease_seconds', str(seconds))",
                 seconds=cls.lease_seconds,
             )
+            # Odoo's digest is due some days after the template was made, and is mail that nobody here caused.
+            cls.console.ask("if 'digest.digest' in env: env['digest.digest'].search([]).state = 'deactivated'")
 
     # Odoo
 
@@ -237,5 +239,6 @@ class SystemCase(unittest.TestCase):
 
     def assert_nobody_was_told(self):
         """No mail was made, let alone sent."""
-        self.assertEqual(self.rows("SELECT id, state FROM mail_mail"), [])
+        mails = "SELECT state, m.subject, failure_reason FROM mail_mail JOIN mail_message m ON m.id = mail_message_id"
+        self.assertEqual(self.rows(mails), [])
         self.assertEqual(self.rows("SELECT id FROM spp_email_notice"), [])

@@ -150,6 +150,16 @@ class TestQuotaInTheQueue(SystemCase):
                     waiting[0][3],
                 )
             )
+            # The mails follow their rows a moment later: what is moved before would be written over.
+            wait_for(
+                lambda: self.value(
+                    "SELECT count(*) FROM mail_mail"
+                    " WHERE id = ANY(%s) AND state = 'outgoing' AND scheduled_date > now()",
+                    mails,
+                )
+                == 3,
+                "the mails follow",
+            )
             # A day later, as far as the counts and the waiting know.
             self.rows("UPDATE spp_email_quota_use SET start_date = start_date - interval '25 hours'")
             self.rows(

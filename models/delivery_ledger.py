@@ -1,146 +1,30 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """The ledger's own connection: what a server is about to be given, and what it said, committed apart from all else."""
 
-import json
 import logging
 import random
-from dataclasses import asdict, dataclass, replace
-from dataclasses import fields as dataclass_fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from odoo import fields, models
+from odoo import fields
 from odoo.tools import SQL
 
 from ..engine.delivery import RecipientResult
 from ..engine.delivery_retry import next_delivery_attempt
 from ..engine.errors import WithdrawnError
-from ..engine.mail_fate import Recipient
 from ..engine.outcome import OutboundReason, OutboundState
 from ..engine.storable import storable
-from .mail_mail import FOLLOWING
-from .spp_email_delivery import FINAL, PENDING
+from .delivery_statement import ANSWER, BEGIN, CANCEL, ENLIST, WITHOUT
+from .spp_email_delivery import FINAL
 from .spp_email_transaction import commit
 
 _logger = logging.getLogger(__name__)
 
 DAYS_PARAMETER = "spp_email_gateway.outgoing_days"
 DAYS = 5
-POLICY_PARAMETER = "spp_email_gateway.unknown_outcome"
 # Seconds after which a delivery whose outcome is unknown is sent once more, where the policy says so.
 UNKNOWN_WAIT = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Posting:
-    """What is the same for all recipients of one SMTP transaction."""
-
-    mail_id: int | None
-    mail_message_id: int | None
-    model: str | None
-    res_id: int | None
-    company_id: int | None
-    subject: str
-    message_id: str
-    mail_class: str
-    partner_id: int | None = None
-    server_id: int | None = None
-    email_from: str = ""
-    envelope_sender: str = ""
-    trace: tuple = ()
-
-    def columns(self):
-        """Return the values as the table has them."""
-        values = {name: getattr(self, name) for name in POSTED}
-        for name in ("subject", "message_id", "email_from", "envelope_sender"):
-            values[name] = storable(values[name])
-        values["trace"] = json.dumps([asdict(step) for step in self.trace]) if self.trace else None
-        return values
-
-
-POSTED = tuple(one.name for one in dataclass_fields(Posting))
-
-# What every attempt writes anew.
-RENEWED = ("server_id", "email_from", "envelope_sender", "message_id", "trace")
-ANSWERED = (
-    "state",
-    "reason",
-    "phase",
-    "smtp_code",
-    "enhanced_status",
-    "smtp_text",
-    "remote_id",
-    "remote_message_id",
-    "next_attempt_date",
-)
-
-# The claim is renewed with every message, and who has lost it sends nothing any more.
-BEGIN = f"""
-    WITH mine AS (
-        UPDATE spp_email_queue SET claim_until = now() AT TIME ZONE 'UTC' + %(lease)s * interval '1 second'
-         WHERE id = %(claim_id)s AND claim_fence = %(claim_fence)s AND claim_until IS NOT NULL
-        RETURNING id)
-    INSERT INTO spp_email_delivery AS row (recipient, state, attempts, created_date, attempt_date, {", ".join(POSTED)})
-    SELECT address, 'sending', 1, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC',
-           {", ".join(f"%({name})s" for name in POSTED)}
-      FROM unnest(%(recipients)s) AS address
-     WHERE EXISTS (SELECT 1 FROM mail_mail WHERE id = %(mail_id)s AND state = 'outgoing')
-       AND EXISTS (SELECT 1 FROM mine)
-    ON CONFLICT (mail_id, lower(recipient), COALESCE(partner_id, 0)) DO UPDATE
-       SET state = 'sending', attempts = row.attempts + 1, attempt_date = EXCLUDED.attempt_date,
-           next_attempt_date = NULL, {", ".join(f"{name} = EXCLUDED.{name}" for name in RENEWED)}
-     WHERE row.state NOT IN %(final)s
-    RETURNING id, recipient, created_date, attempts
-"""
-
-ANSWER = f"""
-    UPDATE spp_email_delivery SET {", ".join(f"{name} = %({name})s" for name in ANSWERED)}, final_date = %(final_date)s
-     WHERE (id, attempts) IN %(rows)s AND state IN ('sending', 'deferred', 'unknown')
-"""
-
-# All recipients of a mail that goes out as several messages, before the first of them: whatever ends the work in the
-# middle, the mail is not decided by those alone that were come to.
-ENLIST = f"""
-    INSERT INTO spp_email_delivery (recipient, state, attempts, created_date, {", ".join(POSTED)})
-    SELECT address, 'queued', 0, now() AT TIME ZONE 'UTC', {", ".join(f"%({name})s" for name in POSTED)}
-      FROM unnest(%(recipients)s) AS address
-    ON CONFLICT DO NOTHING
-"""
-
-CANCEL = """
-    UPDATE spp_email_delivery SET state = 'cancelled', reason = 'no_recipient', next_attempt_date = NULL,
-           final_date = now() AT TIME ZONE 'UTC'
-     WHERE id IN %(ids)s AND state IN ('queued', 'deferred')
-"""
-
-# For recipients that no transaction was begun for.
-WITHOUT = f"""
-    INSERT INTO spp_email_delivery AS row
-           (recipient, attempts, created_date, attempt_date, final_date, {", ".join((*ANSWERED, *POSTED))})
-    VALUES (%(recipient)s, %(attempts)s, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC', %(final_date)s,
-            {", ".join(f"%({name})s" for name in (*ANSWERED, *POSTED))})
-    ON CONFLICT (mail_id, lower(recipient), COALESCE(partner_id, 0)) DO UPDATE
-       SET attempts = row.attempts + EXCLUDED.attempts, attempt_date = EXCLUDED.attempt_date,
-           final_date = EXCLUDED.final_date, {", ".join(f"{name} = EXCLUDED.{name}" for name in (*ANSWERED, *RENEWED))}
-     WHERE row.state NOT IN %(final)s
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class SentContent:
-    """A message as it went over the wire, and what decides whether it is kept.
-
-    Attributes:
-        octets: the bytes after signing.
-        keep: what the server keeps: all, transactional or none.
-        is_secret: it is known to hold a way to log in.
-        body_html: of the mail, where such a way may stand.
-    """
-
-    octets: bytes
-    keep: str
-    is_secret: bool
-    body_html: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +56,7 @@ class DeliveryLedger:
         self._unwritten = []
 
     def known(self, claims):
-        """Return {mail id: [(row id, Recipient)]} of what the ledger has of claimed mails.
+        """Return {mail id: {row id: Recipient}} of what the ledger has of claimed mails.
 
         A row that is being sent was left so by a worker that died, and its outcome is decided by the policy here.
 
@@ -183,9 +67,7 @@ class DeliveryLedger:
         mail_ids = list(claims)
         self.flush()
         self._settle_unknown(mail_ids)
-        found = {mail_id: [] for mail_id in mail_ids}
-        for row_id, mail_id, recipient in self.delivery._recipients(self.env, mail_ids):
-            found[mail_id].append((row_id, recipient))
+        found = self.delivery._recipients(self.env, mail_ids)
         commit(self.env.cr)
         return found
 
@@ -388,104 +270,3 @@ class DeliveryLedger:
         for row in rows:
             self._answer(RecipientResult(OutboundState.UNKNOWN, OutboundReason.PROCESS_DIED), [Begun(*row)])
         commit(self.env.cr)
-
-
-class SppEmailDelivery(models.Model):
-    _inherit = "spp.email.delivery"
-
-    def _recipients(self, env, mail_ids):
-        """Return [(row id, mail id, Recipient)] of these mails' rows, oldest first, as ``env``'s cursor sees them."""
-        rows = env.execute_query(
-            SQL(
-                "SELECT id, mail_id, recipient, partner_id, state, reason, next_attempt_date, smtp_text, smtp_code,"
-                " enhanced_status, is_settled, next_attempt_date > now() AT TIME ZONE 'UTC'"
-                " FROM spp_email_delivery WHERE mail_id IN %s ORDER BY id",
-                tuple(mail_ids) or (0,),
-            )
-        )
-        return [
-            (
-                row_id,
-                mail_id,
-                Recipient(
-                    address,
-                    partner_id,
-                    OutboundState(state),
-                    OutboundReason(reason) if reason else None,
-                    due,
-                    text or "",
-                    code or 0,
-                    enhanced or "",
-                    bool(is_settled),
-                    not is_later,
-                ),
-            )
-            for (
-                row_id,
-                mail_id,
-                address,
-                partner_id,
-                state,
-                reason,
-                due,
-                text,
-                code,
-                enhanced,
-                is_settled,
-                is_later,
-            ) in rows
-        ]
-
-    def _holds_unknown(self):
-        """Return whether a delivery whose outcome is unknown waits for a person, instead of being sent once more."""
-        # sudo: a setting, no content.
-        return self.env["ir.config_parameter"].sudo().get_param(POLICY_PARAMETER) == "hold"  # nosemgrep
-
-    def _note_in_request(self, postings, results):
-        """Write what servers said while a request sent mails, and have what may pass sent by the queue.
-
-        In the request's transaction: the mails are not committed yet, and nobody else can see them.
-
-        Args:
-            postings: {Message-ID: (Posting, {address: id of the contact})} of the mails, made before they were sent:
-                Odoo deletes some of them then.
-        """
-        ledger = DeliveryLedger(self.env)
-        there = self.env["mail.mail"].browse(posting.mail_id for posting, _partners in postings.values()).exists()
-        answered = there.browse()
-        for message_id, answers in results.items():
-            if not answers or message_id not in postings:
-                continue
-            posting, partners = postings[message_id]
-            if posting.mail_id in there.ids:
-                answered += there.browse(posting.mail_id)
-            else:
-                posting = replace(posting, mail_id=None, mail_message_id=None)
-            for address, result in answers.items():
-                ledger.note(replace(posting, partner_id=partners.get(address.lower())), {address.lower(): result})
-        ledger._write()
-        self.invalidate_model()
-        # Odoo calls those failed that may pass.
-        waiting = answered.with_context(**{FOLLOWING: True}).filtered(lambda mail: mail.state == "exception")
-        waiting.filtered(
-            lambda mail: any(row.state in PENDING for row in mail.gateway_delivery_ids)
-        ).state = "outgoing"
-        waiting._gateway_follow()
-        # And those that no server was told of: it could not be reached. What is wrong with the mail has a type.
-        unreached = (there - answered).filtered(lambda mail: mail.state == "exception" and not mail.failure_type)
-        unreached.state = "outgoing"
-        answered._gateway_wake()
-
-    def _note_what_is_missing(self, said):
-        """Write what servers said of mails that are not in the ledger, since their transaction was undone in part.
-
-        Args:
-            said: {Message-ID: ((Posting, {address: id of the contact}), {address: RecipientResult})}.
-        """
-        known = set(self.search([("message_id", "in", list(said))]).mapped("message_id"))
-        ledger = DeliveryLedger(self.env)
-        for message_id, ((posting, _partners), answers) in said.items():
-            if message_id not in known:
-                gone = replace(posting, mail_id=None, mail_message_id=None, res_id=None, model=None)
-                ledger.note(gone, {address.lower(): result for address, result in answers.items()})
-        ledger._write()
