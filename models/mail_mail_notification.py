@@ -5,7 +5,7 @@ from odoo import models
 
 from ..engine.mail_fate import failure_type as failure_type_of
 from ..engine.outcome import OutboundReason, OutboundState
-from .spp_email_delivery import FAILURES, PENDING
+from .spp_email_delivery import NOT_REACHED, PENDING
 
 # Status of the notification, and Odoo's failure type.
 STATUS = {
@@ -15,7 +15,7 @@ STATUS = {
     OutboundState.FAILED.value: ("exception", None),
     OutboundState.UNKNOWN.value: ("exception", None),
     OutboundState.BOUNCED.value: ("bounce", "mail_bounce"),
-    OutboundState.SUPPRESSED.value: ("canceled", "mail_bl"),
+    OutboundState.SUPPRESSED.value: ("exception", "mail_bl"),
     OutboundState.CANCELLED.value: ("canceled", False),
 }
 # What an email of several addresses, of one contact, is: the first of these that any of them is in.
@@ -48,10 +48,10 @@ class MailMail(models.Model):
         return messages
 
     def _gateway_bounced_notifications(self):
-        """Return {notification: its values} of those of this mail that came back."""
+        """Return {notification: its values} of those of this mail that came back, or were never sent."""
         # sudo: as above.
         found = self.env["mail.notification"].sudo().search(  # nosemgrep
-            [("mail_mail_id", "=", self.id), ("notification_status", "=", "bounce")]
+            [("mail_mail_id", "=", self.id), ("notification_status", "in", FAILED_NOTIFICATION)]
         )
         names = ("notification_status", "failure_type", "failure_reason")
         return {one: {name: one[name] for name in names} for one in found}
@@ -69,6 +69,9 @@ class MailNotification(models.Model):
             return False
         row = min(mine, key=lambda row: WORST_FIRST.index(row.state))
         status, failure_type = STATUS[row.state]
+        if row.state == OutboundState.SUPPRESSED.value and row.mail_class == "mass":
+            # Nobody wrote to this one person, and nobody is to look for another way.
+            status = "canceled"
         if failure_type is None:
             reason = OutboundReason(row.reason) if row.reason else None
             failure_type = failure_type_of(reason, row.smtp_code, row.enhanced_status or "")
@@ -78,7 +81,7 @@ class MailNotification(models.Model):
         values = {
             "notification_status": status,
             "failure_type": failure_type,
-            "failure_reason": row.answer_words if row.state in FAILURES else False,
+            "failure_reason": row.answer_words if row.state in NOT_REACHED else False,
         }
         if all(self[name] == value for name, value in values.items()):
             return False

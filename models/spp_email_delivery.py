@@ -32,6 +32,8 @@ PENDING = (OutboundState.QUEUED.value, OutboundState.SENDING.value, OutboundStat
 WAITING = (OutboundState.QUEUED.value, OutboundState.DEFERRED.value)
 # What a person may have to look at.
 FAILURES = (OutboundState.FAILED.value, OutboundState.BOUNCED.value, OutboundState.UNKNOWN.value)
+# Who did not get it, be it that nothing was tried.
+NOT_REACHED = (*FAILURES, OutboundState.SUPPRESSED.value)
 
 
 class SppEmailDelivery(models.Model):
@@ -51,7 +53,7 @@ class SppEmailDelivery(models.Model):
     company_id = fields.Many2one("res.company", readonly=True, ondelete="set null")
     subject = fields.Char(readonly=True)
     message_id = fields.Char("Message-ID", readonly=True, index="btree_not_null")
-    mail_class = fields.Char(readonly=True, help="transactional or mass.")
+    mail_class = fields.Char(readonly=True, help="transactional, mass, legal or login.")
 
     recipient = fields.Char(required=True, readonly=True, help="Address that is given to the server.")
     partner_id = fields.Many2one(

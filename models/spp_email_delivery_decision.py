@@ -6,10 +6,10 @@ from odoo.exceptions import AccessError, UserError
 
 from ..engine.outcome import OutboundReason, OutboundState
 from ..engine.storable import storable
-from .spp_email_delivery import FAILURES, FINAL, WAITING
+from .spp_email_delivery import FINAL, NOT_REACHED, WAITING
 
 # Who can be written to again. What is sent is not sent twice; what is in work is not touched.
-RETRYABLE = (*FAILURES, OutboundState.CANCELLED.value, OutboundState.SUPPRESSED.value)
+RETRYABLE = (*NOT_REACHED, OutboundState.CANCELLED.value)
 # Steps kept with a row: a person who tries again and again fills no table.
 MOST_STEPS = 200
 
@@ -84,7 +84,7 @@ class SppEmailDelivery(models.Model):
             },
             (OutboundState.UNKNOWN.value,),
         )
-        failed = (self - unknown)._decide(what, {"is_settled": True}, FAILURES)
+        failed = (self - unknown)._decide(what, {"is_settled": True}, NOT_REACHED)
         settled = unknown | failed
         settled._ignore_notifications()
         settled.mail_id._gateway_follow()

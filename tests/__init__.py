@@ -53,9 +53,9 @@ from . import (
     test_provider,
     test_quota,
     test_reconciliation,
+    test_reply_permission,
     test_report_attacks,
     test_reports,
-    test_reply_permission,
     test_resend,
     test_retention,
     test_round_trip,
@@ -67,6 +67,9 @@ from . import (
     test_sent_content,
     test_server_action,
     test_signed_replies,
+    test_suppression,
+    test_suppression_import,
+    test_suppression_sending,
     test_target_profiles,
     test_unbidden,
     test_unproved_senders,
@@ -143,10 +146,10 @@ from .engine import (
     test_recipient,
     test_recipient_list,
     test_recipient_policy,
-    test_report,
-    test_report_match,
     test_reply_address,
     test_reply_policy,
+    test_report,
+    test_report_match,
     test_retry,
     test_return_path,
     test_rule,
@@ -165,6 +168,8 @@ from .engine import (
     test_smtp_transaction,
     test_subaddress,
     test_summary,
+    test_suppression_address,
+    test_suppression_file,
     test_target_profile,
     test_tls,
     test_token,
@@ -181,4 +186,5 @@ from .engine import test_parameter_value as test_engine_parameter_value
 from .engine import test_provider as test_engine_provider
 from .engine import test_quota as test_engine_quota
 from .engine import test_round_trip as test_engine_round_trip
+from .engine import test_suppression as test_engine_suppression
 from .engine import test_upload as test_engine_upload

@@ -18,6 +18,12 @@ RIGHTS = {
     "spp.email.subaddress": {"manager": "r", "system": "r"},
     "spp.email.delivery": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
     "spp.email.delivery.retention": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.suppression": {"viewer": "r", "officer": "rwc", "manager": "rwc", "system": "rwcu"},
+    "spp.email.suppression.event": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
+    "spp.email.suppression.count": {"manager": "r", "system": "r"},
+    "spp.email.suppression.policy": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.suppression.removal": {"officer": "rwcu", "manager": "rwcu", "system": "rwcu"},
+    "spp.email.suppression.import": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.sent.content": {"officer": "r", "manager": "r", "system": "r"},
     **{
         f"spp.email.{name}": {"plain": "rw", "viewer": "rw", "officer": "rw", "manager": "rw", "system": "rw"}
@@ -125,6 +131,12 @@ class TestAccess(GatewayCase):
                 "spp.email.resend.line",
                 "spp.email.loop.breaker",
                 "spp.email.loop.release",
+                "spp.email.suppression",
+                "spp.email.suppression.event",
+                "spp.email.suppression.count",
+                "spp.email.suppression.policy",
+                "spp.email.suppression.removal",
+                "spp.email.suppression.import",
             },
         )
 

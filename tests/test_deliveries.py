@@ -146,7 +146,7 @@ class TestDeliveries(DeliveryCase):
             ("failed", "exception"),
             ("unknown", "exception"),
             ("bounced", "bounce"),
-            ("suppressed", "canceled"),
+            ("suppressed", "exception"),
             ("cancelled", "canceled"),
         ):
             message, mail = self.message(self.bob, self.eve, statuses=("exception", "sent"))

@@ -20,4 +20,8 @@ from . import (
     spp_email_resend,
     spp_email_resend_line,
     spp_email_loop_release,
+    spp_email_suppression_removal,
+    spp_email_suppression_import,
+    spp_email_suppression_resend,
+    mail_compose_message,
 )

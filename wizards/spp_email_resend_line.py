@@ -4,7 +4,7 @@
 from odoo import api, fields, models
 from odoo.tools.mail import email_normalize, email_normalize_all
 
-from ..models.spp_email_delivery import FAILURES
+from ..models.spp_email_delivery import NOT_REACHED
 
 
 class SppEmailResendLine(models.TransientModel):
@@ -31,7 +31,7 @@ class SppEmailResendLine(models.TransientModel):
     def _values(self, notification, rows):
         """Return the values of a line about a failed notification and its delivery ``rows``, both as the system's."""
         partner = notification.res_partner_id
-        failed = rows.filtered(lambda row: row.state in FAILURES)[:1]
+        failed = rows.filtered(lambda row: row.state in NOT_REACHED)[:1]
         tried = failed.recipient or notification.mail_email_address or partner.email or ""
         values = {
             "notification_id": notification.id,
@@ -92,7 +92,7 @@ class SppEmailResendLine(models.TransientModel):
         # sudo: see the wizard's check.
         notification = self.sudo().notification_id  # nosemgrep
         rows = notification._gateway_deliveries()[notification].filtered(
-            lambda row: row.state in FAILURES and row.mail_id
+            lambda row: row.state in NOT_REACHED and row.mail_id
         )
         wanted = email_normalize(self.email)
         reached = set(email_normalize_all(notification.res_partner_id.email or "")) or {wanted}

@@ -57,6 +57,20 @@ class TestMassMailing(SendingCase):
         read = self.ask("answer = env['mailing.mailing'].browse(id).read(fields)[0]", id=mailing, fields=FIGURES)
         return {name: read[name] for name in FIGURES}
 
+    def test_who_is_on_the_suppression_list_is_cancelled_in_the_mailings_figures(self):
+        self.server()
+        self.ask("env['spp.email.suppression'].create({'address': 'bob@remote.test'})")
+        self.addCleanup(self.rows, "DELETE FROM spp_email_suppression")
+        mailing = self.mailing("ann@remote.test", "bob@remote.test")
+        self.send()
+        traces = self.traces(mailing)
+        self.assertEqual((traces["ann@remote.test"][0], traces["bob@remote.test"][:2]), ("sent", ["cancel", "mail_bl"]))
+        figures = self.figures(mailing)
+        self.assertEqual((figures["delivered"], figures["failed"], figures["canceled"]), (1, 0, 1))
+        self.assertEqual(self.taken(), {"ann@remote.test": 1})
+        # Odoo's blacklist is Odoo's.
+        self.assertFalse(self.rows("SELECT email FROM mail_blacklist"))
+
     def test_traces_and_figures_say_what_became_of_each(self):
         self.server()
         refused = [f"e550@village{number}.test" for number in range(3)]
