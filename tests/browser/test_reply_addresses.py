@@ -42,7 +42,7 @@ class TestReplyAddresses(BrowserCase):
         badge = self.page.locator("[name=gateway_subaddress_state] .badge")
         path = f"action-mail.mail_alias_domain_action/{domain}"
         self.open(path)
-        self.assertEqual(badge.inner_text(), "Not Tried")
+        badge.get_by_text("Not Tried", exact=True).wait_for()
         self.assertIn(("Anyone who answers a message of it", True), self.radio("Who May Answer"))
         self.screenshot("alias-domain-answers-untried")
         # Not before it is proved.
@@ -53,7 +53,7 @@ class TestReplyAddresses(BrowserCase):
         self.press("Try Signed Reply Addresses")
         self.page.locator(".badge", has_text="On the Way").wait_for()
         state = "waiting"
-        for _attempt in range(60):
+        for _attempt in range(120):
             self.ask("env['fetchmail.server'].browse(mailbox).fetch_mail()", mailbox=mailbox)
             state = self.ask("answer = env['spp.email.subaddress'].search([]).state")
             if state == "proven":
@@ -61,7 +61,7 @@ class TestReplyAddresses(BrowserCase):
             self.page.wait_for_timeout(250)
         self.assertEqual(state, "proven")
         self.open(path)
-        self.assertEqual(badge.inner_text(), "It Came Back")
+        badge.get_by_text("It Came Back", exact=True).wait_for()
         # Nobody has an address yet.
         self.pick("Who got a signed reply address")
         self.page.click(".o_form_button_save")
