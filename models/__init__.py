@@ -185,6 +185,7 @@ from . import (
     spp_email_suppression_event,
     spp_email_suppression_count,
     spp_email_suppression,
+    spp_email_suppression_entering,
     spp_email_suppression_learning,
     spp_email_suppression_asking,
     spp_email_suppression_screen,

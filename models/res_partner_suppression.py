@@ -4,8 +4,9 @@
 from odoo import api, fields, models
 from odoo.tools.mail import email_normalize_all
 
-from ..engine.suppression import describe, is_over
+from ..engine.suppression import is_over
 from ..engine.suppression_address import suppression_address
+from ..engine.suppression_words import describe
 
 
 class ResPartner(models.Model):

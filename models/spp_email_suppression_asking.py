@@ -6,8 +6,9 @@ from odoo.tools import SQL
 from odoo.tools.mail import email_normalize_all
 
 from ..engine.bounce_reason import BounceReason
-from ..engine.suppression import Entry, Reach, SuppressionReason, binds, refusal_text
+from ..engine.suppression import Entry, Reach, SuppressionReason, binds
 from ..engine.suppression_address import suppression_address
+from ..engine.suppression_words import refusal_text
 from .spp_email_suppression import QUESTION
 from .transaction_answers import DISPATCHING, answers
 

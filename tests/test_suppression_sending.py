@@ -10,7 +10,7 @@ from ..engine.bounce_reason import BounceReason
 from ..engine.gate import Departure
 from ..engine.message_kind import RecipientReport, ReportAction
 from ..engine.outcome import OutboundReason, OutboundState
-from ..engine.suppression import CURE
+from ..engine.suppression_words import CURE
 from ..models.transaction_answers import DISPATCHING
 from .sending import DeliveryCase
 

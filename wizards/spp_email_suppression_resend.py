@@ -4,8 +4,9 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..engine.suppression import CURE, MailClass
+from ..engine.suppression import MailClass
 from ..engine.suppression_address import suppression_address
+from ..engine.suppression_words import CURE
 
 
 class SppEmailResend(models.TransientModel):

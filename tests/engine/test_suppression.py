@@ -8,7 +8,6 @@ from ...engine.message_kind import RecipientReport, ReportAction
 from ...engine.outcome import OutboundReason, OutboundState
 from ...engine.suppression import (
     BOUNCES,
-    CURE,
     REACH_WORDS,
     SUPPRESSION_REASON_WORDS,
     SUPPRESSION_SOURCE_WORDS,
@@ -22,14 +21,13 @@ from ...engine.suppression import (
     after_hearing,
     are_enough,
     binds,
-    describe,
     entry_of,
     expiry,
     learn,
     merged,
     refusal_report,
-    refusal_text,
 )
+from ...engine.suppression_words import CURE, describe, refusal_text
 
 NOW = datetime(2026, 11, 20, 12, 0)
 TODAY = NOW.date()
