@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .message_kind import REPORTS
 from .outcome import InboundReason, InboundState
 from .pipeline import Facts, Step, Verdict
 from .summary import Summary, sole_address
@@ -79,8 +80,8 @@ def answers_notice(message: Summary) -> bool:
 def find_loop(own: Own, *, most_hops: int = HOPS) -> Step:
     """Return the step that ends with quarantine where the header shows a loop.
 
-    It reads the facts ``own_mark`` and ``automatic_policy``, and sets ``turns`` (int): how many messages in a row
-    programs sent because of each other, this one included.
+    It reads the facts ``kind``, ``own_mark`` and ``automatic_policy``, and sets ``turns`` (int): how many messages in
+    a row programs sent because of each other, this one included.
 
     Args:
         most_hops: Received fields that a message may have; 0 for any number.
@@ -92,6 +93,9 @@ def find_loop(own: Own, *, most_hops: int = HOPS) -> Step:
         if 0 < most_hops < number:
             words = f"It passed {number} servers; more than {most_hops} are the sign of a loop."
             return _hold(InboundReason.TOO_MANY_HOPS, "Received fields", words)
+        if getattr(facts.get("kind"), "kind", None) in REPORTS:
+            # A report on a mail of ours names it, as an answer does; it is never answered, and makes no record.
+            return Verdict()
         if answers_notice(message):
             return _hold(InboundReason.LOOP, "References", "It answers a notice of this database.")
         again = returned_to(message)

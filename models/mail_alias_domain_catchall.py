@@ -77,7 +77,7 @@ class MailAliasDomain(models.Model):
         values.append(("reply_to", contact or self.bounce_email))
         html = str(body) if contact else without_contact(str(body))
         subject = f"Re: {message.get('subject') or ''}"
-        return NoticeIntent(message_dict["email_from"] or "", subject, html, tuple(values), company.id)
+        return NoticeIntent(message_dict["email_from"] or "", subject, html, tuple(values), company_id=company.id)
 
     def _gateway_contact_address(self, company):
         """Return where people write to: the company's address, or its first alias that makes records; "" for none."""

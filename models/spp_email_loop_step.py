@@ -46,7 +46,9 @@ class SppEmailProcessing(models.AbstractModel):
 def _sender(inbound, facts):
     """Return the sender that limits count. Forwarders send the mail of many: it is who wrote it."""
     verdict = facts.get("sender_verdict")
-    address = facts.get("original_sender") or inbound.sender or ""
+    # A forwarder that is named and does not say for whom it sends is nobody's limit.
+    is_forwarder = getattr(facts.get("forwarding"), "is_named", False)
+    address = facts.get("original_sender") or ("" if is_forwarder else inbound.sender) or ""
     return counted_sender(address, is_forged=getattr(verdict, "result", None) is SenderResult.FAIL)
 
 

@@ -55,7 +55,7 @@ class TestCatchallMail(GatewayCase):
         self.write()
         self.assertEqual(len(self.notices()), 1)
         for name, fields, sender in (
-            ("a machine", {"Auto_Submitted": "auto-replied"}, "robot@example.com"),
+            ("a machine", {"Auto_Submitted": "auto-generated"}, "robot@example.com"),
             ("a list", {"List_Id": "<a.example.com>"}, "list@example.com"),
             ("the null return path", {"Return_Path": "<>"}, "null@example.com"),
             ("our own", {}, "catchall@gateway.test"),

@@ -10,7 +10,6 @@ from odoo.tests import tagged
 from ..engine import forwarded
 from ..engine.pipeline import Verdict
 from ..engine.sender_verdict import SenderResult, SenderVerdict
-from ..models.spp_email_processing import SppEmailProcessing
 from .common import GatewayCase, eml
 
 DESK = "Help Desk <desk@office.test>"
@@ -30,7 +29,8 @@ class TestForwardedMail(GatewayCase):
         """Receive what the desk forwarded by hand; return its row. A verdict is what the sender's check says."""
         number = self.env["spp.email.inbound"].search_count([])
         values = {"From": DESK, "Subject": f"FW: Card {number}", "body": BLOCK.format(sender=sender).encode(), **fields}
-        steps = SppEmailProcessing._sender_steps
+        processing = type(self.env["spp.email.processing"])
+        steps = processing._sender_steps
 
         def check(_message, facts):
             facts["sender_verdict"] = SenderVerdict(verdict)
@@ -39,7 +39,7 @@ class TestForwardedMail(GatewayCase):
         def with_check(self, inbound, content):
             return [*steps(self, inbound, content), *([check] if verdict else [])]
 
-        with patch.object(SppEmailProcessing, "_sender_steps", with_check):
+        with patch.object(processing, "_sender_steps", with_check):
             return self.receive(eml(**values), server or self.box)
 
     def made(self, inbound):
@@ -104,6 +104,7 @@ class TestForwardedMail(GatewayCase):
 
     def test_a_user_who_writes_without_a_forwarder_is_the_author(self):
         # So that the test above can fail.
+        self.box.gateway_authenticates_users = True
         inbound = self.receive(eml(From="officer@staff.test", Subject="Direct"), self.box)
         self.assertEqual(self.made(inbound)[1], self.officer.partner_id)
 
@@ -122,7 +123,7 @@ class TestForwardedMail(GatewayCase):
             alias_parent_thread_id=record.id,
         )
         inbound = self.forward("officer@staff.test", To="closed@gateway.test")
-        self.assertOutcome(inbound, "quarantined", "route_refused")
+        self.assertOutcome(inbound, "quarantined", "sender_not_proved")
 
     def test_a_settings_words(self):
         for text, words in (

@@ -259,7 +259,16 @@ class TestUnprovedSenders(SenderCase):
             with patch.object(processing, "_loop_steps", steps):
                 return self.answer(first, sender, result)
 
-        key = {"partner_id": self.boss.partner_id.id}
+        message = first.mail_message_id
+        key = {
+            "message": message.id,
+            "message_id": message.message_id,
+            "model": message.model,
+            "res_id": message.res_id,
+            "partner_id": self.boss.partner_id.id,
+            "address": "",
+            "is_holder": True,
+        }
         reply = answer("boss@gateway.test", key)
         self.assertEqual(reply.mail_message_id.author_id, self.boss.partner_id)
         self.assertFalse(reply.mail_message_id.gateway_sender_mark)
