@@ -24,7 +24,7 @@ MOST_NAMES = 5000
 # Seconds that an answer is remembered: as its TTL says within these bounds, and where there is none or it failed.
 SHORTEST, LONGEST = 30.0, 86_400.0
 ABSENT_SECONDS, FAILED_SECONDS = 300.0, 60.0
-# After so many questions in a row without an answer nobody is asked for a minute: a firewall costs seconds, not hours.
+# After so many domains in a row without an answer nobody is asked for a minute: a firewall costs seconds, not hours.
 SILENT_QUESTIONS, SILENCE_SECONDS = 3, 60.0
 # A record is 64 kB at most; what is used of DNS here is one line of text.
 LONGEST_TEXT = 4096
@@ -56,7 +56,7 @@ class Resolver:
         # name: (until, texts or None when it failed)
         self._known: OrderedDict[str, tuple[float, tuple[str, ...] | None]] = OrderedDict()
         self._lock = threading.Lock()
-        self._unanswered = 0
+        self._unanswered: set[str] = set()
         self._silent_until = float("-inf")
 
     def texts(self, name: str, seconds: float = QUESTION_SECONDS) -> tuple[str, ...]:
@@ -129,13 +129,14 @@ class Resolver:
         try:
             answer = self._resolver.resolve(key, "TXT", lifetime=seconds, search=False)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-            self._unanswered = 0
+            self._unanswered.clear()
             self._remember(key, ABSENT_SECONDS, ())
             return ()
         except dns.resolver.LifetimeTimeout as error:
-            self._unanswered += 1
-            if self._unanswered >= SILENT_QUESTIONS:
-                self._unanswered = 0
+            # Of one domain's servers that are slow on purpose nothing follows for others.
+            self._unanswered.add(".".join(key.rstrip(".").split(".")[-2:]))
+            if len(self._unanswered) >= SILENT_QUESTIONS:
+                self._unanswered.clear()
                 self._silent_until = self._clock() + SILENCE_SECONDS
             self._remember(key, FAILED_SECONDS, None)
             raise _failure("The DNS did not answer in time.") from error
@@ -146,7 +147,7 @@ class Resolver:
             # No name that the DNS could have.
             self._remember(key, ABSENT_SECONDS, ())
             return ()
-        self._unanswered = 0
+        self._unanswered.clear()
         texts = tuple(
             b"".join(record.strings)[:LONGEST_TEXT].decode("utf-8", "replace") for record in list(answer)[:MOST_TEXTS]
         )

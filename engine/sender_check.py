@@ -59,7 +59,7 @@ def check_sender(
     for find in (work.by_trusted_server, work.by_chain, work.by_signature):
         result = find()
         if result is not SenderResult.NONE:
-            return SenderVerdict(result, tuple(work.reasons[-1:]), tuple(work.steps))
+            return SenderVerdict(result, tuple(work.reasons[-1:]), tuple(work.steps), work.is_noted)
     return SenderVerdict(SenderResult.NONE, tuple(work.reasons), tuple(work.steps))
 
 
@@ -68,7 +68,7 @@ class _Work:
         self._content, self._summary, self._sender, self._trust = content, summary, sender, trust
         self._questions, self._now = questions, now
         self._message: SignedMessage | None = None
-        self._is_noted = False
+        self.is_noted = False
         self.reasons: list[str] = []
         self.steps: list[TraceStep] = []
 
@@ -80,7 +80,7 @@ class _Work:
             self.reasons.append("No trusted server noted who sent it.")
             self.steps.append(TraceStep("Authentication-Results", "none of a trusted server", "looked for a signature"))
             return SenderResult.NONE
-        self._is_noted = True
+        self.is_noted = True
         return self._judge(field)
 
     def by_chain(self) -> SenderResult:
@@ -104,7 +104,7 @@ class _Work:
         return self._judge(parse_field(believed[1], f"{believed[0]} (ARC)"))
 
     def by_signature(self) -> SenderResult:
-        if self._is_noted:
+        if self.is_noted:
             # The trusted server looked at signatures itself, and before anything was added to the text.
             return SenderResult.NONE
         message = self._signed()

@@ -37,6 +37,7 @@ SENDER_MARK_WORDS = {
 class SenderDecision:
     """Attributes:
     is_false: the verdict is FAIL.
+    is_proved: the verdict is PASS, or what else is taken for a proof.
     is_author: the message may have the person with that address for its author.
     is_user: it may act as their user.
     opens_restricted: aliases that are not for everybody are open to it.
@@ -53,6 +54,7 @@ class SenderDecision:
     state: InboundState | None = None
     reason: InboundReason | None = None
     words: str = ""
+    is_proved: bool = False
 
 
 def decide(
@@ -63,6 +65,7 @@ def decide(
     authenticates_users: bool = False,
     is_reply: bool = False,
     is_accepted: bool = False,
+    is_noted: bool = True,
 ) -> SenderDecision:
     """Return what becomes of a message.
 
@@ -73,15 +76,17 @@ def decide(
         authenticates_users: the server that it came by lets only those users send as our addresses whom it knows.
         is_reply: it answers a message that is here: it stays in its thread, unless it is shown to be false.
         is_accepted: a person said that the sender is who it claims to be.
+        is_noted: a trusted server found the verdict. What only our own look at a signature says, without knowing SPF,
+            throws nothing away: a banner that was added on the way breaks signatures too.
     """
     if result is SenderResult.PASS or is_accepted:
         words = "accepted by a person" if is_accepted else "proved"
         mark = SenderMark.PROVED if result is SenderResult.PASS and policy is not SenderPolicy.ACCEPT else None
-        return SenderDecision(mark=mark, words=words)
+        return SenderDecision(mark=mark, words=words, is_proved=True)
     is_false = result is SenderResult.FAIL
     if not is_false and (not is_ours or authenticates_users):
         why = "its server authenticates our users" if is_ours else "not proved, and claims nobody of ours"
-        return SenderDecision(words=why)
+        return SenderDecision(words=why, is_proved=is_ours)
     mark = None
     if policy is not SenderPolicy.ACCEPT:
         mark = SenderMark.FORGED if is_false else SenderMark.UNPROVED
@@ -89,7 +94,7 @@ def decide(
     state = reason = None
     if policy in (SenderPolicy.QUARANTINE, SenderPolicy.REFUSE) and (is_false or not is_reply):
         # What merely was not proved, as while the DNS is silent, is never thrown away.
-        is_refused = policy is SenderPolicy.REFUSE and is_false
+        is_refused = policy is SenderPolicy.REFUSE and is_false and is_noted
         state = InboundState.DISCARDED if is_refused else InboundState.QUARANTINED
         reason, words = InboundReason.SENDER_NOT_PROVED, f"policy: {SENDER_POLICY_WORDS[policy]}"
     return SenderDecision(is_false, not is_ours, not is_ours, False, mark, state, reason, words)

@@ -39,8 +39,10 @@ class SenderVerdict:
     result: see SenderResult.
     reasons: what proves or disproves it, one plain sentence each.
     steps: how it was found out.
+    is_noted: a trusted server found it, which knows SPF and saw the message before anything was added to it.
     """
 
     result: SenderResult = SenderResult.NONE
     reasons: tuple[str, ...] = ()
     steps: tuple[TraceStep, ...] = ()
+    is_noted: bool = False

@@ -108,8 +108,9 @@ class MailThread(models.AbstractModel):
             "record_company_id": thread._mail_get_companies(default=self.env.company)[self.id].id,
             "reply_to": thread._notify_get_reply_to(default=email_from, author_id=author_id)[self.id],
         }
-        if message_dict.get("date"):
-            values["date"] = message_dict["date"]
+        for name in ("date", "gateway_sender_mark", "gateway_sender_words"):
+            if message_dict.get(name):
+                values[name] = message_dict[name]
         values.update(thread._process_attachments_for_post(message_dict.get("attachments") or [], [], values))
         return thread._message_create([values])
 

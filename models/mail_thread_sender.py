@@ -8,7 +8,7 @@ from odoo.tools import email_normalize
 
 from ..engine.attempt import Attempt
 from ..engine.sender_address import plain_address
-from ..engine.sender_policy import SenderMark
+from ..engine.sender_policy import SenderDecision, SenderMark
 from .mail_thread import ATTEMPT
 from .spp_email_sender_step import ADDRESS, DECISION
 
@@ -51,16 +51,25 @@ class MailThread(models.AbstractModel):
         holder = is_open and self._gateway_holder(attempt, believed)
         if holder:
             attempt.trace.add("signed reply address", f"given to contact {holder.id}", "who is the author")
-            decision = replace(decision, is_author=True, mark=None)
+            # The mark stays: whoever sees a copy of an answer has the address.
+            decision = replace(decision, is_author=True)
             message_dict["author_id"] = holder.id
+            key = attempt.facts["reply_key"]
+            attempt.facts["author_of"] = key["model"], key["res_id"]
         elif believed != attempt.facts[ADDRESS].address:
-            named = [believed] if believed else []
-            is_ours = self.env["spp.email.preparation"]._are_ours([*named, *attempt.facts[ADDRESS].named])
-            if is_ours:
+            is_told = getattr(attempt.facts.get("forwarding"), "is_named", False)
+            # Who passed it on may be of ours; it is about who wrote.
+            named = [*([believed] if believed else []), *(() if is_told else attempt.facts[ADDRESS].named)]
+            is_ours = self.env["spp.email.preparation"]._are_ours(named)
+            if is_told and not is_ours and not decision.is_false:
+                decision = SenderDecision(words="told by a forwarder of the mailbox")
+            elif is_ours:
                 mark = decision.mark if decision.mark in (None, SenderMark.FORGED) else SenderMark.UNPROVED
-                decision = replace(decision, is_author=False, is_user=False, opens_restricted=False, mark=mark)
+                decision = replace(
+                    decision, is_author=False, is_user=False, opens_restricted=False, mark=mark, is_proved=False
+                )
             elif decision.mark is SenderMark.PROVED:
-                decision = replace(decision, mark=None)
+                decision = replace(decision, mark=None, is_proved=False)
             attempt.trace.add(
                 "sender that Odoo takes",
                 "another one than was checked",
@@ -110,7 +119,9 @@ class MailThread(models.AbstractModel):
         _attempt, decision = self._gateway_sender()
         if decision and not decision.is_user:
             return self.env["res.users"]
-        return super()._mail_find_user_for_gateway(email_value, alias=alias)
+        user = super()._mail_find_user_for_gateway(email_value, alias=alias)
+        # Who has an account in the portal is not to be written for, either, because somebody gives that address.
+        return user if not decision or decision.is_proved or not user.share else self.env["res.users"]
 
     def _partner_find_from_emails_single(self, emails, *args, no_create=False, **options):
         """Do not find the contact that a message only claims to come from, where Odoo looks for its author.
@@ -130,7 +141,9 @@ class MailThread(models.AbstractModel):
         if not decision:
             return values
         # Without a From field Odoo would take its own robot for the author.
-        if not decision.is_author or not message_dict.get("email_from"):
+        holder_of = attempt.facts.get("author_of")
+        is_elsewhere = bool(holder_of) and any((model, record_id) != holder_of for model, record_id, *_rest in routes)
+        if not decision.is_author or is_elsewhere or not message_dict.get("email_from"):
             values["author_id"] = False
         if decision.mark:
             values["gateway_sender_mark"] = decision.mark.value

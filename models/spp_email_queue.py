@@ -1,6 +1,8 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """The queue of outgoing mail: a small row for each mail that is not decided, taken by one worker at a time."""
 
+from datetime import timedelta
+
 import psycopg2
 
 from odoo import fields, models
@@ -187,6 +189,10 @@ class SppEmailQueue(models.Model):
     def _let_go(self, claims):
         """Let others have claimed mails in a minute; that they were begun is remembered."""
         self._set_free(claims, SQL("claim_until = now() AT TIME ZONE 'UTC' + interval '1 minute'"))
+        # Nothing else may wake the queue then: they are not due to anybody who looks now.
+        with self._gateway_cursor() as env:
+            for job in env["spp.email.sending"]._job(1) if claims else ():
+                job._trigger(at=fields.Datetime.now() + timedelta(seconds=61))
 
     def _suspect(self, claims):
         """Let others have claimed mails, one of which ended the work of its batch: each is claimed alone now."""

@@ -1,7 +1,10 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """Who takes part in a conversation: asked where an alias domain lets only those answer."""
 
+from dataclasses import replace
+
 from odoo import models
+from odoo.tools import escape_psql
 from odoo.tools.mail import email_normalize_all
 
 from ..engine.reply_policy import ReplyPolicy, ReplyRequest, may_reply
@@ -31,17 +34,31 @@ class SppEmailReplyPermission(models.AbstractModel):
         domain = record._mail_get_alias_domains(default_company=self.env.company)[record.id]
         policy = ReplyPolicy(domain.gateway_reply_policy or ReplyPolicy.ANYONE.value)
         key = facts.get("reply_key") or {}
-        sender = facts.get("original_sender") or next(iter(email_normalize_all(message_dict["email_from"] or "")), "")
-        verdict = facts.get("sender_verdict")
+        # Whom Odoo takes for the sender. What a stranger's header says of another one is not asked.
+        written = next(iter(email_normalize_all(message_dict["email_from"] or "")), "")
+        sender = facts.get("sender_believed") or written
+        verdict = self._verdict_on(sender.lower(), facts)
         request = ReplyRequest(
             holds_key=(key.get("model"), key.get("res_id")) == (record._name, record.id),
             is_participant=lambda: self._takes_part(record, sender.lower(), verdict),
             verdict=verdict,
-            answers_unsigned=policy is ReplyPolicy.HOLDERS and self._answers_unsigned(domain, message_dict),
+            answers_unsigned=policy is ReplyPolicy.HOLDERS and self._answers_unsigned(record, domain, message_dict),
         )
         return may_reply(policy, request)
 
-    def _answers_unsigned(self, domain, message_dict):
+    def _verdict_on(self, sender, facts):
+        """Return the SenderVerdict for an address; None where another one was checked, or none at all.
+
+        Who is accepted by a person is taken as proved.
+        """
+        verdict, checked = facts.get("sender_verdict"), facts.get("sender_address")
+        if getattr(facts.get("sender_decision"), "is_proved", False) and verdict:
+            return replace(verdict, result=SenderResult.PASS)
+        if verdict and verdict.result is SenderResult.PASS and checked and checked.address != sender:
+            return None
+        return verdict
+
+    def _answers_unsigned(self, record, domain, message_dict):
         """Return whether the message that is answered had no signed address: it left before there were any.
 
         While a new name of the catchall is not proved there are none, either.
@@ -50,7 +67,11 @@ class SppEmailReplyPermission(models.AbstractModel):
         if not parent_id:
             return False
         # sudo: only its date is looked at.
-        sent = self.env["mail.message"].sudo().browse(parent_id).create_date  # nosemgrep
+        parent = self.env["mail.message"].sudo().browse(parent_id)  # nosemgrep
+        if (parent.model, parent.res_id) != (record._name, record.id):
+            # In-Reply-To may name another thread than References do.
+            return False
+        sent = parent.create_date
         since = domain.gateway_reply_signing_date
         is_before = bool(sent and since) and sent < since
         return is_before or not self.env["spp.email.subaddress"]._is_proven(domain)
@@ -119,10 +140,11 @@ class SppEmailReplyPermission(models.AbstractModel):
         message_ids = self.env["mail.message"].sudo()._search(  # nosemgrep
             [("model", "=", record._name), ("res_id", "=", record.id)]
         )
+        # In any case of letters; "%@%" is nobody's address.
         deliveries = self.env["spp.email.delivery"].sudo()  # nosemgrep: as in _takes_part
         return bool(
             deliveries.search_count(
-                [("mail_message_id", "in", message_ids), ("recipient", "=ilike", address)],
+                [("mail_message_id", "in", message_ids), ("recipient", "=ilike", escape_psql(address))],
                 limit=1,
             )
         )

@@ -5,7 +5,7 @@ from datetime import timezone
 
 from odoo import models
 
-from ..engine.message_kind import REPORTS
+from ..engine.message_kind import REPORTS, MessageKind
 from ..engine.outcome import InboundReason, InboundSource, InboundState
 from ..engine.pipeline import Verdict
 from ..engine.sender_address import sender_address
@@ -47,30 +47,35 @@ class SppEmailProcessing(models.AbstractModel):
         verdict = self._sender_verdict(inbound, content, summary, sender)
         decision = decide(
             verdict.result,
-            SenderPolicy.ACCEPT if self._is_judged_elsewhere(summary, facts) else policy,
+            SenderPolicy.ACCEPT if self._is_judged_elsewhere(inbound, summary, facts) else policy,
             is_ours=is_ours,
             authenticates_users=bool(sender.address) and self._authenticates_users(inbound),
             is_reply=self._answers_known(policy, summary, facts),
             is_accepted=inbound.is_sender_accepted,
+            is_noted=verdict.is_noted,
         )
         facts.update({"sender_verdict": verdict, ADDRESS: sender, DECISION: decision})
-        if verdict.result is SenderResult.FAIL:
+        if verdict.result is SenderResult.FAIL and not decision.is_proved:
             # An answer would go to somebody who wrote nothing.
             facts["automatic"] = facts.get("automatic") or "its sender is forged"
         claims = "claims to be of ours" if is_ours else "claims nobody of ours"
         step = TraceStep("sender", f"{verdict.result.value}, {claims}", decision.words)
         return Verdict((*verdict.steps, step), decision.state, decision.reason, " ".join(verdict.reasons))
 
-    def _is_judged_elsewhere(self, summary, facts):
+    def _is_judged_elsewhere(self, inbound, summary, facts):
         """Return whether the policy is not for a message; that it acts as nobody without proof holds all the same.
 
         What a report says is judged by what it reports on, and our own server's come without a proof. Mail of ours that
         comes back is a duplicate.
         """
-        if getattr(facts.get("kind"), "kind", None) in REPORTS:
+        kind = getattr(facts.get("kind"), "kind", None)
+        if kind in REPORTS and kind is not MessageKind.OTHER_REPORT:
+            # Reports about no mail of ours are routed where somebody wants them, and two header fields make one.
             return True
         new = answers(self.env).get("new message ids")
-        return bool(facts.get("own_mark") and summary.message_id and new is not None and summary.message_id not in new)
+        is_back = facts.get("own_mark") and summary.message_id and new is not None and summary.message_id not in new
+        # Everybody who got a mail of ours has its mark. What is processed again, for another alias, is judged.
+        return bool(is_back and not inbound._is_for_others(self._envelope_recipients(inbound, summary)))
 
     def _sender_verdict(self, inbound, content, summary, sender):
         resolving = self.env["spp.email.sender.resolver"]

@@ -1,6 +1,10 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """What the suppression list learns: from reports, from refusals, and from people who write."""
 
+import logging
+
+import psycopg2
+
 from odoo import api, fields, models
 from odoo.tools import SQL
 
@@ -10,9 +14,14 @@ from ..engine.sender_verdict import SenderResult
 from ..engine.suppression import Lesson, SuppressionSource, after_hearing, are_enough, entry_of, learn
 from ..engine.suppression_address import suppression_address
 from .mail_thread import ATTEMPT
+from .spp_email_suppression import QUESTION
 from .transaction_answers import answers
 
+_logger = logging.getLogger(__name__)
+
 SENDERS = "suppressed senders"
+# Of the last deliveries of a server so many, and this share, call an address dead: then nothing is learned from it.
+LAST_DELIVERIES, MANY_REFUSALS, MANY_SHARE = 100, 20, 0.2
 
 
 class SppEmailSuppression(models.Model):
@@ -68,24 +77,63 @@ class SppEmailSuppression(models.Model):
         _policy, learns_refusals = self.env["spp.email.suppression.policy"]._of(departure.company_id)
         if not learns_refusals:
             return
-        with self.env["spp.email.transaction"]._gateway_cursor(read_committed=True) as env:
-            rows = env.execute_query(
-                SQL(
-                    "SELECT lower(recipient), id FROM spp_email_delivery WHERE mail_id = %s AND lower(recipient) IN %s",
-                    departure.mail_id,
-                    tuple(reports),
-                )
-            )
-            deliveries = dict(rows)
-            # sudo: as in _learn.
-            listed = env["spp.email.suppression"].sudo()  # nosemgrep
-            company = env["res.company"].browse(departure.company_id or ())
-            for address, report in reports.items():
-                delivery = env["spp.email.delivery"].browse(deliveries.get(address, ()))
-                listed._learn(
-                    company, address, report, departure.mail_class, delivery, source=SuppressionSource.DELIVERY
-                )
+        if self._refuses_many(departure.server_id):
+            _logger.warning("Outgoing server %s refuses many recipients: nobody is listed for it.", departure.server_id)
+            return
+        try:
+            with self.env["spp.email.transaction"]._gateway_cursor(read_committed=True) as env:
+                # A message that is processed just now may hold a row, and the sending does not wait for it.
+                env.cr.execute("SET LOCAL lock_timeout = '2s'")
+                self.with_env(env)._enter_refusals(departure, reports)
+        except psycopg2.OperationalError as error:
+            # The next refusal teaches it again.
+            _logger.warning("What a server refused was not learned: %s.", type(error).__name__)
         self.invalidate_model(flush=False)
+        # Later mails of this batch have asked already.
+        known = answers(self.env).get(QUESTION, {})
+        for address in reports:
+            known.pop(suppression_address(address), None)
+
+    @api.model
+    def _enter_refusals(self, departure, reports):
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT lower(recipient), id FROM spp_email_delivery WHERE mail_id = %s AND lower(recipient) IN %s",
+                departure.mail_id,
+                tuple(reports),
+            )
+        )
+        deliveries = dict(rows)
+        # sudo: as in _learn.
+        listed = self.sudo()  # nosemgrep
+        company = self.env["res.company"].browse(departure.company_id or ())
+        # In one order for all: two mails with the same recipients do not wait for each other.
+        for address in sorted(reports):
+            delivery = self.env["spp.email.delivery"].browse(deliveries.get(address, ()))
+            listed._learn(
+                company,
+                address,
+                reports[address],
+                departure.mail_class,
+                delivery,
+                source=SuppressionSource.DELIVERY,
+            )
+
+    @api.model
+    def _refuses_many(self, server_id):
+        """Return whether a server calls so many addresses dead that it is at fault: a relay without its list."""
+        if not server_id:
+            return False
+        refused, total = self.env.execute_query(
+            SQL(
+                "SELECT count(*) FILTER (WHERE state = 'failed' AND enhanced_status LIKE '5.1.%%'), count(*)"
+                " FROM (SELECT state, enhanced_status FROM spp_email_delivery"
+                " WHERE server_id = %s AND state IN ('sent', 'failed', 'bounced') ORDER BY id DESC LIMIT %s) AS last",
+                server_id,
+                LAST_DELIVERIES,
+            )
+        )[0]
+        return refused >= MANY_REFUSALS and refused > MANY_SHARE * total
 
     # ------------------------------------------------------------------
     # The person writes

@@ -60,8 +60,8 @@ class SppEmailTarget(models.AbstractModel):
             attempt.trace.add("replies and aliases", "no record", "the action gets the message alone")
         else:
             state, reason = attempt.outcome()
-            # A report on a mail of ours is taken in, and nothing for the action.
-            if state is not InboundState.DONE or attempt.fate:
+            # A report on a mail of ours is taken in, and an automatic reply attached quietly: nothing for the action.
+            if state is not InboundState.DONE or attempt.fate or attempt.facts.get("is_quiet"):
                 return state, reason
         summary = summarize(content)
         if not attempt.updates and not attempt.records and threads._gateway_loop_holds_action(attempt, summary):

@@ -126,20 +126,19 @@ class SppEmailTransmission(models.AbstractModel):
             self._hold(ledger, posting, due, permit.hold)
         if permit.hold or not due:
             return None
-        results = {}
+        results, fails_over = {}, False
         try:
             with part.mail._gateway_tracking(part.email) as tracking:
                 results = tracking.results = self._transmit(part, route, group, due, ledger, sessions)
+            fails_over = route.server.id in group.unreachable and not is_last
+            if results is not None and not fails_over:
+                # First of all: whatever a gate learns from it may fail, and what a server said is said.
+                ledger.note(part.posting, results, content=part.content)
+                part.content = None
         finally:
             # Also where nothing came of it: what a gate had reserved is free again.
             gate._note(departure, results or {})
-        if results is None:
-            return None
-        if route.server.id in group.unreachable and not is_last:
-            return FAIL_OVER
-        ledger.note(part.posting, results, content=part.content)
-        part.content = None
-        return None
+        return FAIL_OVER if fails_over and results is not None else None
 
     def _hold(self, ledger, posting, addresses, hold):
         result = RecipientResult(OutboundState.QUEUED, hold.reason, text=hold.text)

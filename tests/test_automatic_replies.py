@@ -173,6 +173,7 @@ class TestAutomaticReplies(AutomaticCase):
             object_id=False, gateway_action="server_action", gateway_server_action_id=action.id, user="y@gateway.test"
         )
         self.assertOutcome(self.reply(server=box, In_Reply_To=None), "discarded", "automatic_reply")
+        self.assertOutcome(self.reply(server=box), "done", "record_updated")
         self.assertFalse(self.partners("Made by the action"))
 
     def test_an_alias_that_refuses_strangers_tells_nobody(self):

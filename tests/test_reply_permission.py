@@ -136,6 +136,26 @@ class TestReplyPermission(ReplyCase):
                 inbound = self.answer_to(message, "ann@example.com")
                 self.assertPosted(inbound) if posted else self.refused(inbound)
 
+    def test_what_a_strangers_header_says_opens_nothing(self):
+        self.alias_domain.gateway_reply_policy = "participants"
+        user = new_test_user(self.env, "named_user", "base.group_user,base.group_partner_manager")
+        message = self.post(self.ann)
+        for named in ("ann@example.com", user.email):
+            for result in (SenderResult.NONE, SenderResult.PASS):
+                with self.subTest(named=named, result=result), self.with_verdict(result):
+                    self.refused(self.answer_to(message, "eve@evil.test", X_Original_From=named))
+
+    def test_signs_in_an_address_stand_for_nobody(self):
+        self.alias_domain.gateway_reply_policy = "participants"
+        message = self.post(self.ann)
+        self.env["spp.email.delivery"].create(
+            {"recipient": "someone@customer.test", "mail_message_id": message.id, "state": "sent"}
+        )
+        for sender in ("%@%.%", "_%@customer.test"):
+            with self.subTest(sender=sender):
+                self.refused(self.answer_to(message, sender))
+        self.assertPosted(self.answer_to(message, "someone@customer.test"))
+
     def test_a_user_who_is_proved_writes_where_the_user_may_write(self):
         self.alias_domain.gateway_reply_policy = "participants"
         user = new_test_user(self.env, "proved_user", "base.group_user,base.group_partner_manager")
@@ -166,6 +186,20 @@ class TestReplyPermission(ReplyCase):
         self.alias_domain.gateway_reply_signing_date = fields.Datetime.now() + timedelta(hours=1)
         self.assertPosted(self.answer_to(message, "ann@example.com"))
         self.refused(self.answer_to(message, "eve@example.com"))
+
+    def test_an_old_message_of_another_thread_opens_nothing(self):
+        self.alias_domain.gateway_reply_policy = "holders"
+        message = self.post(self.ann)
+        other = self.env["res.partner"].create({"name": "Other"}).message_post(body="x", message_type="comment")
+        self.env.cr.execute(
+            "UPDATE mail_message SET create_date = create_date - interval '9 days' WHERE id = %s", (other.id,)
+        )
+        other.invalidate_recordset()
+        self.refused(
+            self.answer(
+                "catchall@gateway.test", "ann@example.com", In_Reply_To=other.message_id, References=message.message_id
+            )
+        )
 
     def test_a_renamed_catchall_shuts_nobody_out(self):
         self.alias_domain.gateway_reply_policy = "holders"

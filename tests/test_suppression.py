@@ -172,11 +172,11 @@ class TestSuppression(SuppressionCase):
 
     # Refusals while sending
 
-    def refuse(self, address="ann@a.org", enhanced="5.1.1", mail_id=7):
+    def refuse(self, address="ann@a.org", enhanced="5.1.1", mail_id=7, server=None):
         result = RecipientResult(
             OutboundState.FAILED, OutboundReason.REFUSED, "recipient", 550, enhanced, "no such user"
         )
-        departure = Departure(mail_id, None, "a@gateway.test", (address,), self.company.id)
+        departure = Departure(mail_id, server and server.id, "a@gateway.test", (address,), self.company.id)
         with self.own_cursors():
             self.env["spp.email.gate"]._note(departure, {address: result})
         return self.listed.search([("address", "=", address)])
@@ -191,6 +191,33 @@ class TestSuppression(SuppressionCase):
 
     def test_a_refusal_that_is_about_us_is_not_learned(self):
         self.assertFalse(self.refuse(enhanced="5.7.1"))
+
+    def test_a_server_that_calls_all_addresses_dead_teaches_nothing(self):
+        server = self.env["ir.mail_server"].create({"name": "relay", "smtp_host": "relay.test"})
+        for refused, sent, learned in ((10, 0, True), (19, 80, True), (25, 60, False)):
+            with self.subTest(refused=refused, sent=sent):
+                self.env["spp.email.delivery"].search([("server_id", "=", server.id)]).unlink()
+                self.env["spp.email.delivery"].create(
+                    [
+                        {"recipient": f"{state}{number}@b.org", "state": state, "enhanced_status": status,
+                         "server_id": server.id}
+                        for state, status, count in (("failed", "5.1.1", refused), ("sent", "2.0.0", sent))
+                        for number in range(count)
+                    ]
+                )
+                row = self.refuse(f"r{refused}@c.org", server=server)
+                self.assertEqual(bool(row), learned)
+
+    def test_what_cannot_be_learned_now_stops_no_mail(self):
+        def busy(*_arguments):
+            raise psycopg2.errors.DeadlockDetected
+
+        with (
+            patch.object(type(self.listed), "_enter_refusals", busy),
+            self.assertLogs("odoo.addons.spp_email_gateway", "WARNING") as logs,
+        ):
+            self.assertFalse(self.refuse())
+        self.assertIn("was not learned: DeadlockDetected", logs.output[0])
 
     def test_a_test_mail_teaches_nothing(self):
         self.assertFalse(self.refuse(mail_id=0))

@@ -249,6 +249,31 @@ class TestUnprovedSenders(SenderCase):
             with self.subTest(policy=policy):
                 self.assertOutcome(self.answer(first), "done", "record_updated")
 
+    def test_a_portal_user_is_not_written_for(self):
+        portal = new_test_user(self.env, "remote_portal", "base.group_portal", email="portal@remote.test")
+        for result, user in ((None, self.env.user), ("fail", self.env.user), ("pass", portal)):
+            with self.subTest(result=result):
+                inbound = self.take("portal@remote.test", result)
+                self.assertEqual(self.made(inbound).create_uid, user)
+
+    def test_what_calls_itself_a_report_is_judged(self):
+        self.alias_domain.gateway_sender_policy = "quarantine"
+        self.alias("help")
+        for fields_ in ({}, {"TLS_Report_Domain": "x", "TLS_Report_Submitter": "y"}):
+            with self.subTest(fields=fields_):
+                inbound = self.take("ben@example.com", "fail", To="help@gateway.test", **fields_)
+                self.assertOutcome(inbound, "quarantined", "sender_not_proved")
+
+    def test_who_writes_by_a_forwarder_of_our_own_is_the_author(self):
+        box = self.mailbox(user="fwd@gateway.test", gateway_forwarders="info@gateway.test")
+        body = b"See.\r\n\r\nFrom: Ann <ann@example.com>\r\nSent: Monday\r\nTo: Info\r\n\r\nThe card."
+        for result in (None, "pass"):
+            with self.subTest(result=result):
+                inbound = self.take("info@gateway.test", result, box, Subject=f"FW: {result}", body=body)
+                self.assertOutcome(inbound, "done", "record_created")
+                self.assertEqual(inbound.mail_message_id.author_id, self.ann)
+                self.assertFalse(inbound.mail_message_id.gateway_sender_mark)
+
     def test_a_signed_reply_address_proves_its_holder(self):
         processing, first = type(self.env["spp.email.processing"]), self.thread()
 
@@ -271,8 +296,12 @@ class TestUnprovedSenders(SenderCase):
         }
         reply = answer("boss@gateway.test", key)
         self.assertEqual(reply.mail_message_id.author_id, self.boss.partner_id)
-        self.assertFalse(reply.mail_message_id.gateway_sender_mark)
+        # Whoever sees a copy of an answer has the address.
+        self.assertEqual(reply.mail_message_id.gateway_sender_mark, "unproved")
         self.assertFalse(reply.is_author_withheld)
+        # Their answer it is in the record that it was given for, and nowhere else.
+        elsewhere = answer("boss@gateway.test", {**key, "res_id": self.ann.id})
+        self.assertFalse(elsewhere.mail_message_id.author_id)
         # A mail that was passed on: who answers is not who had it.
         self.assertFalse(answer("carl@home.test", key).mail_message_id.author_id)
         self.assertEqual(answer("ann@example.com", key).mail_message_id.author_id, self.ann)

@@ -113,6 +113,8 @@ class TestSignature(EngineCase):
             ("an endless header", b"X: " + b"x" * 200_000 + b"\r\n" + good, "too long"),
             ("endless lines", b"X: y\r\n" * 2500 + good, "too many lines"),
             ("a line that is no field", b"nonsense\r\n" + good, "malformed"),
+            ("a first line that begins with a blank", b" x: y\r\n" + good, "malformed"),
+            ("a mailbox's line that goes on", b"From x\r\n y\r\n" + good, "malformed"),
             ("too large", good + b"x" * LARGEST_MESSAGE, "too large"),
         ):
             with self.subTest(name=name):

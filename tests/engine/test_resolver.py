@@ -14,6 +14,7 @@ RECORDS = {
     ("silent.test", "TXT"): "silence",
     ("silent2.test", "TXT"): "silence",
     ("silent3.test", "TXT"): "silence",
+    **{(f"{name}.silent.test", "TXT"): "silence" for name in "abc"},
 }
 
 
@@ -70,6 +71,12 @@ class TestResolver(EngineCase):
         with self.assertRaises(GatewayError):
             self.resolver.texts("broken.test")
         self.assertGreater(len(self.server.asked), asked)
+
+    def test_one_domain_that_is_slow_on_purpose_silences_nobody(self):
+        for name in ("silent.test", "a.silent.test", "b.silent.test", "c.silent.test"):
+            with self.assertRaises(GatewayError):
+                self.resolver.texts(name)
+        self.assertFalse(self.resolver.is_silent())
 
     def test_a_silent_dns_is_left_alone(self):
         for name in ("silent.test", "silent2.test", "silent3.test"):

@@ -23,6 +23,8 @@ class TestDecision(EngineCase):
             (FAIL, MARK, {}, (True, False, FORGED, None)),
             (FAIL, QUARANTINE, {}, (True, False, FORGED, "quarantined")),
             (FAIL, REFUSE, {}, (True, False, FORGED, "discarded")),
+            # Only our own look at a signature says so: nothing is thrown away by it.
+            (FAIL, REFUSE, {"is_noted": False}, (True, False, FORGED, "quarantined")),
             # It claims to be of ours: whatever the policy is, it acts as nobody.
             (NONE, ACCEPT, {"is_ours": True}, (False, False, None, None)),
             (NONE, MARK, {"is_ours": True}, (False, False, UNPROVED, None)),

@@ -143,8 +143,10 @@ class TestDecisions(SystemCase):
         (entry,) = self.waiting("Is the office open?", sender=address)
         message_id = self.rows("SELECT message_id FROM spp_email_inbound")[0][0]
         self.ask(
-            "env.user.email = sender\n"
-            "wizard = env['spp.email.inbound.answer'].create({'inbound_ids': entries, 'body': '<p>On Friday.</p>'})\n"
+            "person = env.ref('base.user_admin')\n"
+            "person.email = sender\n"
+            "values = {'inbound_ids': entries, 'body': '<p>On Friday.</p>'}\n"
+            "wizard = env['spp.email.inbound.answer'].with_user(person).create(values)\n"
             "wizard.action_send()\n"
             "env.cr.commit()\n"
             "env['mail.mail'].process_email_queue()",

@@ -170,7 +170,7 @@ class TestQuotaInTheQueue(SystemCase):
                 "UPDATE mail_mail SET scheduled_date = scheduled_date - interval '25 hours' WHERE id = ANY(%s)", mails
             )
             self.rows("UPDATE ir_cron_trigger SET call_at = call_at - interval '25 hours'")
-            wait_for(lambda: self.states(mails) == [("sent", 8)], "the rest has left", 90)
+            wait_for(lambda: self.states(mails) == [("sent", 8)], "the rest has left", 200)
             # Odoo's own scheduler meets itself when two of its threads look for jobs at once, and says so.
         # A job that is cut off by the end of the server says so, too.
         running = server.log_text().partition("Initiating shutdown")[0]
