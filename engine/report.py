@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from enum import Enum
 
 from .enhanced_status import split_enhanced
@@ -91,6 +92,20 @@ def consequence(
     if report.action is ReportAction.DELAYED:
         return Consequence.DELAY if state in _REACHED else Consequence.KNOWN
     return Consequence.READ if kind is MessageKind.READ_RECEIPT else Consequence.ARRIVED
+
+
+def learnable(report: RecipientReport, is_proved: bool) -> RecipientReport | None:
+    """Return what the list of suppressed addresses may learn from a report on mail of ours; None for nothing.
+
+    What is not proved only counts as one more failure. A Message-ID is enough to write such a report: it may neither
+    have somebody else listed at once, nor have that forgotten which counts against an address.
+
+    Args:
+        is_proved: by the signed return path.
+    """
+    if is_proved:
+        return report
+    return replace(report, is_hard=False) if report.action is ReportAction.FAILED else None
 
 
 def server_words(report: RecipientReport) -> str:

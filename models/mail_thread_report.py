@@ -77,8 +77,7 @@ class MailThread(models.AbstractModel):
         target, kind = attempt.target, self._gateway_kind()
         is_decided = bool(target and target.model and target.forced)
         if kind in REPORTS and not is_decided:
-            if kind is not MessageKind.OTHER_REPORT or not self._gateway_wants_report(message_dict, attempt):
-                attempt.fate = self.env["spp.email.report"]._take_in(self, message, message_dict, attempt)
+            if not self._gateway_is_report_for_people(message, message_dict, attempt):
                 return []
         elif not (target and target.model) and self._gateway_is_for_bounces(message_dict, attempt):
             return self._gateway_route_from_bounce_address(
@@ -88,6 +87,26 @@ class MailThread(models.AbstractModel):
                 attempt,
             )
         return super()._gateway_route(find_routes, message, message_dict, model, thread_id, custom_values, attempt)
+
+    @api.model
+    def _gateway_is_report_for_people(self, message, message_dict, attempt):
+        """Take in a report and set its fate; return True, without a fate, for one that goes on to become a record.
+
+        Those are reports about no mail of ours that somebody wants: about DMARC or TLS, and complaints, which come
+        about what a newsletter service or the mail server sent in our name as well.
+        """
+        kind = self._gateway_kind()
+        is_wanted = kind in (MessageKind.OTHER_REPORT, MessageKind.ABUSE_COMPLAINT) and self._gateway_wants_report(
+            message_dict, attempt
+        )
+        if is_wanted and kind is MessageKind.OTHER_REPORT:
+            return True
+        fate = self.env["spp.email.report"]._take_in(self, message, message_dict, attempt)
+        if is_wanted and fate[1] is InboundReason.FOREIGN_REPORT:
+            attempt.trace.add("kind of message", "a complaint about no mail of ours", "goes where it was written to")
+            return True
+        attempt.fate = fate
+        return False
 
     @api.model
     def _gateway_wants_report(self, message_dict, attempt):

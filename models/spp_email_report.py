@@ -12,15 +12,18 @@ from ..engine.bounce_cure import explain_bounce
 from ..engine.errors import SealError
 from ..engine.message_kind import MessageKind, ReportAction
 from ..engine.outcome import InboundReason, InboundState, OutboundReason, OutboundState
-from ..engine.report import CONSEQUENCE_WORDS, REPORT_REASONS, Consequence, consequence, recipient_reports
-from ..engine.report_match import SentCopy, match_reports
+from ..engine.report import CONSEQUENCE_WORDS, REPORT_REASONS, Consequence, consequence, learnable, recipient_reports
+from ..engine.report_match import SentCopy, match_reports, message_id_doubt
 from ..engine.return_path import is_signed, report_texts, signed_return_paths
+from ..engine.sender_verdict import SenderResult
 from ..engine.storable import storable
 from ..engine.summary import sole_address, summarize
 
 # Message-IDs that a report names, and rows that share them: more is an attack, or a mailing of one Message-ID.
 MOST_IDS = 20
 MOST_ROWS = 400
+# Notifications that say already that it did.
+CAME_BACK = ("bounce", "exception")
 # In which the list of suppressed addresses is interested.
 LEARNED = (Consequence.HARD, Consequence.SOFT, Consequence.COMPLAINT, Consequence.ARRIVED, Consequence.READ)
 
@@ -74,16 +77,46 @@ class SppEmailReport(models.AbstractModel):
         ids = self._original_ids(found)
         if ids:
             rows |= self._rows_of_ids(ids, reports)
+        # A mail without record is deleted with its message; only the journal knows then whether it came in.
+        taken_in = self._taken_in(rows.filtered(lambda row: not row.mail_message_id).mapped("message_id"))
         copies = [
             SentCopy(
                 row.id,
                 row.recipient.lower(),
                 is_signed=is_signed(row.envelope_sender or ""),
                 is_proved=(row.envelope_sender or "").lower() in paths,
+                doubt=self._doubt(
+                    attempt,
+                    row.attempt_date or row.created_date,
+                    is_incoming=row.mail_message_id.message_type == "email" or row.message_id in taken_in,
+                ),
             )
             for row in rows
         ]
         return rows, copies
+
+    def _taken_in(self, ids):
+        """Return those of the Message-IDs ``ids`` with which something came in."""
+        ids = [one for one in ids if one]
+        # sudo: whether a Message-ID is another's is asked for everybody's mail.
+        inbounds = self.env["spp.email.inbound"].sudo()  # nosemgrep
+        return set(inbounds.search([("message_id", "in", ids)], limit=MOST_ROWS).mapped("message_id")) if ids else set()
+
+    def _doubt(self, attempt, sent, *, is_incoming):
+        """Return why a report that knows no return path is not believed about a mail; "" when it may be.
+
+        Args:
+            sent: when the mail left, naive UTC.
+            is_incoming: it passes on a message that came in.
+        """
+        verdict = attempt.facts.get("sender_verdict")
+        return message_id_doubt(
+            attempt.facts["kind"].kind,
+            sent,
+            fields.Datetime.now(),
+            is_incoming=is_incoming,
+            is_forged=bool(verdict and verdict.result is SenderResult.FAIL),
+        )
 
     def _proved_paths(self, texts):
         try:
@@ -151,11 +184,11 @@ class SppEmailReport(models.AbstractModel):
             if outcome in (Consequence.HARD, Consequence.SOFT):
                 row._show_came_back()
             if outcome in LEARNED and outcome not in outcomes:
-                self._tell_others(threads, message, message_dict, attempt, report, outcome, row)
+                self._tell_others(threads, message, message_dict, attempt, match, outcome, row)
             outcomes.append(outcome)
         return outcomes
 
-    def _tell_others(self, threads, message, message_dict, attempt, report, outcome, row):
+    def _tell_others(self, threads, message, message_dict, attempt, match, outcome, row):
         bounced = {
             "bounced_email": email_normalize(row.recipient) or row.recipient,
             "bounced_partner": row.partner_id,
@@ -166,13 +199,16 @@ class SppEmailReport(models.AbstractModel):
             self._tell_odoo(threads, message, message_dict, bounced, row.answer_words)
         elif outcome is Consequence.SOFT:
             self._tell_softly(message_dict, bounced, row.answer_words)
-        self._learn(row.company_id, attempt, row.recipient, report, row.mail_class, row)
+        learned = learnable(match.report, match.is_proved)
+        if learned:
+            self._learn(row.company_id, attempt, row.recipient, learned, row.mail_class, row)
 
     def _follow_message(self, threads, message, message_dict, attempt, report):
         """Have a message that left before there was a ledger, or whose rows are gone, learn of a failure.
 
-        Only for a recipient that it was sent to, and once. Returns a list of the Consequence; empty when it is about
-        nothing of ours.
+        Only for a recipient that it was sent to, and once. Nothing but a Message-ID tells that it is about that
+        message: it never counts against the address for good. Returns a list of the Consequence; empty when it is
+        about nothing of ours.
         """
         found = attempt.facts["kind"]
         ids = self._original_ids(found)
@@ -183,17 +219,26 @@ class SppEmailReport(models.AbstractModel):
             [("message_id", "in", ids)], order="id desc", limit=1
         )
         addresses = {storable(report.recipient), storable(report.original_recipient)} - {""}
+        # What waits in the queue has not come back: whoever says so does not have it from a server.
         notifications = original.notification_ids.filtered(
             lambda one: one.notification_type == "email"
+            and one.notification_status in ("sent", *CAME_BACK)
             and {one.mail_email_address, one.res_partner_id.email_normalized} & addresses
         )
         traces = self._traces(ids, addresses)
         if not notifications and not traces:
             return []
+        # Nobody outside chooses when a row is made.
+        doubt = self._doubt(
+            attempt, (original or traces[:1]).create_date, is_incoming=original.message_type == "email"
+        )
+        if doubt:
+            attempt.trace.add("the message that it names", doubt, "nothing follows")
+            return []
         if report.action is not ReportAction.FAILED:
             # Nothing is kept of it but the journal's row.
             return [Consequence.NONE]
-        is_known = all(one.notification_status in ("bounce", "exception") for one in notifications) and all(
+        is_known = all(one.notification_status in CAME_BACK for one in notifications) and all(
             trace.trace_status in ("bounce", "error") for trace in traces
         )
         if is_known:
@@ -207,23 +252,21 @@ class SppEmailReport(models.AbstractModel):
             "bounced_message": original,
             "bounced_msg_ids": traces.mapped("message_id") if traces else original.mapped("message_id"),
         }
-        if report.is_hard:
-            self._tell_odoo(threads, message, message_dict, bounced, words)
-        else:
-            notifications.write(
-                {"notification_status": "exception", "failure_type": "mail_bounce", "failure_reason": words}
-            )
-            self._tell_softly(message_dict, bounced, words)
+        notifications.filtered(lambda one: one.notification_status == "sent").write(
+            {"notification_status": "exception", "failure_type": "mail_bounce", "failure_reason": words}
+        )
+        self._tell_softly(message_dict, bounced, words)
         thread_messages = original.filtered(lambda one: one._is_thread_message())
         thread_messages._notify_message_notification_update()
         company = original.record_company_id if "record_company_id" in original._fields else self.env["res.company"]
-        self._learn(company, attempt, bounced["bounced_email"], report, "mass" if traces else "transactional")
-        return [Consequence.HARD if report.is_hard else Consequence.SOFT]
+        learned = learnable(report, is_proved=False)
+        self._learn(company, attempt, bounced["bounced_email"], learned, "mass" if traces else "transactional")
+        return [Consequence.SOFT]
 
     def _tell_odoo(self, threads, message, message_dict, bounced, words):
         """Have Odoo, and addons such as mass_mailing, do what they do about an address that is dead.
 
-        Through the registry, and with what was proved in the place of what Odoo read. They keep the body as the
+        Through the registry, and with what was found out in the place of what Odoo read. They keep the body as the
         reason.
         """
         if not bounced["bounced_partner"]:

@@ -95,8 +95,8 @@ class ReportCase(DeliveryCase):
                     "smtp_code": 250,
                     "smtp_text": "2.0.0 Ok: queued as 4XyZ",
                     "attempts": 1,
-                    "attempt_date": "2026-03-01 10:00:00",
-                    "final_date": "2026-03-01 10:00:01",
+                    "attempt_date": fields.Datetime.now(),
+                    "final_date": fields.Datetime.now(),
                     **values,
                 },
             )

@@ -7,8 +7,11 @@ from odoo.tests import tagged
 
 from ..engine.errors import SealError
 from ..engine.message_kind import Classification, MessageKind, RecipientReport, ReportAction
+from ..engine.pipeline import Verdict
 from ..engine.return_path import sign_return_path
+from ..engine.sender_verdict import SenderResult, SenderVerdict
 from ..engine.token import TokenRing
+from .common import eml
 from .reports import BOUNCES, ReportCase, failed, report, says
 
 
@@ -46,6 +49,8 @@ class TestReportAttacks(ReportCase):
         self.assertEqual(rows[self.bob].state, "bounced")
         self.assertEqual(self.bob.message_bounce, 1)
         self.assertEqual(len(self.learned), 1)
+        # One more failure, and no dead address: see engine.report.learnable.
+        self.assertFalse(self.learned[0][3].is_hard)
         self.assertLess(len(rows[self.bob].trace), 200)
 
     def test_who_got_the_mail_cannot_report_on_others(self):
@@ -103,6 +108,121 @@ class TestReportAttacks(ReportCase):
         proved = self.report_in(found, report(message.message_id, "abuse@gateway.test", enclosed=enclosed))
         self.assertOutcome(proved, "done", "complaint_handled")
         self.assertEqual(rows[self.bob].reason, "complaint")
+
+    # ------------------------------------------------------------------
+    # A Message-ID is no secret
+    # ------------------------------------------------------------------
+
+    def every_kind(self, address, message_id):
+        """Yield (name, Classification): what somebody who has a Message-ID can say of an address."""
+        complaint = RecipientReport(address, ReportAction.COMPLAINED)
+        arrived = RecipientReport(address, ReportAction.DELIVERED)
+        for name, entry, kind in (
+            ("dead", failed(address), MessageKind.DELIVERY_FAILURE),
+            ("full", failed(address, hard=False), MessageKind.DELIVERY_FAILURE),
+            ("complaint", complaint, MessageKind.ABUSE_COMPLAINT),
+            ("delay", RecipientReport(address, ReportAction.DELAYED), MessageKind.DELIVERY_DELAY),
+            ("arrived", arrived, MessageKind.DELIVERY_SUCCESS),
+            ("read", arrived, MessageKind.READ_RECEIPT),
+        ):
+            yield name, says(entry, ids=[message_id], kind=kind)
+
+    def assertNothingFollows(self, message, rows, words):
+        for name, found in self.every_kind("bob@exmaple.com", message.message_id):
+            inbound = self.report_in(found)
+            with self.subTest(name):
+                read = found.kind is MessageKind.READ_RECEIPT
+                self.assertOutcome(inbound, "done", "receipt_noted" if read else "foreign_report")
+                self.assertUntouched(message, rows)
+                self.assertFalse(rows[self.bob].read_date or rows[self.bob].delayed_date or rows[self.bob].arrived_date)
+                self.assertIn(words, inbound.trace_text)
+        self.assertFalse(self.learned)
+
+    def test_who_writes_to_us_has_chosen_the_message_id_of_what_our_users_get(self):
+        message, rows = self.sent(self.bob)
+        message.message_type = "email"
+        self.assertNothingFollows(message, rows, "whose writer chose its Message-ID")
+
+    def test_also_where_the_message_was_deleted(self):
+        self.receive(eml(Message_ID="<chosen@example.com>"), self.box)
+        gone = self.env["mail.mail"]
+        row = self.row("bob@exmaple.com", "sent", gone, message_id="<chosen@example.com>", reason="accepted")
+        inbound = self.report_in(says(failed("bob@exmaple.com"), ids=["<chosen@example.com>"]))
+        self.assertOutcome(inbound, "done", "foreign_report")
+        self.assertEqual((row.state, self.bob.message_bounce), ("sent", 0))
+        self.assertFalse(self.learned)
+
+    def test_before_the_queue_has_made_its_rows(self):
+        """Eve writes to a record that Bob follows, and reports within the same minute that his copy came back."""
+        start = self.record.message_post(body="x", subject="x", message_type="comment", subtype_xmlid="mail.mt_comment")
+        self.record.message_subscribe(self.bob.ids)
+        answer = eml(From="eve@example.com", Message_ID="<chosen@example.com>", In_Reply_To=start.message_id)
+        self.assertOutcome(self.receive(answer, self.box), "done", "record_updated")
+        message = self.env["mail.message"].search([("message_id", "=", "<chosen@example.com>")])
+        notification = self.notification(message, self.bob)
+        self.assertTrue(notification)
+        self.assertFalse(self.env["spp.email.delivery"].search([("message_id", "=", "<chosen@example.com>")]))
+        for status in ("ready", "sent"):
+            notification.notification_status = status
+            inbound = self.report_in(says(failed("bob@exmaple.com"), ids=["<chosen@example.com>"]))
+            with self.subTest(status):
+                self.assertOutcome(inbound, "done", "foreign_report")
+                self.assertEqual((notification.notification_status, self.bob.message_bounce), (status, 0))
+        self.assertFalse(self.learned)
+
+    def test_a_message_of_ours_that_waits_has_not_come_back(self):
+        for status, expected in (("ready", "ready"), ("process", "process"), ("sent", "exception")):
+            message, _mail = self.message(self.bob, statuses=(status,))
+            self.report_in(says(failed("bob@exmaple.com"), ids=[message.message_id]))
+            with self.subTest(status):
+                self.assertEqual(self.notification(message, self.bob).notification_status, expected)
+                self.assertEqual(self.bob.message_bounce, 0)
+        # Once, and softly.
+        self.assertEqual([arguments[3].is_hard for arguments in self.learned], [False])
+
+    def test_whose_sender_is_shown_to_be_false(self):
+        def judge(model, inbound, content):
+            def step(summary, facts):
+                facts["sender_verdict"] = SenderVerdict(SenderResult.FAIL)
+                return Verdict()
+
+            return [step]
+
+        message, rows = self.sent(self.bob)
+        with patch.object(type(self.env["spp.email.processing"]), "_sender_steps", judge):
+            self.assertNothingFollows(message, rows, "not who it claims to be")
+            # What is proved by the return path needs no sender.
+            message, rows = self.sent(self.bob, signed=True)
+            self.report_in(says(failed("bob@exmaple.com")), report(to=rows[self.bob].envelope_sender))
+        self.assertEqual(rows[self.bob].state, "bounced")
+
+    def test_years_later(self):
+        message, rows = self.sent(self.bob, created_date="2020-01-01 00:00:00", attempt_date="2020-01-01 00:00:00")
+        inbound = self.report_in(says(failed("bob@exmaple.com"), ids=[message.message_id]))
+        self.assertOutcome(inbound, "done", "foreign_report")
+        self.assertIn("too long ago", inbound.trace_text)
+        self.assertUntouched(message, rows)
+        self.assertFalse(self.learned)
+
+    def test_a_message_id_alone_has_nobody_listed_and_nothing_forgotten(self):
+        for name, found in self.every_kind("bob@exmaple.com", "<x@gateway.test>"):
+            self.learned.clear()
+            message, rows = self.sent(self.bob)
+            self.report_in(says(*found.reports, ids=[message.message_id], kind=found.kind))
+            with self.subTest(name):
+                # The row says it all the same, for people.
+                self.assertTrue(rows[self.bob].report_id)
+                hard = [arguments[3].is_hard for arguments in self.learned]
+                self.assertEqual(hard, [False] if name in ("dead", "full") else [])
+
+    def test_a_forged_receipt_forgets_no_soft_failures(self):
+        """Receipts come from whoever read the mail: they are noted without the return path, and prove nothing."""
+        message, rows = self.sent(self.bob, self.eve, signed=True)
+        entry = RecipientReport("bob@exmaple.com", ReportAction.DELIVERED)
+        found = says(entry, ids=[message.message_id], kind=MessageKind.READ_RECEIPT)
+        self.report_in(found)
+        self.assertTrue(rows[self.bob].read_date)
+        self.assertFalse(self.learned)
 
     # ------------------------------------------------------------------
     # And what is proved

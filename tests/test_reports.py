@@ -270,6 +270,23 @@ class TestReports(ReportCase):
         self.assertOutcome(ruled, "done", "record_created")
         self.assertEqual(ruled.rule_ids, rule)
 
+    def test_a_complaint_about_no_mail_of_ours_goes_where_somebody_wants_it(self):
+        """A newsletter service's, or what the mail server sent by itself: abuse@ is where people look after it."""
+        complaint = RecipientReport("bob@exmaple.com", COMPLAINED, reason=BounceReason.COMPLAINT)
+        found = says(complaint, ids=["<1@newsletters.test>"], kind=MessageKind.ABUSE_COMPLAINT)
+        for to, is_wanted in (("abuse@gateway.test", False), ("abuse@gateway.test", True), (BOUNCES, False)):
+            if is_wanted:
+                self.alias("abuse")
+            inbound = self.report_in(found, report("<1@newsletters.test>", to))
+            with self.subTest(to=to, is_wanted=is_wanted):
+                self.assertOutcome(inbound, "done", "record_created" if is_wanted else "foreign_report")
+        # One about mail of ours makes no record there either.
+        message, rows = self.sent(self.bob)
+        found = says(complaint, ids=[message.message_id], kind=MessageKind.ABUSE_COMPLAINT)
+        inbound = self.report_in(found, report(message.message_id, "abuse@gateway.test"))
+        self.assertOutcome(inbound, "done", "complaint_handled")
+        self.assertEqual(rows[self.bob].reason, "complaint")
+
     # ------------------------------------------------------------------
     # Others who learn of it
     # ------------------------------------------------------------------
@@ -293,13 +310,29 @@ class TestReports(ReportCase):
                     ids=[message.message_id],
                 )
             )
+        # By the Message-ID alone, a dead address is one more failure for the list.
         self.assertEqual(
             told,
             [
-                (self.company, "bob@exmaple.com", True, "transactional"),
+                (self.company, "bob@exmaple.com", False, "transactional"),
                 (self.company, "eve@example.com", False, "transactional"),
             ],
         )
+
+    def test_what_is_proved_is_learned_at_once(self):
+        for entry, kind in (
+            (failed("bob@exmaple.com"), MessageKind.DELIVERY_FAILURE),
+            (RecipientReport("bob@exmaple.com", COMPLAINED), MessageKind.ABUSE_COMPLAINT),
+            (RecipientReport("bob@exmaple.com", DELIVERED), MessageKind.READ_RECEIPT),
+        ):
+            told = []
+            _message, rows = self.sent(self.bob, signed=True)
+            with patch.object(
+                type(self.env["spp.email.report"]), "_learn", lambda *arguments, told=told: told.append(arguments[4])
+            ):
+                self.report_in(says(entry, kind=kind), report(to=rows[self.bob].envelope_sender))
+            with self.subTest(kind=kind):
+                self.assertEqual(told, [entry])
 
     def test_a_message_from_before_there_was_a_ledger(self):
         message, rows = self.sent(self.bob, self.eve)
@@ -311,9 +344,13 @@ class TestReports(ReportCase):
             notification = self.notification(message, self.bob)
             self.assertEqual((notification.notification_status, self.bob.message_bounce), (status, count))
         self.assertEqual(notification.failure_reason, "It came back: The mailbox is full.")
+        # A Message-ID is all that tells that it is about this message: the address counts as good.
         self.report_in(says(failed("eve@example.com"), ids=[message.message_id]))
-        self.assertEqual(self.notification(message, self.eve).notification_status, "bounce")
-        self.assertEqual(self.eve.message_bounce, 1)
+        self.assertEqual(self.notification(message, self.eve).notification_status, "exception")
+        self.assertEqual(
+            self.notification(message, self.eve).failure_reason, "It came back: The address does not exist."
+        )
+        self.assertEqual(self.eve.message_bounce, 0)
         # Who did not get it is not touched.
         stranger = self.env["res.partner"].create({"name": "Stranger", "email": "stranger@example.com"})
         inbound = self.report_in(says(failed("stranger@example.com"), ids=[message.message_id]))

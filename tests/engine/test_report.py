@@ -8,6 +8,7 @@ from ...engine.report import (
     REPORT_REASONS,
     Consequence,
     consequence,
+    learnable,
     recipient_reports,
     server_words,
     status_words,
@@ -54,6 +55,21 @@ class TestReport(EngineCase):
         ):
             with self.subTest(action=report.action, hard=report.is_hard, state=state):
                 self.assertEqual(consequence(kind, report, OutboundState(state), reason).value, expected)
+
+    def test_what_the_list_of_suppressed_addresses_may_learn(self):
+        for report, is_proved, expected in (
+            (HARD, True, HARD),
+            (COMPLAINED, True, COMPLAINED),
+            (DELIVERED, True, DELIVERED),
+            # Whoever has the Message-ID can write these: one more failure is counted, nothing is entered or forgotten.
+            (HARD, False, SOFT),
+            (SOFT, False, SOFT),
+            (COMPLAINED, False, None),
+            (DELIVERED, False, None),
+            (DELAYED, False, None),
+        ):
+            with self.subTest(action=report.action, hard=report.is_hard, proved=is_proved):
+                self.assertEqual(learnable(report, is_proved), expected)
 
     def test_a_report_that_names_nobody_is_about_somebody(self):
         for kind, expected in (
