@@ -24,26 +24,34 @@ _OTHER = (
     ("X-Precedence", ("auto_reply", "auto-reply")),
 )
 # How clients and servers begin the subject of such an answer; a person's own answer begins with "Re:".
+_NOTICE = (
+    r"auto(?:matic|mated)?[- ]?(?:reply|response|responder|answer)|out of (?:the )?office(?! hours?\b)"
+    r"|away from (?:the |my )?(?:office|mail)|vacation (?:auto-?)?(?:reply|message|notice|response)"
+    r"|i(?:.m| am) out of (?:the )?office"
+    r"|automatische (?:antwort|afwezigheid)|abwesenheits(?:notiz|benachrichtigung|assistent)"
+    r"|r[eé]ponse automatique|respuesta autom[aá]tica|fuera de (?:la )?oficina|risposta automatica"
+    r"|fuori (?:sede|ufficio)|resposta autom[aá]tica|fora do escrit[oó]rio|automatisch antwoord|autosvar"
+    r"|automatisk svar|automaattinen vastaus|automatyczna odpowied[zź]|automatick[aá] odpov[eě][dďtť]"
+    r"|r[aă]spuns automat|automatikus v[aá]lasz|otomatik yan[iı]t"
+    r"|автоматический ответ|автоответ(?:чик)?|αυτόματη απάντηση|רד אוטומטי|رد تلقائي"
+)
+# Japanese, Chinese and Korean have no blanks between words.
+_NOTICE_UNSPACED = r"自動(?:返信|応答)|不在(?:通知|です)|自动(?:回复|答复)|自動回覆|자동 ?(?:회신|응답)|부재 ?중"
+# Words that begin a grievance as well, "Absent teacher": they have to be the whole subject, or end in what follows.
+_WORD = (
+    r"absent|absence|absen(?:ce|t) d[ue] bureau|message d.absence|vacation|on (?:vacation|leave|holiday)"
+    r"|i(?:.m| am) (?:away|absent|on (?:leave|vacation|holiday))|abwesend|abwesenheit|nicht im (?:b[uü]ro|haus)"
+    r"|afwezig|poissa|отсутствую|(?:i|i̇)zin"
+)
+_AFTER_WORD = r"\s*(?:$|[:：]|[-–—](?=\s)|\(|(?:re|aw|sv|until|till|bis|jusqu.au|tot)\b|(?:from|vom|ab|du) (?=\d)|\d)"
 _SUBJECT = re.compile(
-    r"^\s*(?:auto(?:matic|mated)?[- ]?(?:reply|response|responder|answer)|out of (?:the )?office|away from (?:the "
-    r"|my )?(?:office|mail)"
-    r"|vacation(?: reply| message| notice)?|on (?:vacation|leave|holiday)|i(?:.m| am) (?:out|away|on (?:leave"
-    r"|vacation))"
-    r"|automatische (?:antwort|afwezigheid)|abwesenheit(?:snotiz|sbenachrichtigung|sassistent)?|abwesend"
-    r"|nicht im (?:b[uü]ro|haus)"
-    r"|r[eé]ponse automatique|absen(?:ce|t) d[ue] bureau|message d.absence|absent"
-    r"|respuesta autom[aá]tica|fuera de (?:la )?oficina|risposta automatica|fuori (?:sede|ufficio)"
-    r"|resposta autom[aá]tica|fora do escrit[oó]rio|automatisch antwoord|afwezig|autosvar|automatisk svar"
-    r"|automaattinen vastaus|poissa"
-    r"|automatyczna odpowied|automatick[aá] odpov|r[aă]spuns automat|automatikus v[aá]lasz|otomatik yan[iı]t|i̇?zin"
-    r"|автоматический ответ|автоответ|отсутству|αυτόματη απάντηση|רד אוטומטי|رد تلقائي"
-    r"|自動(?:返信|応答)|不在(?:通知|です)|自动(?:回复|答复)|自動回覆|자동 ?(?:회신|응답)|부재 ?중)",
+    rf"^\s*(?:(?:{_NOTICE})(?!\w)|{_NOTICE_UNSPACED}|(?:{_WORD})(?!\w){_AFTER_WORD})",
     re.IGNORECASE,
 )
 
 
-def sign_of_an_answer(message: Summary) -> str:
-    """Return what shows that a machine answered, in words; "" when nothing does."""
+def sign_by_header(message: Summary) -> str:
+    """Return the header field that says that a machine answered, in words; "" when none does."""
     keyword = submission_keyword(message)
     # RFC 3834 §5: `auto-replied` is an answer; `auto-generated` is not, and makes records like any mail.
     if keyword == "auto-replied":
@@ -62,21 +70,26 @@ def sign_of_an_answer(message: Summary) -> str:
         value = message.header(name).strip().lower()
         if value in words:
             return f"{name}: {value}"
-    return _sign_in_subject(message)
+    return ""
 
 
-def _sign_in_subject(message: Summary) -> str:
-    """A subject alone says nothing: people write about vacations too. It counts beside a field that fits."""
+def sign_by_subject(message: Summary) -> str:
+    """Return the words of the subject and the field beside them that look like an answer of a machine; "".
+
+    A subject alone says nothing: people write about vacations too. It counts beside a field that fits, and is a guess
+    even then.
+    """
     keyword = submission_keyword(message)
     if not _SUBJECT.match(message.subject) or keyword == "no":
         return ""
     beside = [
         # The answers of Exchange's rules call themselves `auto-generated`.
         (message.has_header("X-MS-Exchange-Generated-Message-Source"), "X-MS-Exchange-Generated-Message-Source"),
-        # An answer whose subject does not begin with "Re:".
-        (message.has_header("In-Reply-To") and not message.has_header("List-Id"), "In-Reply-To"),
     ]
-    if not keyword:
+    if keyword:
+        # People change the subject of their answers, too.
+        beside.append((message.has_header("In-Reply-To") and not message.has_header("List-Id"), "In-Reply-To"))
+    else:
         beside += [
             (is_null_return_path(message), "null return path"),
             (message.has_header("X-Auto-Response-Suppress"), "X-Auto-Response-Suppress"),

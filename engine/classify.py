@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .automatic import sign_of_a_machine, submission_keyword
-from .automatic_reply import sign_of_an_answer
+from .automatic_reply import sign_by_header, sign_by_subject
 from .message_kind import MESSAGE_KIND_WORDS, Classification, MessageKind
 from .pipeline import Facts, Step, Verdict
 from .report_reading import Report, read_bounce_for_people, read_report
@@ -31,10 +33,22 @@ def classify(content: bytes, summary: Summary) -> Classification:
         return _of_report(report, sign)
     if sign_of_a_reporter(summary) and (report := read_bounce_for_people(content, summary)):
         return _of_report(report, sign)
-    if answer := sign_of_an_answer(summary):
-        return _plain(MessageKind.AUTOMATIC_REPLY, "signs of an automatic reply", answer, sign or answer)
+    if answer := _answer(summary, sign):
+        return answer
     if (may_report(summary) or may_report_by_words(summary)) and (report := read_bounce_for_people(content, summary)):
         return _of_report(report, sign)
+    return classify_no_report(summary)
+
+
+def classify_no_report(summary: Summary) -> Classification:
+    """Return what a message is that is known to be no report: the header and the subject say it.
+
+    Args:
+        summary: of the message.
+    """
+    sign = sign_of_a_machine(summary)
+    if answer := _answer(summary, sign):
+        return answer
     if found := _sign_of_a_list(summary):
         return _plain(MessageKind.MAILING_LIST, "signs of a mailing list", found, sign or found)
     if sign:
@@ -52,6 +66,15 @@ def find_kind(content: bytes) -> Step:
         return Verdict(found.steps)
 
     return step
+
+
+def _answer(message: Summary, sign: str) -> Classification | None:
+    by_header = sign_by_header(message)
+    answer = by_header or sign_by_subject(message)
+    if not answer:
+        return None
+    found = _plain(MessageKind.AUTOMATIC_REPLY, "signs of an automatic reply", answer, sign or answer)
+    return replace(found, is_by_words=not by_header)
 
 
 def _sign_of_a_list(message: Summary) -> str:
@@ -79,6 +102,7 @@ def _of_report(report: Report, sign: str) -> Classification:
         reports=report.reports,
         original_ids=report.original_ids,
         feedback_type=report.feedback_type,
+        is_by_words=report.is_by_words,
     )
 
 

@@ -103,6 +103,8 @@ class Classification:
         reports: one for each recipient that is reported on; empty for what is no report.
         original_ids: Message-IDs of the mail that the report is about, the surest first, with angle brackets.
         feedback_type: of an abuse report (RFC 5965 §3.1), such as "abuse"; "".
+        is_by_words: only words for people made it a report or an automatic reply, and no sign in the header that is a
+            machine's alone. People write such words too: nothing is done or discarded by them without further proof.
     """
 
     kind: MessageKind = MessageKind.PERSON
@@ -111,3 +113,4 @@ class Classification:
     reports: tuple[RecipientReport, ...] = ()
     original_ids: tuple[str, ...] = ()
     feedback_type: str = ""
+    is_by_words: bool = False

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
+from .automatic import is_null_return_path
 from .bounce_reason import BounceReason
 from .bounce_text import LONGEST, TextReport, block_about, find_code, is_failure_text, notice_of, read_bounce_text
 from .delivery_report import from_fields, from_text, kind_of
@@ -17,7 +18,7 @@ from .original_message import ORIGINALS, original_fields, original_ids
 from .provider_notice import read_provider_notice
 from .report_address import found_addresses, listed_addresses, typed_address
 from .report_part import Part, bounded, media_type, parameter, read_fields, split_head, walk_parts
-from .reporter import POSTMASTER, has_subject_of_a_report, is_machine, may_report, sign_of_a_reporter
+from .reporter import POSTMASTER, SURE_SIGNS, has_subject_of_a_report, is_machine, may_report, sign_of_a_reporter
 from .summary import Summary, sole_address
 
 _DELIVERY = frozenset(("message/delivery-status", "message/global-delivery-status"))
@@ -53,6 +54,7 @@ class Report:
     reports: tuple[RecipientReport, ...] = ()
     original_ids: tuple[str, ...] = ()
     feedback_type: str = ""
+    is_by_words: bool = False
 
 
 @dataclass(slots=True)
@@ -147,8 +149,11 @@ def read_bounce_for_people(content: bytes, message: Summary) -> Report | None:
     if not text.recipients:
         # A guess, and the mail may have gone on from there: nobody's address is dead by it.
         reports = tuple(replace(one, is_hard=False) for one in reports)
-    sign = f"{reporter or 'null return path'}, and the words of a delivery report"
-    return Report(kind_of(reports), sign, reports, reading.ids())
+    is_null = is_null_return_path(message)
+    sign = f"{reporter or ('null return path' if is_null else 'a fitting header')}, and the words of a delivery report"
+    # A subject such as "Crop failure" is not even words of a delivery.
+    is_by_words = reporter not in SURE_SIGNS and not (is_null and (text.is_failure or text.is_delay))
+    return Report(kind_of(reports), sign, reports, reading.ids(), is_by_words=is_by_words)
 
 
 def _opened(parts: list[Part]) -> list[Part]:
@@ -230,7 +235,10 @@ def _inline(reading: _Reading) -> Report | None:
     if not reading.is_machine or not _FIELDS_INLINE.search(reading.text):
         return None
     lines = "\n".join(line.lstrip() if _FIELDS_INLINE.match(line) else line for line in reading.text.split("\n"))
-    return _from_status(reading, read_delivery_status(lines), "fields of RFC 3464 in the text")
+    found = _from_status(reading, read_delivery_status(lines), "fields of RFC 3464 in the text")
+    # Who pastes a report into a form's text is no mail server.
+    is_sure = reading.reporter in SURE_SIGNS or is_null_return_path(reading.message)
+    return replace(found, is_by_words=not is_sure) if found else None
 
 
 def _from_status(reading: _Reading, found: DeliveryStatus, sign: str) -> Report | None:

@@ -46,6 +46,9 @@ _FIELDS = (
     "X-Failed-Recipients",  # Exim, Google
     "X-MS-Exchange-Message-Is-Ndr",
 )
+_ADDRESS = "From: a mail server's address"
+# Signs that people and their forms never have; all others need a null return path beside them.
+SURE_SIGNS = frozenset((*_FIELDS, "multipart/report", "Content-Class", _ADDRESS))
 # The class that Exchange gives its reports.
 _REPORT_CLASS = re.compile(r"(?:urn:content-classes:)?(?:dsn|mdn|report\b)", re.IGNORECASE)
 
@@ -72,7 +75,7 @@ def sign_of_a_reporter(message: Summary) -> str:
     if _POSTMASTER.match(address.partition("@")[0]):
         return POSTMASTER
     if _LOCAL_PARTS.match(address.partition("@")[0]):
-        return "From: a mail server's address"
+        return _ADDRESS
     if any(_NAMES.search(name[:200]) for name, _address in found[:3]) and is_machine(message):
         return "From: a mail server's name"
     return ""

@@ -158,6 +158,7 @@ from . import (
     spp_email_intake_forward,
     spp_email_inbound_forward,
     spp_email_forward_step,
+    spp_email_report_step,
     spp_email_automatic_step,
     spp_email_automatic_target,
     mail_thread_automatic,

@@ -52,9 +52,14 @@ class MailThread(models.AbstractModel):
             if attempt.target and attempt.target.update_values:
                 attempt.trace.add("values for an existing record", "an automatic reply", "not written")
             return kept
-        state = InboundState.QUARANTINED if policy is AutomaticPolicy.QUARANTINE else InboundState.DISCARDED
         found = "the record that it answers" if kept else "it answers no record"
-        attempt.trace.add("automatic reply", found, f"{state.value}, as the setting “{policy.value}” has it")
+        if attempt.facts["kind"].is_by_words:
+            # People begin subjects with such words too.
+            state, why = InboundState.QUARANTINED, "only its subject says so"
+        else:
+            state = InboundState.QUARANTINED if policy is AutomaticPolicy.QUARANTINE else InboundState.DISCARDED
+            why = f"as the setting “{policy.value}” has it"
+        attempt.trace.add("automatic reply", found, f"{state.value}, {why}")
         attempt.facts["automatic_end"] = (state, InboundReason.AUTOMATIC_REPLY)
         return []
 

@@ -60,7 +60,9 @@ class SppEmailReport(models.AbstractModel):
             entries.append((match.report, outcome, mine.ids))
         attempt.facts["reports"] = entries
         if not is_ours and found.kind is not MessageKind.READ_RECEIPT:
-            return InboundState.DONE, InboundReason.FOREIGN_REPORT
+            # A person may have written the words.
+            state = InboundState.QUARANTINED if found.is_by_words else InboundState.DONE
+            return state, InboundReason.FOREIGN_REPORT
         return InboundState.DONE, REPORT_REASONS[found.kind]
 
     # ------------------------------------------------------------------

@@ -74,7 +74,7 @@ BY_SUBJECT = (
     ("unsubscribe", "", K.PERSON),
     ("Re: Automatic reply: Leaking roof", "In-Reply-To: <1@example.com>", K.PERSON),
     ("Automatic reply: Leaking roof", "Return-Path: <>", K.AUTOMATIC_REPLY),
-    ("Automatic reply: Leaking roof", "In-Reply-To: <1@example.com>", K.AUTOMATIC_REPLY),
+    ("Automatic reply: Leaking roof", "In-Reply-To: <1@example.com>", K.PERSON),
     ("Abwesenheitsnotiz: Dach", "X-Auto-Response-Suppress: All", K.AUTOMATIC_REPLY),
     ("Réponse automatique : toit", "Return-Path: <>", K.AUTOMATIC_REPLY),
     ("Respuesta automática: techo", "Return-Path: <>", K.AUTOMATIC_REPLY),
