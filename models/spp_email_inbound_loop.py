@@ -4,11 +4,14 @@
 from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
 
+from ..engine.loop import is_forged
 from ..engine.outcome import InboundReason
+from ..engine.sender_verdict import SenderResult
 
 NEW, REPLY = "new", "reply"
 # As the index has it.
 DOMAIN = "substring(loop_sender from '[^@]*$')"
+DATE = "COALESCE(loop_date, received_date)"
 LOOP_REASONS = (InboundReason.LOOP.value, InboundReason.TOO_MANY_HOPS.value)
 
 
@@ -24,6 +27,9 @@ class SppEmailInbound(models.Model):
         readonly=True,
         help="Blank: it counts for no limit.",
     )
+    loop_date = fields.Datetime(
+        "Counted At", readonly=True, help="When its mail server took it. Blank: when it was received here."
+    )
     loop_target = fields.Char("Counted Target", readonly=True)
     loop_held_by = fields.Char("Held by Limit", readonly=True)
     is_loop_released = fields.Boolean(
@@ -31,9 +37,9 @@ class SppEmailInbound(models.Model):
     )
 
     # Only what counts, the newest first at hand: a count ends at its limit, however much there is.
-    _loop_sender_index = models.Index("(loop_sender, loop_count, received_date) WHERE loop_count IS NOT NULL")
-    _loop_domain_index = models.Index(f"({DOMAIN}, received_date) WHERE loop_count IS NOT NULL")
-    _loop_target_index = models.Index("(loop_target, received_date) WHERE loop_count = 'reply'")
+    _loop_sender_index = models.Index(f"(loop_sender, loop_count, {DATE}) WHERE loop_count IS NOT NULL")
+    _loop_domain_index = models.Index(f"({DOMAIN}, {DATE}) WHERE loop_count IS NOT NULL")
+    _loop_target_index = models.Index(f"(loop_target, {DATE}) WHERE loop_count = 'reply'")
     _loop_held_index = models.Index("(loop_held_by, company_id) WHERE loop_held_by IS NOT NULL")
 
     def action_ask_release(self):
@@ -51,11 +57,20 @@ class SppEmailInbound(models.Model):
 
         Raises:
             AccessError: the user may not decide, or may not change the list.
-            UserError: nothing is left to decide on.
+            UserError: nothing is left to decide on; or a sender who is to be put on the list is forged.
         """
         self._check_may_decide()
         if is_allowed and not self.env.user.has_group("spp_email_gateway.group_email_gateway_manager"):
             raise AccessError(self.env._("Only managers of the email gateway let a sender write without limit."))
+        forged = self.filtered(lambda inbound: inbound._is_from_forger()) if is_allowed else self.browse()
+        if forged:
+            raise UserError(
+                self.env._(
+                    "The sender of %s of these messages is forged: somebody else wrote in that name, and would be let "
+                    "in without limit. Release them without accepting all mail, or choose only the others.",
+                    len(forged),
+                )
+            )
         what = self.env._("Release, and accept all mail of the sender") if is_allowed else self.env._("Release")
         decided = self._send_on(what, values={"is_loop_released": True, "loop_held_by": False})
         if is_allowed:
@@ -63,3 +78,8 @@ class SppEmailInbound(models.Model):
             breakers = self.env["spp.email.loop.breaker"].sudo()  # nosemgrep
             breakers._allow({one.loop_sender or one.sender for one in self})
         return decided
+
+    def _is_from_forger(self):
+        """Return whether the sender is shown not to be who the message says."""
+        self.ensure_one()
+        return is_forged(self.loop_sender or "") or self.sender_result == SenderResult.FAIL.value
