@@ -19,7 +19,9 @@ class SppEmailInbound(models.Model):
     _inherit = "spp.email.inbound"
 
     loop_sender = fields.Char(
-        "Counted Sender", readonly=True, help="The one that limits are for: of a forwarded message its first sender."
+        "Counted Sender",
+        readonly=True,
+        help="The one that limits are for: who wrote it, where a forwarder passed it on that the mailbox names.",
     )
     loop_count = fields.Selection(
         [(NEW, "Made a record"), (REPLY, "Added to a record")],

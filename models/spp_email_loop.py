@@ -254,6 +254,9 @@ class SppEmailLoop(models.AbstractModel):
             attempt.trace.add("whether the sender may be answered", words, "no notice")
             return
         sender = bare(found.question.who)
+        if not sender:
+            attempt.trace.add("whether the sender may be answered", "the message names no sender", "no notice")
+            return
         # sudo: which language a sender reads.
         partners = self.env["res.partner"].sudo()  # nosemgrep
         partner = partners.browse(partners._gateway_partners_by_address([sender])[sender][:1])
