@@ -21,7 +21,7 @@ class SppEmailInbound(models.Model):
     loop_sender = fields.Char(
         "Counted Sender",
         readonly=True,
-        help="The one that limits are for: who wrote it, where a forwarder passed it on that the mailbox names.",
+        help="Whose limits count: the sender in From; of what a named forwarder passed on, who wrote it.",
     )
     loop_count = fields.Selection(
         [(NEW, "Made a record"), (REPLY, "Added to a record")],
