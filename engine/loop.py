@@ -37,6 +37,8 @@ OF_THE_SENDER = frozenset({LoopLimit.SENDER, LoopLimit.SENDER_REPLIES, LoopLimit
 # Stands behind an address that was shown to be forged: who writes in the name of another must not use up what that
 # one may send.
 FORGED = " (forged)"
+# Who names no sender is one sender: otherwise who leaves From out has no limit. No address has a blank in it.
+UNNAMED = "(no sender)"
 MINUTES = 120
 # Off by default is what would shut out people who did nothing: a ministry's domain, or one target of many. A reply is
 # no danger as a new record is, and a busy case has dozens an hour; ten times Odoo's limit, of whomever, to one record
@@ -67,7 +69,8 @@ class Arrival:
     """What of a message counts.
 
     Attributes:
-        sender: as ``counted_sender`` has it; "" for a message that names none.
+        sender: as ``counted_sender`` has it; "" for one that is nobody's, such as what a named forwarder sends for
+            somebody whom it does not name.
         is_reply: it only reaches records that exist; otherwise it makes one.
         targets: "crm.lead" for a new record, "crm.lead,7" for one that exists.
         is_conversation: its records are reached by a reply, not because a mailbox adds all of its mail to one record.
@@ -167,13 +170,24 @@ class Passed:
 
 
 def counted_sender(address: str, *, is_forged: bool = False) -> str:
-    """Return what limits count a sender by: the address, marked where the message is shown not to be from it."""
-    return f"{address}{FORGED}" if address and is_forged else address
+    """Return what limits count a sender by: the address, marked where the message is shown not to be from it.
+
+    Args:
+        address: "" for a message that names none: all of these are one sender.
+    """
+    if not address:
+        return UNNAMED
+    return f"{address}{FORGED}" if is_forged else address
+
+
+def is_forged(sender: str) -> bool:
+    """Return whether a counted sender is only whom a forger named."""
+    return sender.endswith(FORGED)
 
 
 def bare(sender: str) -> str:
-    """Return the address of a counted sender."""
-    return sender.removesuffix(FORGED)
+    """Return the address of a counted sender, "" for one that names none."""
+    return "" if sender == UNNAMED else sender.removesuffix(FORGED)
 
 
 def domain_of(address: str) -> str:

@@ -4,11 +4,14 @@
 from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
 
+from ..engine.loop import is_forged
 from ..engine.outcome import InboundReason
+from ..engine.sender_verdict import SenderResult
 
 NEW, REPLY = "new", "reply"
 # As the index has it.
 DOMAIN = "substring(loop_sender from '[^@]*$')"
+DATE = "COALESCE(loop_date, received_date)"
 LOOP_REASONS = (InboundReason.LOOP.value, InboundReason.TOO_MANY_HOPS.value)
 
 
@@ -16,13 +19,18 @@ class SppEmailInbound(models.Model):
     _inherit = "spp.email.inbound"
 
     loop_sender = fields.Char(
-        "Counted Sender", readonly=True, help="The one that limits are for: of a forwarded message its first sender."
+        "Counted Sender",
+        readonly=True,
+        help="Whose limits count: the sender in From; of what a named forwarder passed on, who wrote it.",
     )
     loop_count = fields.Selection(
         [(NEW, "Made a record"), (REPLY, "Added to a record")],
         string="Counts As",
         readonly=True,
         help="Blank: it counts for no limit.",
+    )
+    loop_date = fields.Datetime(
+        "Counted At", readonly=True, help="When its mail server took it. Blank: when it was received here."
     )
     loop_target = fields.Char("Counted Target", readonly=True)
     loop_held_by = fields.Char("Held by Limit", readonly=True)
@@ -31,9 +39,9 @@ class SppEmailInbound(models.Model):
     )
 
     # Only what counts, the newest first at hand: a count ends at its limit, however much there is.
-    _loop_sender_index = models.Index("(loop_sender, loop_count, received_date) WHERE loop_count IS NOT NULL")
-    _loop_domain_index = models.Index(f"({DOMAIN}, received_date) WHERE loop_count IS NOT NULL")
-    _loop_target_index = models.Index("(loop_target, received_date) WHERE loop_count = 'reply'")
+    _loop_sender_index = models.Index(f"(loop_sender, loop_count, {DATE}) WHERE loop_count IS NOT NULL")
+    _loop_domain_index = models.Index(f"({DOMAIN}, {DATE}) WHERE loop_count IS NOT NULL")
+    _loop_target_index = models.Index(f"(loop_target, {DATE}) WHERE loop_count = 'reply'")
     _loop_held_index = models.Index("(loop_held_by, company_id) WHERE loop_held_by IS NOT NULL")
 
     def action_ask_release(self):
@@ -51,11 +59,20 @@ class SppEmailInbound(models.Model):
 
         Raises:
             AccessError: the user may not decide, or may not change the list.
-            UserError: nothing is left to decide on.
+            UserError: nothing is left to decide on; or a sender who is to be put on the list is forged.
         """
         self._check_may_decide()
         if is_allowed and not self.env.user.has_group("spp_email_gateway.group_email_gateway_manager"):
             raise AccessError(self.env._("Only managers of the email gateway let a sender write without limit."))
+        forged = self.filtered(lambda inbound: inbound._is_from_forger()) if is_allowed else self.browse()
+        if forged:
+            raise UserError(
+                self.env._(
+                    "The sender of %s of these messages is forged: somebody else wrote in that name, and would be let "
+                    "in without limit. Release them without accepting all mail, or choose only the others.",
+                    len(forged),
+                )
+            )
         what = self.env._("Release, and accept all mail of the sender") if is_allowed else self.env._("Release")
         decided = self._send_on(what, values={"is_loop_released": True, "loop_held_by": False})
         if is_allowed:
@@ -63,3 +80,8 @@ class SppEmailInbound(models.Model):
             breakers = self.env["spp.email.loop.breaker"].sudo()  # nosemgrep
             breakers._allow({one.loop_sender or one.sender for one in self})
         return decided
+
+    def _is_from_forger(self):
+        """Return whether the sender is shown not to be who the message says."""
+        self.ensure_one()
+        return is_forged(self.loop_sender or "") or self.sender_result == SenderResult.FAIL.value

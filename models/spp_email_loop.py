@@ -5,6 +5,7 @@ from odoo import fields, models
 from odoo.tools import SQL, email_normalize
 from odoo.tools.mail import generate_tracking_message_id
 
+from ..engine.arrival import delivered
 from ..engine.attempt import NoticeIntent
 from ..engine.loop import (
     DEFAULTS,
@@ -15,13 +16,15 @@ from ..engine.loop import (
     LoopLimit,
     LoopSettings,
     bare,
+    counted_sender,
     counted_with,
+    is_forged,
     passed,
     questions,
 )
 from ..engine.loop_signs import HOPS, Own
 from ..engine.summary import addresses
-from .spp_email_inbound_loop import DOMAIN, NEW, REPLY
+from .spp_email_inbound_loop import DATE, DOMAIN, NEW, REPLY
 from .transaction_answers import answers
 
 MINUTES_PARAMETER = "mail.gateway.loop.minutes"
@@ -74,31 +77,33 @@ class SppEmailLoop(models.AbstractModel):
         """Return whether an address is on Odoo's list of those who may send without limit."""
         # sudo: the list is the administrators'; whether an address is on it decides about its mail.
         allowed = self.env["mail.gateway.allowed"].sudo()  # nosemgrep
-        sender = bare(sender)
+        if not bare(sender) or is_forged(sender):
+            # A forger has no permission of whom he names.
+            return False
         normalized = {sender, email_normalize(sender) or sender}
-        return bool(sender) and bool(allowed.search_count([("email_normalized", "in", list(normalized))], limit=1))
+        return bool(allowed.search_count([("email_normalized", "in", list(normalized))], limit=1))
 
     # ------------------------------------------------------------------
     # Counting
     # ------------------------------------------------------------------
 
-    def _since(self, inbound, now):
+    def _since(self, inbound, now, content=b""):
         """Return when the window of a message begins, naive UTC.
 
-        It is counted back from its arrival: what waited because the gateway was down is no flood. Who is processed
-        again has waited meanwhile.
+        It is counted back from when its mail server took it: what waited there or here because the gateway was down is
+        no flood. Who is processed again has waited meanwhile.
         """
-        return (now if inbound.trace else min(inbound.received_date, now)) - self._settings().window
+        return (now if inbound.trace else min(delivered(content, inbound.received_date), now)) - self._settings().window
 
     def _prepare(self, inbounds):
         """Ask at once what messages of a batch will ask: how much came from their senders, and what mail is our own."""
         known, now = answers(self.env), fields.Datetime.now()
+        messages = known.get("messages", {})
         asked = [
-            (question, self._since(inbound, now))
+            (question, self._since(inbound, now, messages.get(inbound.id, (b"",))[0] or b""))
             for inbound in inbounds
-            if inbound.sender
             # Nearly all of them make records. What a reply asks beside this it asks itself.
-            for question in questions(Arrival(inbound.sender), self._settings())
+            for question in questions(Arrival(counted_sender(inbound.sender or "")), self._settings())
         ]
         known["loop counts"] = self._counts(asked)
         known["loop arrivals"] = []
@@ -132,13 +137,16 @@ class SppEmailLoop(models.AbstractModel):
             return {}
         parts = [
             SQL(
-                "SELECT asked.number, count(*), min(counted.received_date)"
+                "SELECT asked.number, count(*), min(counted.date)"
                 " FROM (VALUES %s) AS asked(number, who, target, since, most),"
-                " LATERAL (SELECT received_date FROM spp_email_inbound"
-                " WHERE %s AND state = 'done' AND received_date > asked.since"
-                " ORDER BY received_date DESC LIMIT asked.most) AS counted GROUP BY 1",
+                " LATERAL (SELECT %s AS date FROM spp_email_inbound"
+                " WHERE %s AND state = 'done' AND %s > asked.since"
+                " ORDER BY %s DESC LIMIT asked.most) AS counted GROUP BY 1",
                 SQL(", ").join(rows),
+                SQL(DATE),
                 SQL(CONDITIONS[limit]),
+                SQL(DATE),
+                SQL(DATE),
             )
             for limit, rows in by_limit.items()
         ]
@@ -221,9 +229,11 @@ class SppEmailLoop(models.AbstractModel):
         if found:
             return {**values, "loop_held_by": found.question.key}
         inbound = self.env["spp.email.inbound"].browse(attempt.inbound_id)
-        answers(self.env).setdefault("loop arrivals", []).append((arrival, inbound.received_date))
+        counted = min(attempt.facts.get("loop_date") or inbound.received_date, inbound.received_date)
+        answers(self.env).setdefault("loop arrivals", []).append((arrival, counted))
         return {
             **values,
+            "loop_date": counted if counted < inbound.received_date else None,
             "loop_count": REPLY if arrival.is_reply else NEW,
             "loop_target": arrival.targets[0] if arrival.targets else None,
         }
@@ -237,7 +247,16 @@ class SppEmailLoop(models.AbstractModel):
         if found.question.limit not in OF_THE_SENDER:
             attempt.trace.add("whether the sender may be answered", "the limit is not of one sender", "no notice")
             return
+        counted, settings = attempt.facts.get("loop_date"), self._settings()
+        if counted and fields.Datetime.now() - counted > settings.window:
+            # The notice speaks of the last minutes.
+            words = f"it came more than {settings.minutes} minutes ago"
+            attempt.trace.add("whether the sender may be answered", words, "no notice")
+            return
         sender = bare(found.question.who)
+        if not sender:
+            attempt.trace.add("whether the sender may be answered", "the message names no sender", "no notice")
+            return
         # sudo: which language a sender reads.
         partners = self.env["res.partner"].sudo()  # nosemgrep
         partner = partners.browse(partners._gateway_partners_by_address([sender])[sender][:1])

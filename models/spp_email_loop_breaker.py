@@ -8,7 +8,7 @@ from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
 from ..engine.health import HealthFinding, HealthState
-from ..engine.loop import LOOP_LIMIT_WORDS, LoopLimit, bare
+from ..engine.loop import LOOP_LIMIT_WORDS, LoopLimit, bare, is_forged
 from ..engine.outcome import selection
 from .transaction_answers import answers
 
@@ -128,7 +128,7 @@ class SppEmailLoopBreaker(models.Model):
     def _allow(self, senders):
         """Put addresses on Odoo's list of those who may send without limit, and let their breakers end."""
         allowed = self.env["mail.gateway.allowed"]
-        for sender in sorted({bare(sender) for sender in senders if sender}):
+        for sender in sorted({bare(sender) for sender in senders if sender and not is_forged(sender)} - {""}):
             if not self.env["spp.email.loop"]._is_allowed(sender):
                 allowed.create({"email": sender})
         own = (LoopLimit.SENDER.value, LoopLimit.SENDER_REPLIES.value)

@@ -3,6 +3,7 @@
 
 from odoo import fields, models
 
+from ..engine.arrival import delivered
 from ..engine.loop import counted_sender
 from ..engine.loop_signs import find_loop
 from ..engine.outcome import InboundReason, InboundState
@@ -19,12 +20,13 @@ class SppEmailProcessing(models.AbstractModel):
     def _loop_steps(self, inbound, content):
         steps = super()._loop_steps(inbound, content)
         loops = self.env["spp.email.loop"]
-        since = loops._since(inbound, fields.Datetime.now())
+        since = loops._since(inbound, fields.Datetime.now(), content)
         if inbound.is_loop_released:
             return [*steps, lambda summary, facts: _released(inbound, since, facts)]
+        counted = delivered(content, inbound.received_date)
 
         def know_sender(summary, facts):
-            facts.update(loop_since=since, loop_sender=_sender(inbound, facts))
+            facts.update(loop_since=since, loop_date=counted, loop_sender=_sender(inbound, facts))
             return Verdict()
 
         return [
@@ -44,11 +46,18 @@ class SppEmailProcessing(models.AbstractModel):
 
 
 def _sender(inbound, facts):
-    """Return the sender that limits count. Forwarders send the mail of many: it is who wrote it."""
+    """Return the sender that limits count. Forwarders send the mail of many: it is who wrote it.
+
+    Only a forwarder that is named is believed about that. Whatever else says so is the sender's own word, who would
+    choose whose limit he uses up, who is told, and whose permission he has.
+    """
     verdict = facts.get("sender_verdict")
-    # A forwarder that is named and does not say for whom it sends is nobody's limit.
-    is_forwarder = getattr(facts.get("forwarding"), "is_named", False)
-    address = facts.get("original_sender") or ("" if is_forwarder else inbound.sender) or ""
+    address = inbound.sender or ""
+    if getattr(facts.get("forwarding"), "is_named", False):
+        address = facts.get("original_sender")
+        if not address:
+            # It does not say for whom it sends: that is nobody's limit.
+            return ""
     return counted_sender(address, is_forged=getattr(verdict, "result", None) is SenderResult.FAIL)
 
 

@@ -10,10 +10,12 @@ from ..engine.notice import INTERVAL, may_answer
 from ..engine.smtp_session import NOTICE_HEADER
 from ..engine.summary import sole_address
 from ..engine.trace import TraceStep
+from .rehearsal_cursor import RehearsalCursor
 
 
 class SppEmailNotice(models.Model):
     _name = "spp.email.notice"
+    _inherit = ["spp.email.transaction"]
     _description = "Notice to a Sender"
     _order = "id desc"
 
@@ -36,14 +38,7 @@ class SppEmailNotice(models.Model):
         digest = hashlib.sha256(recipient.encode()).hexdigest()
         if self.search_count([("inbound_id", "=", inbound.id), ("notice_type", "=", notice_type)], limit=1):
             return TraceStep("whether the sender may be answered", "already told about this message", "no notice")
-        recent = self.search_count(
-            [
-                ("recipient_digest", "=", digest),
-                ("notice_type", "=", notice_type),
-                ("create_date", ">", fields.Datetime.now() - INTERVAL),
-            ],
-            limit=1,
-        )
+        recent = self._recent(digest, notice_type)
         allowed, step = may_answer(recipient, facts, recent=recent, own_addresses=self._own_addresses())
         if not allowed:
             return step
@@ -51,6 +46,14 @@ class SppEmailNotice(models.Model):
         sender = company.bounce_email or company.catchall_email or email_normalize(company.email)
         if not sender:
             return TraceStep("an address to send the notice from", "the company has none", "no notice")
+        if not self._begin(digest, notice_type):
+            words = "another message just now tells the sender"
+            return TraceStep("whether the sender may be answered", words, "no notice")
+        with self._gateway_cursor(read_committed=True) as env:
+            # What was committed since this transaction took its snapshot.
+            recent = env[self._name]._recent(digest, notice_type)
+        if recent:
+            return may_answer(recipient, facts, recent=recent, own_addresses=frozenset())[1]
         mail = self.env["mail.mail"].create(
             {
                 "subject": " ".join(intent.subject.split()),
@@ -79,6 +82,30 @@ class SppEmailNotice(models.Model):
             }
         )
         return step
+
+    def _recent(self, digest, notice_type):
+        """Return 1 if a recipient had a notice of this kind within INTERVAL, as far as this transaction sees."""
+        return self.search_count(
+            [
+                ("recipient_digest", "=", digest),
+                ("notice_type", "=", notice_type),
+                ("create_date", ">", fields.Datetime.now() - INTERVAL),
+            ],
+            limit=1,
+        )
+
+    def _begin(self, digest, notice_type):
+        """Return whether this transaction alone may tell a recipient; it holds that until it ends.
+
+        Two lanes that have mail of one sender do not see what the other has not committed. Nobody waits: lanes that
+        wait for each other with whole batches would be deadlocked.
+        """
+        if isinstance(self.env.cr, RehearsalCursor):
+            # It sends nothing, and must keep nobody from it.
+            return True
+        name = f"{self._name} {notice_type} {digest}"
+        ((is_alone,),) = self.env.execute_query(SQL("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", name))
+        return is_alone
 
     def _own_addresses(self):
         """Return the addresses that this database reads or sends from, lower-case: they are never answered."""

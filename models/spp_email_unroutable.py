@@ -40,6 +40,8 @@ class SppEmailNotice(models.Model):
             attempt.trace.add("text of the notice to the sender", "deleted", "no notice")
             return
         summary, facts = self._facts(inbound)
+        # Of the sender only the attempt's own walk knows.
+        facts = {**facts, **attempt.facts}
         try:
             with self.env.cr.savepoint():
                 subject = template._render_field("subject", inbound.ids)[inbound.id]

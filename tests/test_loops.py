@@ -1,8 +1,11 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """Mail that goes in circles: what is counted, and what is held."""
 
+from datetime import timedelta
+from email.utils import format_datetime
 from unittest.mock import patch
 
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -141,6 +144,38 @@ class TestLoops(LoopCase):
         # Two within the window of each.
         self.assertEqual([one.reason for one in inbounds], ["record_created"] * 4)
 
+    def delivered(self, minutes):
+        """Return a mail that the mailbox's server took so long ago."""
+        field = f"Received: from a by b;\r\n {format_datetime(self.cr.now() - timedelta(minutes=minutes))}\r\n"
+        return field.encode() + eml()
+
+    def test_what_waited_at_the_mail_server_is_no_flood(self):
+        self.limit(sender=2)
+        inbounds = [self.journal(self.delivered(61 * number), self.box) for number in (40, 39, 38, 37, 1, 0)]
+        self.process()
+        self.assertEqual([one.reason for one in inbounds], ["record_created"] * 6)
+        # Nor does it hold what is written now: of the last two hours there are two.
+        self.assertEqual(self.flood(1), ["loop"])
+
+    def test_a_flood_that_waited_is_held_and_nobody_is_told(self):
+        self.limit(sender=2)
+        inbounds = [self.journal(self.delivered(3000), self.box) for _number in range(3)]
+        self.process()
+        self.assertEqual([one.reason for one in inbounds], ["record_created"] * 2 + ["loop"])
+        self.assertFalse(self.mails())
+        self.assertIn(
+            "it came more than 120 minutes ago",
+            [step["found"] for step in inbounds[2].trace if step["looked_at"] == "whether the sender may be answered"],
+        )
+
+    def test_the_senders_own_date_moves_nothing(self):
+        self.limit(sender=2)
+        found = [
+            self.receive(eml(Date=format_datetime(self.cr.now() - timedelta(days=number))), self.box).reason
+            for number in (9, 6, 3)
+        ]
+        self.assertEqual(found, ["record_created", "record_created", "loop"])
+
     def test_a_retry_counts_anew(self):
         self.limit(sender=1)
         first = self.receive(eml(), self.box)
@@ -239,28 +274,60 @@ class TestLoops(LoopCase):
         self.assertEqual(self.breakers().mapped("who"), ["example.com"])
         self.assertEqual(self.flood(1, From="ann@sub.example.com"), ["record_created"])
 
-    def test_the_forwarder_is_never_counted(self):
+    def test_a_named_forwarder_is_never_counted(self):
         self.limit(sender=1)
-
-        def work_out(model, inbound, content):
-            def step(summary, facts):
-                facts["original_sender"] = summary.header("X-Original-From")
-                return Verdict()
-
-            return [step]
-
-        with patch.object(type(self.env["spp.email.processing"]), "_sender_steps", work_out):
-            found = [
-                self.receive(eml(From="desk@example.com", X_Original_From=sender), self.box)
-                for sender in ("one@a.test", "two@a.test", "three@a.test", "one@a.test")
-            ]
+        box = self.mailbox(user="desk@gateway.test", gateway_forwarders="desk@example.com")
+        found = [
+            self.receive(eml(From="desk@example.com", X_Original_From=sender), box)
+            for sender in ("one@a.test", "two@a.test", "three@a.test", "one@a.test")
+        ]
         self.assertEqual([one.reason for one in found], ["record_created"] * 3 + ["loop"])
         self.assertEqual(found[3].loop_sender, "one@a.test")
         # Nor told: who wrote too often is.
         self.assertEqual((len(self.mails("desk@example.com")), len(self.mails("one@a.test"))), (0, 1))
 
-    def test_a_forger_does_not_shut_out_whom_he_names(self):
+    def test_a_stranger_does_not_choose_who_is_counted(self):
         self.limit(sender=1)
+        self.env["mail.gateway.allowed"].create({"email": "scanner@unhcr.example"})
+        named = ("help@unhcr.example", "other@unhcr.example", "scanner@unhcr.example")
+        eve = "eve@evil.test"
+        found = [self.receive(eml(From=eve, X_Original_From=one), self.box) for one in named]
+        self.assertEqual([one.reason for one in found], ["record_created", "loop", "loop"])
+        self.assertEqual({one.loop_sender for one in found}, {eve})
+        # Who wrote too often is told, and nobody else is.
+        self.assertEqual([len(self.mails(one)) for one in (eve, *named)], [1, 0, 0, 0])
+        self.assertEqual(self.flood(1, From=named[0]), ["record_created"])
+        mark = own_mark(self.env["spp.email.token.key"]._ring(), self.cr.now())
+        self.held(From="mallory@evil.test", X_Original_From=named[2], **{HEADER.replace("-", "_"): mark})
+
+    def test_a_stranger_who_attaches_a_message_does_not_choose_who_is_counted(self):
+        self.limit(sender=1)
+        for number, reason in enumerate(("record_created", "loop")):
+            content = eml(
+                From="eve@evil.test",
+                Content_Type="message/rfc822",
+                body=eml(From=f"help{number}@unhcr.example"),
+            )
+            self.assertEqual(self.receive(content, self.box).reason, reason)
+
+    def test_who_names_no_sender_is_one_sender(self):
+        self.limit(sender=1)
+        self.assertEqual(self.flood(1, From=None), ["record_created"])
+        before = self.env["mail.mail"].search_count([])
+        inbound = self.held(From=None)
+        self.assertIn("1 mails of (no sender) made records", inbound.detail)
+        self.held(From="nothing that is an address")
+        self.assertEqual(self.env["mail.mail"].search_count([]), before)
+        self.assertEqual(self.flood(1), ["record_created"])
+
+    def test_a_named_forwarder_that_names_nobody_is_nobody(self):
+        self.limit(sender=1)
+        box = self.mailbox(user="desk@gateway.test", gateway_forwarders="desk@example.com")
+        found = {self.receive(eml(From="desk@example.com"), box).reason for _count in range(3)}
+        self.assertEqual(found, {"record_created"})
+
+    def judged(self):
+        """Context: senders are as the field X-Result says."""
 
         def judge(model, inbound, content):
             def step(summary, facts):
@@ -270,7 +337,34 @@ class TestLoops(LoopCase):
 
             return [step]
 
-        with patch.object(type(self.env["spp.email.processing"]), "_sender_steps", judge):
+        return patch.object(type(self.env["spp.email.processing"]), "_sender_steps", judge)
+
+    def test_a_forger_has_a_limit_whomever_he_names(self):
+        self.limit(sender=1)
+        self.env["mail.gateway.allowed"].create({"email": ANN})
+        with self.judged():
+            found = [
+                self.receive(eml(X_Result=result), self.box).reason for result in ("fail", "fail", "pass", "pass")
+            ]
+        self.assertEqual(found, ["record_created", "loop", "record_created", "record_created"])
+
+    def test_a_forged_sender_is_put_on_no_list(self):
+        self.limit(sender=1)
+        with self.judged():
+            held = [self.receive(eml(X_Result="fail"), self.box) for _count in range(2)][1]
+            self.assertEqual((held.reason, held.loop_sender), ("loop", f"{ANN} (forged)"))
+            with self.assertRaises(UserError) as caught, self.own_cursors():
+                held.with_user(self.manager)._release(is_allowed=True)
+            self.assertIn("The sender of 1 of these messages is forged", str(caught.exception))
+            self.assertFalse(self.env["mail.gateway.allowed"].search([]))
+            self.assertEqual(held.state, "quarantined")
+            with self.own_cursors():
+                held.with_user(self.manager)._release()
+        self.assertOutcome(held, "done", "record_created")
+
+    def test_a_forger_does_not_shut_out_whom_he_names(self):
+        self.limit(sender=1)
+        with self.judged():
             found = [self.receive(eml(X_Result=result), self.box).reason for result in ("fail", "fail", "pass", "none")]
         self.assertEqual(found, ["record_created", "loop", "record_created", "loop"])
         # And whom he names is told of his own mail only.

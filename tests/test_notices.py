@@ -1,6 +1,9 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+import hashlib
 from datetime import timedelta
+from unittest.mock import patch
 
+from odoo.sql_db import db_connect
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 from odoo.tools.safe_eval import safe_eval
@@ -100,6 +103,38 @@ class TestNotices(GatewayCase):
         self.assertEqual(self.why(second), ("the sender had such a notice within a day", "no notice"))
         self.refuse(From="ben@example.com")
         self.assertEqual(len(self.mails("ben@example.com")), 1)
+
+    def test_two_lanes_send_one_notice(self):
+        notices = self.env["spp.email.notice"]
+        digest = hashlib.sha256(b"ann@example.com").hexdigest()
+        with db_connect(self.cr.dbname).cursor() as other:
+            # The other lane has begun a notice, and has not committed it.
+            self.assertTrue(notices.with_env(notices.env(cr=other))._begin(digest, "refused"))
+            inbound = self.refuse()
+            self.assertEqual(self.why(inbound), ("another message just now tells the sender", "no notice"))
+            self.assertFalse(self.mails())
+            # Of another kind, or to another one: that is not its notice.
+            self.assertTrue(notices._begin(digest, "loop"))
+            self.refuse(From="ben@example.com")
+            self.assertEqual(len(self.mails("ben@example.com")), 1)
+        self.refuse()
+        self.assertEqual(len(self.mails()), 1)
+
+    def test_what_another_lane_committed_since_this_one_began_is_seen(self):
+        notices = self.env["spp.email.notice"]
+        seen = []
+        cursor = type(notices)._gateway_cursor
+
+        def fresh(model, read_committed=False):
+            seen.append(read_committed)
+            return cursor(model, read_committed)
+
+        with patch.object(type(notices), "_gateway_cursor", fresh):
+            self.refuse()
+            self.assertEqual(seen, [True])
+            # Where this transaction knows already, nothing more is asked.
+            self.refuse()
+            self.assertEqual(seen, [True])
 
     def test_after_a_day_a_sender_is_told_again(self):
         self.refuse()

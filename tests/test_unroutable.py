@@ -10,6 +10,8 @@ from odoo.tools import mute_logger
 from odoo.tools.safe_eval import safe_eval
 
 from ..engine.own_mark import HEADER, own_mark
+from ..engine.pipeline import Verdict
+from ..engine.sender_verdict import SenderResult, SenderVerdict
 from ..engine.smtp_session import NOTICE_HEADER
 from .common import GatewayCase, eml
 
@@ -47,6 +49,19 @@ class TestUnroutable(GatewayCase):
         notice = self.env["spp.email.notice"].search([("inbound_id", "=", inbound.id)])
         self.assertEqual((notice.notice_type, notice.mail_id), ("unroutable", mail))
         self.assertEqual(self.why(inbound), ("a person, not told before", "notice queued"))
+
+    def test_who_is_forged_is_not_told(self):
+        def judge(model, inbound, content):
+            def step(summary, facts):
+                facts["sender_verdict"] = SenderVerdict(SenderResult.FAIL)
+                return Verdict()
+
+            return [step]
+
+        with patch.object(type(self.env["spp.email.processing"]), "_sender_steps", judge):
+            inbound = self.unroutable()
+        self.assertEqual(self.why(inbound), ("the sender is not who the message says", "no notice"))
+        self.assertFalse(self.mails())
 
     def test_off_by_default(self):
         box = self.mailbox(object_id=False)

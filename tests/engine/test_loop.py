@@ -2,6 +2,7 @@
 from datetime import datetime, timedelta
 
 from ...engine.loop import (
+    UNNAMED,
     Arrival,
     Count,
     LoopLimit,
@@ -10,6 +11,7 @@ from ...engine.loop import (
     bare,
     counted_sender,
     counted_with,
+    is_forged,
     passed,
     questions,
 )
@@ -117,7 +119,8 @@ class TestLoop(EngineCase):
 
     def test_a_forger_does_not_use_up_what_the_other_may_send(self):
         forged = counted_sender(ANN, is_forged=True)
-        self.assertEqual((counted_sender(ANN), counted_sender("", is_forged=True)), (ANN, ""))
+        self.assertEqual((counted_sender(ANN), counted_sender("", is_forged=True)), (ANN, UNNAMED))
+        self.assertEqual((is_forged(forged), is_forged(ANN), is_forged(UNNAMED)), (True, False, False))
         self.assertEqual((bare(forged), bare(ANN)), (ANN, ANN))
         for limit in (LoopLimit.SENDER, LoopLimit.DOMAIN):
             keys = [
@@ -125,6 +128,13 @@ class TestLoop(EngineCase):
                 for sender in (ANN, forged)
             ]
             self.assertNotEqual(keys[0][limit], keys[1][limit])
+
+    def test_who_names_no_sender_is_one_sender(self):
+        sender = counted_sender("")
+        keys = [question.key for question in questions(Arrival(sender), LoopSettings(limits=ALL))]
+        self.assertEqual(keys, [f"sender:{UNNAMED}"])
+        # No address can be that, and there is nobody to write to.
+        self.assertEqual((bare(sender), "@" in sender), ("", False))
 
     def test_what_came_before_the_window_does_not_count(self):
         question = Question(LoopLimit.SENDER, ANN, 5)
