@@ -37,8 +37,7 @@ BOXES = (
     "archive",
     "large",
     "lost",
-    "exact",
-)
+    "exact", "signs", "trusting")
 
 
 class World:

@@ -87,13 +87,21 @@ class TestGuide(RoleCase):
         incoming = self.entries("Incoming")
         self.assertEqual(
             incoming,
-            ["Incoming Email Servers", "Intakes", "Incoming Rules", "Try a Message", "Upload Emails", "Comparisons"],
+            [
+                "Incoming Email Servers",
+                "Intakes",
+                "Incoming Rules",
+                "Try a Message",
+                "Upload Emails",
+                "Comparisons",
+                "Loop Breakers",
+            ],
         )
         outgoing = self.entries("Outgoing")
-        self.assertEqual(outgoing, ["Deliveries", "Queue", "Outgoing Email Servers", "Round Trips"])
+        self.assertEqual(outgoing, ["Deliveries", "Suppression", "Queue", "Outgoing Email Servers", "Round Trips"])
         self.assertEqual(
             self.entries("Configuration"),
-            ["Retention", "Retention of Outgoing Emails", "Tags", "Allowed Recipients"],
+            ["Retention", "Retention of Outgoing Emails", "Tags", "Allowed Recipients", "Suppression Policies"],
         )
         for entry in (entry for entry in incoming if entry != "Upload Emails"):
             with self.subTest(entry=entry):

@@ -192,7 +192,7 @@ class TestQuarantine(BrowserCase):
         self.assertTrue(re.fullmatch(r"<\d+@remote.test>", mail[1]), mail)
 
     def test_a_machine_is_not_answered(self):
-        robot = letter("Out of office").replace(b"MIME-Version", b"Auto-Submitted: auto-replied\r\nMIME-Version")
+        robot = letter("Scan of a page").replace(b"MIME-Version", b"Auto-Submitted: auto-generated\r\nMIME-Version")
         (entry,) = self.waiting(robot)
         self.open(f"email-quarantine/{entry}")
         self.press("Answer")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from .case import BrowserCase, letter
 
 MX = "mx.example.test"
-BOX = "maria"
+BOX = "signs"
 
 
 def noted(result, content, domain):
@@ -79,10 +79,10 @@ class TestSenders(BrowserCase):
         self.screenshot("sender-policy")
 
     def test_a_mailbox_is_told_whom_to_trust(self):
-        content = [noted("none", letter(f"{number}", to="archive@example.test"), "remote.test") for number in range(3)]
-        self.fetched("archive", *content)
+        content = [noted("none", letter(f"{number}", to="trusting@example.test"), "remote.test") for number in range(3)]
+        self.fetched("trusting", *content)
         server = self.ask(
-            "answer = env['fetchmail.server'].search([('user', '=', 'archive@example.test')], limit=1).id"
+            "answer = env['fetchmail.server'].search([('user', '=', 'trusting@example.test')], limit=1).id"
         )
         self.open_app("Email Gateway", "Incoming", "Incoming Email Servers")
         self.open(f"incoming-email-servers/{server}")
