@@ -307,7 +307,7 @@ class TestUnprovedSenders(SenderCase):
         self.assertEqual(answer("ann@example.com", key).mail_message_id.author_id, self.ann)
         self.assertFalse(answer("boss@gateway.test", key, "fail").mail_message_id.author_id)
         self.assertFalse(answer("boss@gateway.test", {}).mail_message_id.author_id)
-        self.assertFalse(answer("boss@gateway.test", {"partner_id": 10**9}).mail_message_id.author_id)
+        self.assertFalse(answer("boss@gateway.test", {**key, "partner_id": 10**9}).mail_message_id.author_id)
 
     # ------------------------------------------------------------------
     # Aliases that are not for everybody
