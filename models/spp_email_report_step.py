@@ -32,7 +32,8 @@ class SppEmailProcessing(models.AbstractModel):
         named = {storable(one) for report in reports for one in (report.recipient, report.original_recipient)} - {""}
         if not named:
             return False
-        _rows, copies = work._copies(Attempt(inbound.id), found, reports)
+        # Who sent it is asked later: what this lets through is held then, if it is forged.
+        _rows, copies = work._copies(Attempt(inbound.id, facts={"kind": found}), found, reports)
         if copies:
             ours = {copy.id for copy in copies if copy.recipient in named}
             return any(ours.intersection(match.copies) for match in match_reports(found.kind, reports, copies))
