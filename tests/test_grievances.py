@@ -61,10 +61,10 @@ class TestGrievances(ReportCase):
     def test_an_answer_in_such_words_reaches_its_thread(self):
         message, rows = self.sent(self.bob)
         content = eml(In_Reply_To=message.message_id, From="admin@ngo.example", To="help@gateway.test")
-        for found in (failed(""), failed("office@district.example")):
-            found = says(found, ids=[message.message_id], is_by_words=True)
+        for number, report in enumerate((failed(""), failed("office@district.example"))):
+            found = says(report, ids=[message.message_id], is_by_words=True)
             with self.subTest(found=found):
-                inbound = self.report_in(found, content.replace(b"<message-", b"<%d-" % id(found)))
+                inbound = self.report_in(found, content.replace(b"<message-", b"<%d-" % number))
                 self.assertOutcome(inbound, "done", "record_updated")
                 self.assertEqual(inbound.res_id, self.record.id)
                 self.assertUntouched(message, rows)
