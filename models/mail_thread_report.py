@@ -6,6 +6,7 @@ from odoo.tools import email_split
 
 from ..engine.message_kind import REPORTS, MessageKind
 from ..engine.outcome import InboundReason, InboundState
+from ..engine.subaddress import without_detail
 from .mail_thread import ATTEMPT
 from .transaction_answers import answers
 
@@ -130,7 +131,7 @@ class MailThread(models.AbstractModel):
             ",".join(filter(None, (message_dict.get("to"), message_dict.get("cc"))))
         )
         ours = self._gateway_bounce_addresses() if written_to else set()
-        return bool(written_to) and all(_without_detail(address) in ours for address in written_to)
+        return bool(written_to) and all(without_detail(address) in ours for address in written_to)
 
     @api.model
     def _gateway_bounce_addresses(self):
@@ -160,9 +161,3 @@ class MailThread(models.AbstractModel):
         attempt.trace.add("address that it was written to", "takes reports on mail, not mail", "quarantine")
         attempt.fate = InboundState.QUARANTINED, InboundReason.NOT_FOR_WRITING
         return []
-
-
-def _without_detail(address):
-    """Return an address, lower-case, without what follows a + in its local part (RFC 5233)."""
-    local, _at, domain = address.lower().rpartition("@")
-    return f"{local.partition('+')[0]}@{domain}"

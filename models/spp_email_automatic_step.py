@@ -8,9 +8,10 @@ from ..engine.automatic_policy import AutomaticPolicy
 from ..engine.envelope import header_order
 from ..engine.envelope import recipients as delivered_for
 from ..engine.message_kind import Classification, MessageKind
-from ..engine.not_for_writing import hold_unbidden, without_detail
+from ..engine.not_for_writing import hold_unbidden
 from ..engine.pipeline import Verdict
 from ..engine.recipient import recipients
+from ..engine.subaddress import without_detail
 from ..engine.summary import addresses
 from .mail_thread import ATTEMPT
 

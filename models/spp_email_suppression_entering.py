@@ -5,8 +5,9 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import SQL
 
+from ..engine.subaddress import without_detail
 from ..engine.suppression import Entry, Reach, SuppressionReason, SuppressionSource
-from ..engine.suppression_address import suppression_address, without_detail
+from ..engine.suppression_address import suppression_address
 from .spp_email_suppression import QUESTION
 from .transaction_answers import forget
 
