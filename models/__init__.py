@@ -151,6 +151,7 @@ from . import (
     spp_email_notice_loop,
     mail_mail_turns,
     ir_config_parameter_value,
+    spp_email_proof_mixin,
     spp_email_return_path,
     ir_mail_server_return_path,
     mail_alias_domain_automatic,
