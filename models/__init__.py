@@ -93,6 +93,7 @@ from . import (
     ir_cron,
     mail_alias,
     mail_alias_domain,
+    mail_alias_domain_own,
     spp_email_former_address,
     mail_alias_domain_from,
     mail_alias_domain_former,

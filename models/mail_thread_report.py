@@ -8,7 +8,6 @@ from ..engine.message_kind import REPORTS, MessageKind
 from ..engine.outcome import InboundReason, InboundState
 from ..engine.subaddress import without_detail
 from .mail_thread import ATTEMPT
-from .transaction_answers import answers
 
 
 class MailThread(models.AbstractModel):
@@ -130,18 +129,8 @@ class MailThread(models.AbstractModel):
         written_to = email_split(inbound.envelope_recipient or "") or email_split(
             ",".join(filter(None, (message_dict.get("to"), message_dict.get("cc"))))
         )
-        ours = self._gateway_bounce_addresses() if written_to else set()
+        ours = self.env["mail.alias.domain"]._gateway_domain_addresses("bounce") if written_to else set()
         return bool(written_to) and all(without_detail(address) in ours for address in written_to)
-
-    @api.model
-    def _gateway_bounce_addresses(self):
-        """Return the bounce addresses of all alias domains, lower-case; asked once a transaction."""
-        known = answers(self.env)
-        if "bounce addresses" not in known:
-            # sudo: whether an address is ours is asked for everybody's mail. A database has a handful of domains.
-            domains = self.env["mail.alias.domain"].sudo().search([], limit=1000)  # nosemgrep
-            known["bounce addresses"] = {address.lower() for address in domains.mapped("bounce_email") if address}
-        return known["bounce addresses"]
 
     @api.model
     def _gateway_route_from_bounce_address(self, find_routes, attempt):
