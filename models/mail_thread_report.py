@@ -47,20 +47,6 @@ class MailThread(models.AbstractModel):
         }
 
     @api.model
-    def _detect_loop_headers(self, msg_dict):
-        """A report on one of our notices refers to it, as an answer does, and is no loop: it is never answered."""
-        if self._gateway_kind() in REPORTS:
-            return False
-        return super()._detect_loop_headers(msg_dict)
-
-    @api.model
-    def _detect_loop_sender(self, message, message_dict, routes):
-        """A mailer-daemon may write as often as it has to."""
-        if not routes and self._gateway_kind() in REPORTS:
-            return False
-        return super()._detect_loop_sender(message, message_dict, routes)
-
-    @api.model
     def message_parse(self, message, save_original=False):
         """Let what comes to the signed return path of a mail answer that mail, also where it names none."""
         parsed = super().message_parse(message, save_original=save_original)
