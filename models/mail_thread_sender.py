@@ -98,7 +98,8 @@ class MailThread(models.AbstractModel):
         """Keep aliases that are not for everybody closed to senders that are not proved.
 
         Some models look at the From field itself (hr), so that taking the author away is not enough. An answer to a
-        message that is here stays with its record, without an author, unless its sender is shown to be false.
+        message that is here stays with its record, without an author, unless its sender is shown to be false, or names
+        somebody to whom the alias is closed: an honest stranger finds it closed too.
         """
         attempt, decision = self._gateway_sender()
         alias = route[4]
@@ -106,13 +107,27 @@ class MailThread(models.AbstractModel):
             return super()._routing_check_route(message, message_dict, route, raise_exception)
         model, record_id = route[0], route[1]
         is_answer = record_id and record_id != alias.alias_force_thread_id
-        if is_answer and not decision.is_false and self.env[model].browse(record_id).exists():
+        is_open = is_answer and not decision.is_false and self.env[model].browse(record_id).exists()
+        if is_open and self._gateway_admits_claimed(attempt, message, message_dict, route):
             attempt.trace.add("sender", "not proved", "added to the record that it answers, without an author")
             open_route = (*route[:4], self.env["mail.alias"])
             return super()._routing_check_route(message, message_dict, open_route, raise_exception)
         attempt.facts["sender_refused"] = True
         attempt.trace.add(f"alias {alias.id}", "not for everybody, and the sender is not proved", "closed")
         return False
+
+    @api.model
+    def _gateway_admits_claimed(self, attempt, message, message_dict, route):
+        """Return whether an alias would let in an answer of whom a message only claims to come from."""
+        told = len(attempt.notices)
+        attempt.facts["takes_claim"] = True
+        try:
+            # A copy: the author that Odoo notes is not the message's.
+            return bool(super()._routing_check_route(message, {**message_dict}, route, raise_exception=False))
+        finally:
+            del attempt.facts["takes_claim"]
+            # Whoever is named wrote nothing.
+            del attempt.notices[told:]
 
     @api.model
     def _mail_find_user_for_gateway(self, email_value, alias=None):
@@ -129,7 +144,7 @@ class MailThread(models.AbstractModel):
         Searches that may make contacts are left alone: they look for a customer, and would make a second one.
         """
         attempt, decision = self._gateway_sender()
-        if decision and not decision.is_author and no_create:
+        if decision and not decision.is_author and no_create and not attempt.facts.get("takes_claim"):
             claimed = {*attempt.facts[ADDRESS].named, attempt.facts.get("sender_believed")}
             emails = [email for email in emails if (email_normalize(email, strict=False) or email) not in claimed]
         return super()._partner_find_from_emails_single(emails, *args, no_create=no_create, **options)
