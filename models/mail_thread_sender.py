@@ -10,7 +10,7 @@ from ..engine.attempt import Attempt
 from ..engine.sender_address import plain_address
 from ..engine.sender_policy import SenderDecision, SenderMark
 from .mail_thread import ATTEMPT
-from .spp_email_sender_step import ADDRESS, DECISION
+from .spp_email_sender_step import ADDRESS, DECISION, UNLESS_ANSWER
 
 
 class MailThread(models.AbstractModel):
@@ -36,6 +36,28 @@ class MailThread(models.AbstractModel):
                 # Whoever put it there did not know.
                 message_dict.pop("author_id", None)
         return super().message_route(message, message_dict, model, thread_id, custom_values)
+
+    @api.model
+    def _gateway_route(self, find_routes, message, message_dict, model, thread_id, custom_values, attempt):
+        """Hold what the policy lets pass as an answer, and what is none: anybody may name a Message-ID that he knows."""
+        arguments = (find_routes, message, message_dict, model, thread_id, custom_values, attempt)
+        held, target = attempt.facts.get(UNLESS_ANSWER), attempt.target
+        if not held or (target and target.forced):
+            return super()._gateway_route(*arguments)
+        told = len(attempt.notices)
+        try:
+            routes = super()._gateway_route(*arguments)
+        except ValueError as error:
+            # Odoo's word for "no route"; a subclass is a fault of somebody's code.
+            if type(error) is not ValueError:
+                raise
+            routes = []
+        if routes and all(self._gateway_is_reply(route, model, thread_id, target) for route in routes):
+            return routes
+        del attempt.notices[told:]
+        attempt.trace.add("sender", "not proved, and added to no record that it answers", held.words)
+        attempt.fate = held.state, held.reason
+        return []
 
     @api.model
     def _gateway_decide_again(self, attempt, decision, message_dict):

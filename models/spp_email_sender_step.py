@@ -2,6 +2,7 @@
 """The step of the processing that asks who sent a message, and what it writes into the journal."""
 
 from datetime import timezone
+from functools import partial
 
 from odoo import models
 
@@ -24,6 +25,8 @@ BY_HAND = (InboundSource.UPLOAD.value, InboundSource.RPC.value)
 # Facts of this part, beside ``sender_verdict``: the engine.sender_address.SenderAddress that the verdict is about, and
 # the engine.sender_policy.SenderDecision that follows.
 ADDRESS, DECISION = "sender_address", "sender_decision"
+# The decision that holds for a message that names a message of ours, and ends up elsewhere than in its thread.
+UNLESS_ANSWER = "sender_unless_answer"
 
 
 class SppEmailProcessing(models.AbstractModel):
@@ -45,15 +48,19 @@ class SppEmailProcessing(models.AbstractModel):
             facts.update({"sender_verdict": SenderVerdict(steps=(step,)), ADDRESS: sender, DECISION: SenderDecision()})
             return Verdict((step,))
         verdict = self._sender_verdict(inbound, content, summary, sender)
-        decision = decide(
+        question = partial(
+            decide,
             verdict.result,
             SenderPolicy.ACCEPT if self._is_judged_elsewhere(inbound, summary, facts) else policy,
             is_ours=is_ours,
             authenticates_users=bool(sender.address) and self._authenticates_users(inbound),
-            is_reply=self._answers_known(policy, summary, facts),
             is_accepted=inbound.is_sender_accepted,
             is_noted=verdict.is_noted,
         )
+        decision = question(is_reply=self._answers_known(policy, summary, facts))
+        if not decision.state and (otherwise := question(is_reply=False)).state:
+            # Whether it is added to the thread that it names is only known once it is routed.
+            facts[UNLESS_ANSWER] = otherwise
         facts.update({"sender_verdict": verdict, ADDRESS: sender, DECISION: decision})
         if verdict.result is SenderResult.FAIL and not decision.is_proved:
             # An answer would go to somebody who wrote nothing.
@@ -156,6 +163,8 @@ class SppEmailProcessing(models.AbstractModel):
             values.setdefault("sender_result", verdict.result.value)
             values.setdefault("sender_reasons", storable(" ".join(verdict.reasons)))
             values.setdefault("is_author_withheld", state is InboundState.DONE and not decision.is_author)
+            if reason is InboundReason.SENDER_NOT_PROVED and not values.get("detail"):
+                values["detail"] = storable(" ".join(verdict.reasons))
         return super()._finish(claim, attempt, state, reason, **values)
 
 

@@ -352,9 +352,51 @@ class TestUnprovedSenders(SenderCase):
         record.unlink()
         self.assertOutcome(self.answer(first, To="partners-only@gateway.test"), "quarantined", "sender_not_proved")
 
+    def test_who_says_to_be_of_ours_answers_no_alias_that_is_closed_to_whom_he_names(self):
+        """Else claiming one of our addresses would open what an honest stranger finds closed."""
+        self.alias("partners-only", alias_contact="partners")
+        self.alias("followers-only", alias_contact="followers")
+        for name, honest in (("partners-only", "boss@gateway.test"), ("followers-only", "ben@example.com")):
+            first = self.thread()
+            self.made(first).message_subscribe(self.ben.ids)
+            to = f"{name}@gateway.test"
+            stranger = self.answer(first, "stranger@example.org", To=to)
+            self.assertOutcome(stranger, "quarantined", "route_refused")
+            mails = self.env["mail.mail"].search_count([])
+            claims = self.answer(first, "nobody@gateway.test", To=to)
+            self.assertOutcome(claims, "quarantined", "sender_not_proved")
+            self.assertEqual(self.env["mail.mail"].search_count([]), mails, "nobody is told")
+            self.assertOutcome(self.answer(first, honest, To=to), "done", "record_updated")
+        # The boss follows nothing, proved or not.
+        self.assertOutcome(self.answer(first, To="followers-only@gateway.test"), "quarantined", "sender_not_proved")
+        self.made(first).message_subscribe(self.boss.partner_id.ids)
+        reply = self.answer(first, To="followers-only@gateway.test")
+        self.assertOutcome(reply, "done", "record_updated")
+        self.assertFalse(reply.mail_message_id.author_id)
+
     # ------------------------------------------------------------------
     # Policies
     # ------------------------------------------------------------------
+
+    def test_naming_a_known_message_is_no_way_round_the_policy(self):
+        """Only an answer stays with its record: what the same Message-ID takes elsewhere is held as any mail."""
+        first = self.thread()
+        self.alias("help")
+        channels = self.env["ir.model"]._get("discuss.channel")
+        self.alias("other", alias_model_id=channels.id)
+        for policy in ("quarantine", "refuse"):
+            self.alias_domain.gateway_sender_policy = policy
+            with self.subTest(policy=policy):
+                elsewhere = self.answer(first, To="other@gateway.test")
+                self.assertOutcome(elsewhere, "quarantined", "sender_not_proved")
+                self.assertTrue(elsewhere.detail)
+                self.assertOutcome(self.answer(first, To="help@gateway.test"), "done", "record_updated")
+        # A message without a record is nothing to answer.
+        first.mail_message_id.write({"model": False, "res_id": False})
+        self.assertOutcome(self.answer(first), "quarantined", "sender_not_proved")
+        with self.own_cursors():
+            elsewhere.with_user(self.officer).action_accept_sender()
+        self.assertOutcome(elsewhere, "done", "record_created")
 
     def test_the_policy_of_the_alias_domain(self):
         for policy, sender, result, expected in (
