@@ -1,6 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """Odoo's search for author and user of a message, while the gateway processes one whose sender is not proved."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 from odoo import api, models
@@ -39,7 +40,7 @@ class MailThread(models.AbstractModel):
 
     @api.model
     def _gateway_route(self, find_routes, message, message_dict, model, thread_id, custom_values, attempt):
-        """Hold what the policy lets pass as an answer, and what is none: anybody may name a Message-ID that he knows."""
+        """Hold what the policy lets pass as an answer, and what is none: anybody may name a Message-ID."""
         arguments = (find_routes, message, message_dict, model, thread_id, custom_values, attempt)
         held, target = attempt.facts.get(UNLESS_ANSWER), attempt.target
         if not held or (target and target.forced):
@@ -130,7 +131,11 @@ class MailThread(models.AbstractModel):
         model, record_id = route[0], route[1]
         is_answer = record_id and record_id != alias.alias_force_thread_id
         is_open = is_answer and not decision.is_false and self.env[model].browse(record_id).exists()
-        if is_open and self._gateway_admits_claimed(attempt, message, message_dict, route):
+        if is_open:
+            with self._gateway_as_claimed(attempt):
+                # A copy: whom Odoo notes there as the author is not the message's.
+                is_open = super()._routing_check_route(message, {**message_dict}, route, raise_exception=False)
+        if is_open:
             attempt.trace.add("sender", "not proved", "added to the record that it answers, without an author")
             open_route = (*route[:4], self.env["mail.alias"])
             return super()._routing_check_route(message, message_dict, open_route, raise_exception)
@@ -138,14 +143,13 @@ class MailThread(models.AbstractModel):
         attempt.trace.add(f"alias {alias.id}", "not for everybody, and the sender is not proved", "closed")
         return False
 
-    @api.model
-    def _gateway_admits_claimed(self, attempt, message, message_dict, route):
-        """Return whether an alias would let in an answer of whom a message only claims to come from."""
+    @contextmanager
+    def _gateway_as_claimed(self, attempt):
+        """Context: Odoo finds the contact that a message only claims to come from, to ask an alias about it."""
         told = len(attempt.notices)
         attempt.facts["takes_claim"] = True
         try:
-            # A copy: the author that Odoo notes is not the message's.
-            return bool(super()._routing_check_route(message, {**message_dict}, route, raise_exception=False))
+            yield
         finally:
             del attempt.facts["takes_claim"]
             # Whoever is named wrote nothing.

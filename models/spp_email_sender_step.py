@@ -9,12 +9,12 @@ from odoo import models
 from ..engine.message_kind import REPORTS, MessageKind
 from ..engine.outcome import InboundReason, InboundSource, InboundState
 from ..engine.pipeline import Verdict
+from ..engine.recipient import recipients
 from ..engine.sender_address import sender_address
 from ..engine.sender_check import check_sender
-from ..engine.sender_policy import SenderDecision, decide
+from ..engine.sender_policy import SenderDecision, decide, strictest
 from ..engine.sender_verdict import SenderPolicy, SenderResult, SenderVerdict
 from ..engine.storable import storable
-from ..engine.summary import addresses
 from ..engine.trace import TraceStep
 from .mail_thread import ATTEMPT
 from .rehearsal_cursor import RehearsalCursor
@@ -127,14 +127,21 @@ class SppEmailProcessing(models.AbstractModel):
         return self._sender_owner(inbound)._gateway_sender_trust()
 
     def _sender_policy(self, inbound, summary):
-        """Return the SenderPolicy for a message: its intake's or mailbox's, else its alias domain's."""
+        """Return the SenderPolicy for a message: its intake's or mailbox's, else its strictest alias domain's."""
         chosen = inbound.intake_id.gateway_sender_policy or inbound.server_id.gateway_sender_policy
         if not chosen:
-            named = [*self._delivered_for(inbound, summary), *addresses(summary.email_to)]
-            # In this context all alias domains are read once a transaction.
-            ours = self.with_context(**{ATTEMPT: True}).env["mail.alias.domain"]
-            domain = ours._gateway_domain_of(named, inbound.company_id or self.env.company)
-            chosen = domain.gateway_sender_policy
+            # In this context what is asked of aliases and their domains is asked once a transaction.
+            asking = self.with_context(**{ATTEMPT: True})
+            ours = asking.env["mail.alias.domain"]
+            delivered = self._delivered_for(inbound, summary)
+            # For these alone it is routed; else for whomever a field names.
+            routed = asking._envelope_recipients(inbound, summary) if delivered else []
+            named = routed or [*delivered, *recipients(summary)]
+            found = ours._gateway_domains_of(named)
+            # Whoever writes chooses whom else he names, and in which order.
+            chosen = strictest(found.mapped("gateway_sender_policy"))
+            if not found:
+                chosen = ours._gateway_domain_of((), inbound.company_id or self.env.company).gateway_sender_policy
         return SenderPolicy(chosen or SenderPolicy.MARK.value)
 
     def _sender_matters(self, policy, sender):

@@ -416,6 +416,31 @@ class TestUnprovedSenders(SenderCase):
                 if expected[0] != "done":
                     self.assertTrue(inbound.detail)
 
+    def test_of_several_domains_the_strictest_policy_holds(self):
+        """Whoever writes chooses the order of To and Cc."""
+        lax = self.env["mail.alias.domain"].create({"name": "lax.test", "gateway_sender_policy": "accept"})
+        self.alias_domain.gateway_sender_policy = "quarantine"
+        self.alias("help")
+        self.alias("open", alias_domain_id=lax.id)
+        here, there = "help@gateway.test", "open@lax.test"
+        for fields_, is_held in (
+            ({"To": there}, False),
+            ({"To": here}, True),
+            ({"To": f"{there}, {here}"}, True),
+            ({"To": f"{here}, {there}"}, True),
+            ({"To": there, "Cc": here}, True),
+            ({"To": here, "Delivered_To": "box@lax.test"}, True),
+            # It was delivered for this one, and the other gets a copy of its own.
+            ({"To": f"{here}, {there}", "X_Original_To": there}, False),
+            ({"To": f"{here}, {there}", "X_Original_To": here}, True),
+        ):
+            with self.subTest(**fields_):
+                inbound = self.take(**fields_)
+                if is_held:
+                    self.assertOutcome(inbound, "quarantined", "sender_not_proved")
+                else:
+                    self.assertOutcome(inbound, "done", "record_created")
+
     def test_accepting_all_shows_nothing_and_lets_nobody_act_as_us(self):
         self.alias_domain.gateway_sender_policy = "accept"
         inbound = self.take("boss@gateway.test", "fail")
