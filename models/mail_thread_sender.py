@@ -172,7 +172,7 @@ class MailThread(models.AbstractModel):
         attempt, decision = self._gateway_sender()
         if decision and not decision.is_author and no_create and not attempt.facts.get("takes_claim"):
             claimed = {*attempt.facts[ADDRESS].named, attempt.facts.get("sender_believed")}
-            emails = [email for email in emails if (email_normalize(email, strict=False) or email) not in claimed]
+            emails = [email for email in emails if _compared(email) not in claimed]
         return super()._partner_find_from_emails_single(emails, *args, no_create=no_create, **options)
 
     @api.model
@@ -196,3 +196,9 @@ class MailThread(models.AbstractModel):
         _attempt, decision = self._gateway_sender()
         # From anybody else a message is not taken as proved.
         return names | {"gateway_sender_mark", "gateway_sender_words"} if decision else names
+
+
+def _compared(email):
+    """Return an address in the form in which senders are compared."""
+    normalized = email_normalize(email, strict=False) or email
+    return plain_address(normalized) or normalized

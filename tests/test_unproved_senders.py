@@ -116,6 +116,27 @@ class TestUnprovedSenders(SenderCase):
                 self.assertEqual(inbound.mail_message_id.gateway_sender_mark, mark)
                 self.assertFalse(inbound.is_author_withheld)
 
+    def test_a_user_whose_domain_has_other_letters_is_one_of_us(self):
+        """The DNS and mail programs write xn--bcher-kva.example, people bücher.example: one and the same."""
+        for number, (known, written) in enumerate(
+            (
+                ("dora@bücher.example", "dora@xn--bcher-kva.example"),
+                ("emil@xn--bcher-kva.example", "Emil <emil@xn--bcher-kva.example>"),
+                ("finn@xn--bcher-kva.example", "finn@bücher.example".encode()),
+                ("gina@bücher.example", "gina@BÜCHER.example".encode()),
+            )
+        ):
+            user = new_test_user(self.env, f"gateway_idn_{number}", "base.group_user", email=known)
+            with self.subTest(known=known, written=written):
+                inbound = self.receive(eml(From=written, Subject=f"IDN {number}"), self.box)
+                self.assertOutcome(inbound, "done", "record_created")
+                self.assertNotEqual(self.made(inbound).create_uid, user)
+                self.assertActsAs(inbound, None)
+                self.assertEqual(inbound.mail_message_id.gateway_sender_mark, "unproved")
+                proof = f"Authentication-Results: {MX}; dmarc=pass header.from=xn--bcher-kva.example\r\n".encode()
+                proved = self.receive(proof + eml(From=written, Subject=f"IDN {number} proved"), self.box)
+                self.assertEqual(proved.sender_result, "pass", proved.sender_reasons)
+
     def test_a_note_that_came_with_the_message_is_not_believed(self):
         forged = noted("pass")
         for name, head in (
