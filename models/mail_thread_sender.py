@@ -143,6 +143,14 @@ class MailThread(models.AbstractModel):
         attempt.trace.add(f"alias {alias.id}", "not for everybody, and the sender is not proved", "closed")
         return False
 
+    @api.model
+    def _routing_reset_bounce(self, email_message, message_dict):
+        """Forget no bounces of a contact in whose name somebody else writes."""
+        _attempt, decision = self._gateway_sender()
+        if decision and (decision.is_false or not decision.is_author):
+            return None
+        return super()._routing_reset_bounce(email_message, message_dict)
+
     @contextmanager
     def _gateway_as_claimed(self, attempt):
         """Context: Odoo finds the contact that a message only claims to come from, to ask an alias about it."""
