@@ -270,6 +270,21 @@ class TestUnprovedSenders(SenderCase):
             with self.subTest(policy=policy):
                 self.assertOutcome(self.answer(first), "done", "record_updated")
 
+    def test_who_is_not_proved_lets_no_bounces_be_forgotten(self):
+        """That the person writes says that the mailbox lives: not where somebody else writes in that name."""
+        carl = self.carl.partner_id
+        for sender, result, partner, count in (
+            ("carl@home.test", None, carl, 3),
+            ("carl@home.test", "fail", carl, 3),
+            ("carl@home.test", "pass", carl, 0),
+            ("ann@example.com", "fail", self.ann, 3),
+            ("ann@example.com", None, self.ann, 0),
+        ):
+            partner.message_bounce = 3
+            with self.subTest(sender=sender, result=result):
+                self.assertEqual(self.take(sender, result).state, "done")
+                self.assertEqual(partner.message_bounce, count)
+
     def test_a_portal_user_is_not_written_for(self):
         portal = new_test_user(self.env, "remote_portal", "base.group_portal", email="portal@remote.test")
         for result, user in ((None, self.env.user), ("fail", self.env.user), ("pass", portal)):
@@ -531,6 +546,22 @@ class TestUnprovedSenders(SenderCase):
         with self.assertRaisesRegex(UserError, "wait because of their sender"):
             inbound.with_user(self.officer).action_accept_sender()
 
+    def test_what_others_have_decided_meanwhile_is_not_accepted(self):
+        self.alias_domain.gateway_sender_policy = "quarantine"
+        mine, theirs, changed = self.take(), self.take(), self.take()
+        decide = type(mine)._decide
+
+        def decide_late(rows, *arguments, **options):
+            # Between the look at the reasons and the lock.
+            self.sql("UPDATE spp_email_inbound SET state = 'received' WHERE id = %s RETURNING id", theirs.id)
+            self.sql("UPDATE spp_email_inbound SET reason = 'loop' WHERE id = %s RETURNING id", changed.id)
+            return decide(rows, *arguments, **options)
+
+        with self.own_cursors(), patch.object(type(mine), "_decide", decide_late):
+            (mine | theirs | changed).with_user(self.officer).action_accept_sender()
+        (mine | theirs | changed).invalidate_recordset()
+        self.assertEqual((mine | theirs | changed).mapped("is_sender_accepted"), [True, False, False])
+
     def test_a_forged_sender_gets_no_notice(self):
         self.alias("closed", alias_contact="partners")
         for result in ("fail", None):
@@ -613,6 +644,20 @@ class TestUnprovedSenders(SenderCase):
                 message.write({"gateway_sender_mark": "proved", "gateway_sender_words": "so it is"})
                 self.assertFalse(message.gateway_sender_mark)
                 self.assertFalse(message.gateway_sender_words)
+
+    def test_others_read_nothing_of_the_check(self):
+        """By RPC a portal user reads the messages that he sees, and the words name servers of ours."""
+        inbound = self.take(result="fail")
+        self.made(inbound).message_subscribe(self.portal.partner_id.ids)
+        message = inbound.mail_message_id
+        self.assertEqual(message.with_user(self.plain).read(["gateway_sender_mark"])[0]["gateway_sender_mark"], "forged")
+        messages = self.env["mail.message"].with_user(self.portal)
+        for name in ("gateway_sender_mark", "gateway_sender_words"):
+            self.assertNotIn(name, list(messages.fields_get()))
+            with self.assertRaises(AccessError):
+                messages.search([(name, "!=", False)])
+            with self.assertRaises(AccessError):
+                message.with_user(self.portal).read([name])
 
     def test_staff_is_told(self):
         message = self.take(result="fail").mail_message_id
