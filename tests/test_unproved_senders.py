@@ -650,7 +650,7 @@ class TestUnprovedSenders(SenderCase):
         inbound = self.take(result="fail")
         self.made(inbound).message_subscribe(self.portal.partner_id.ids)
         message = inbound.mail_message_id
-        self.assertEqual(message.with_user(self.plain).read(["gateway_sender_mark"])[0]["gateway_sender_mark"], "forged")
+        self.assertEqual(message.with_user(self.plain).gateway_sender_mark, "forged")
         messages = self.env["mail.message"].with_user(self.portal)
         for name in ("gateway_sender_mark", "gateway_sender_words"):
             self.assertNotIn(name, list(messages.fields_get()))
