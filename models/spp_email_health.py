@@ -55,7 +55,7 @@ class SppEmailHealth(models.Model):
     def _gateway_health(self):
         """Findings about the credential key. With a key at hand, what still lies in clear is sealed."""
         try:
-            has_key = bool(sealer().current_key_id)
+            has_key = bool(sealer(self.env).current_key_id)
             closed = count_closed(self.env)
         except SealError as error:
             return [self._key_finding(self.env._("The credential key cannot be used"), str(error))]

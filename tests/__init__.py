@@ -63,6 +63,7 @@ from . import (
     test_rule_values,
     test_rules,
     test_sealed_char,
+    test_sealed_secrets,
     test_sender_health,
     test_sender_trust,
     test_sent_content,
