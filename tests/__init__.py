@@ -64,6 +64,7 @@ from . import (
     test_rules,
     test_sealed_char,
     test_sealed_secrets,
+    test_key_manager,
     test_sender_health,
     test_sender_trust,
     test_sent_content,
