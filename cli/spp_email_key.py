@@ -20,9 +20,11 @@ class SppEmailKey(Command):
         from odoo.tools import config
 
         usage = "odoo spp_email_key new, or odoo spp_email_key status|rotate -d DATABASE[,DATABASE…]"
-        if not args or args[0] not in WORDS:
+        # Before or behind the options.
+        place = 0 if args[:1] and args[0] in WORDS else -1
+        word, rest = (args[place], args[1:] if place == 0 else args[:-1]) if args else ("", [])
+        if word not in WORDS:
             sys.exit(usage)
-        word, *rest = args
         if word == "new":
             from odoo.addons.spp_email_gateway.engine.seal import new_key
 
