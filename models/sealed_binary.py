@@ -26,6 +26,10 @@ class SealedBinary(SealedField, fields.Binary):
             super().convert_to_column(value, record, values, validate)
         return super().convert_to_column(sealed, record, values, validate=False)
 
+    def get_column_update(self, record):
+        # The inherited method gives the cache's value as it is.
+        return self.convert_to_column(super().get_column_update(record), record, validate=False)
+
     def convert_to_record(self, value, record):
         value = super().convert_to_record(value, record)
         if not value:

@@ -65,6 +65,7 @@ from . import (
     test_sealed_char,
     test_sealed_secrets,
     test_key_manager,
+    test_no_secret_by_rpc,
     test_sender_health,
     test_sender_trust,
     test_sent_content,

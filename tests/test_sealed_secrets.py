@@ -170,6 +170,7 @@ class TestSealedPrivateKey(SecretCase):
         server = self.server()
         another = base64.b64encode(b"another")
         server.smtp_ssl_private_key = another
+        self.assertRegex(bytes(self.column(server, "smtp_ssl_private_key")).decode(), "^sealed:2:")
         server.invalidate_recordset()
         self.assertEqual(self.clear(server, "smtp_ssl_private_key"), another)
         server.write({"smtp_authentication": "login", "smtp_ssl_private_key": False})

@@ -337,12 +337,13 @@ class TestDump(CredentialCase):
             self.fetch(mailbox)
             self.assertEqual(self.leads("to be dumped"), ["to be dumped"])
             mail = self.ask(
-                "mail = env['mail.mail'].create({'subject': 'out', 'body_html': 'x', 'email_to': to,"
-                " 'email_from': 'relay@example.test', 'auto_delete': False})\n"
-                "mail.process_email_queue(email_ids=mail.ids)\nanswer = mail.id",
+                "answer = env['mail.mail'].create({'subject': 'out', 'body_html': 'x', 'email_to': to,"
+                " 'email_from': 'relay@example.test', 'auto_delete': False}).id",
                 to=to,
             )
-            self.assertEqual(self.value("SELECT state FROM mail_mail WHERE id = %s", mail), "sent")
+            self.ask("env['mail.mail'].process_email_queue(email_ids=[id])", id=mail)
+            state = self.rows("SELECT state, failure_reason FROM mail_mail WHERE id = %s", mail)
+            self.assertEqual(state, [("sent", None)], self.rows("SELECT * FROM spp_email_delivery"))
             # A login that is refused, and what is typed into General Settings.
             wrong = self.mailbox(box(), password=SECRETS["typed"])
             self.ask(
