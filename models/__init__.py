@@ -152,7 +152,6 @@ from . import (
     spp_email_notice_loop,
     mail_mail_turns,
     ir_config_parameter_value,
-    res_config_settings_secret,
     ir_mail_server_secret,
     fetchmail_server_secret,
     spp_email_return_path,
