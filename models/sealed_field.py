@@ -109,9 +109,10 @@ class SealedField:
         return value
 
     def _sealed(self, value, record, values=None):
-        """Return the text for the column: sealed, or in clear where there never was a key; None for the mask."""
+        """Return the text for the column: sealed, in clear where there never was a key; None in place of the mask."""
         if value in self._masks:
-            return None
+            # A dialogue is saved by one call and acts in the next one: it remembers that nothing was typed.
+            return MASK if record._transient else None
         if not value or is_sealed(value):
             return value
         # A new row's id is known beforehand: spp.email.sealed.mixin draws it.
