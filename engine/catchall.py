@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import Enum
 
@@ -15,6 +16,10 @@ from .summary import named_addresses
 # The sender knows what was written: a beginning is enough to know it by. A notice that carried all of it would carry
 # a stranger's links and advertisements to whoever stands in From.
 LONGEST_QUOTE = 1000
+# Who is not proved may have written nothing: enough to know a mail by, and too little to be worth sending to somebody.
+SHORT_QUOTE = 200
+# What a mail program would make a link of.
+_LINK = re.compile(r"://|www\.|@|\w\.[a-z]{2}", re.IGNORECASE)
 _LONGEST_NAME = 80
 # What of an HTML body is looked at for it.
 _LONGEST_HTML = 50_000
@@ -41,10 +46,20 @@ def quote(html: str) -> str:
     return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE].rstrip()} …"
 
 
-def quote_header(subject: str, date: str) -> str:
-    """Return by what a person knows a message again, without any of its text, one line each."""
-    lines = (("Subject", subject), ("Date", date))
-    return "\n".join(f"{name}: {' '.join(value.split())[:_LONGEST_NAME]}" for name, value in lines if value.strip())
+def quote_briefly(subject: str, date: str, html: str) -> str:
+    """Return by what a person knows a message again, one line each: subject, date, its first words.
+
+    Whatever a mail program would show as a link is left out.
+    """
+    words = _without_links(quote(html))
+    if len(words) > SHORT_QUOTE:
+        words = f"{words[:SHORT_QUOTE].rstrip()} …"
+    fields = (("Subject", _without_links(subject)), ("Date", " ".join(date.split())))
+    return "\n".join([*(f"{name}: {value[:_LONGEST_NAME]}" for name, value in fields if value), *filter(None, [words])])
+
+
+def _without_links(text: str) -> str:
+    return " ".join("…" if _LINK.search(word) else word for word in text.split())
 
 
 def greeted(email_from: str) -> str:

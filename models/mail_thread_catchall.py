@@ -4,7 +4,7 @@
 from odoo import api, models
 from odoo.tools import email_split
 
-from ..engine.catchall import CatchallPolicy, quote, quote_header
+from ..engine.catchall import CatchallPolicy, quote, quote_briefly
 from ..engine.outcome import InboundReason
 from .mail_thread import ATTEMPT
 
@@ -39,14 +39,15 @@ class MailThread(models.AbstractModel):
 
     @api.model
     def _gateway_quoted(self, message, message_dict):
-        """Return what a notice quotes of a message: its text where the sender is proved.
+        """Return what a notice quotes of a message: its text; of a sender who is not proved its first words.
 
-        Else whoever writes in somebody's name would have us carry his text to that person.
+        Whoever writes in somebody's name would have us carry his links and advertisements to that person.
         """
         _attempt, decision = self._gateway_sender()
+        body = message_dict.get("body") or ""
         if decision and decision.is_proved:
-            return quote(message_dict.get("body") or "")
-        return quote_header(message.get("Subject") or "", message.get("Date") or "")
+            return quote(body)
+        return quote_briefly(message_dict.get("subject") or "", message.get("Date") or "", body)
 
     def _routing_create_bounce_email(self, email_from, body_html, message, **mail_values):
         """In the place of Odoo's notice, note one that has the message's text, its company and a language.

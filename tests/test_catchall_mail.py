@@ -52,7 +52,7 @@ class TestCatchallMail(GatewayCase):
             self.assertIn(words, text)
         self.assertEqual(self.env["spp.email.notice"].search([("inbound_id", "=", inbound.id)]).mail_id, mail)
 
-    def test_who_is_not_proved_gets_nothing_of_the_text(self):
+    def test_who_is_not_proved_gets_the_first_words_and_no_link(self):
         """Whoever writes in somebody's name would have us carry advertisements to that person."""
         closed = self.alias("closed", alias_contact="partners")
         links = b"Buy at https://evil.test now"
@@ -64,6 +64,7 @@ class TestCatchallMail(GatewayCase):
                     text = str(self.notices(sender).body_html)
                     self.assertEqual("evil.test" in text, is_proved)
                     self.assertEqual("Subject: My question" in text, not is_proved)
+                    self.assertIn("Buy at", text)
 
     def test_the_notice_obeys_the_rules_of_notices(self):
         self.write()
@@ -210,9 +211,7 @@ class TestCatchallMail(GatewayCase):
         self.assertOutcome(self.write(sender="b@example.com"), "quarantined", "not_for_writing")
 
     def test_a_rule_that_names_a_target_wins(self):
-        self.env["spp.email.rule"].create(
-            {"name": "All", "target": "create", "model_id": self.partner_model.id}
-        )
+        self.env["spp.email.rule"].create({"name": "All", "target": "create", "model_id": self.partner_model.id})
         self.assertOutcome(self.write(self.silent_box), "done", "record_created")
         self.assertFalse(self.notices())
 

@@ -4,10 +4,12 @@ import time
 from ...engine.catchall import (
     CATCHALL_POLICY_WORDS,
     LONGEST_QUOTE,
+    SHORT_QUOTE,
     CatchallPolicy,
     contact_address,
     greeted,
     quote,
+    quote_briefly,
     without_contact,
 )
 from .case import EngineCase
@@ -32,6 +34,23 @@ class TestCatchall(EngineCase):
         self.assertLess(time.monotonic() - begin, 2)
         self.assertLessEqual(len(text), LONGEST_QUOTE + 2)
         self.assertTrue(quote("<p>" + "word " * 1000).endswith("word …"))
+
+    def test_the_brief_quote_has_no_links(self):
+        for subject, html, text in (
+            (
+                "Water",
+                "<p>Our well is dry.</p><p>Please come</p>",
+                "Subject: Water\nDate: today\nOur well is dry. Please come",
+            ),
+            ("", "Buy at https://evil.test/x now", "Date: today\nBuy at … now"),
+            ("See evil.test", "www.evil.test or a@evil.test, 10.30 am", "Subject: See …\nDate: today\n… or … 10.30 am"),
+            ("", "", "Date: today"),
+        ):
+            with self.subTest(html=html):
+                self.assertEqual(quote_briefly(subject, "today", html), text)
+        long = quote_briefly("", "", "word " * 1000)
+        self.assertLessEqual(len(long), SHORT_QUOTE + 2)
+        self.assertTrue(long.endswith(" …"))
 
     def test_whom_the_notice_greets(self):
         for email_from, name in (
