@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from .errors import ConfigurationError, GatewayError
+from .forbidden_address import is_forbidden
+from .name_lookup import LOOKUP, LOOKUP_SECONDS
 
 # RFC 8314 §7.3 (imaps, pop3s, submissions), RFC 3501 §2.1, RFC 1939 §3, RFC 6409 §3.1, RFC 5321 §4.5.4.2.
 # Unencrypted SMTP means a relay inside the house, and that listens on 25.
@@ -137,19 +139,22 @@ class EncryptedSocket(_Paced, ssl.SSLSocket):
 Dial = Callable[[Connection], PlainSocket]
 
 
-def resolve(connection: Connection, getaddrinfo: Callable = socket.getaddrinfo) -> list[tuple]:
-    """The addresses of the host, as `getaddrinfo` gives them; GatewayError when there are none."""
+def resolve(connection: Connection, getaddrinfo: Callable | None = None) -> list[tuple]:
+    """The addresses of the host, as `getaddrinfo` gives them; GatewayError when there are none, or not in time."""
     host = (connection.host or "").strip()
     if not host:
         raise ConfigurationError("The server has no host name.", field="host")
     if not 0 < int(connection.port or 0) < 65536:
         raise ConfigurationError("The port must be a number between 1 and 65535.", field="port")
     try:
-        found = getaddrinfo(host, connection.port, type=socket.SOCK_STREAM)
+        if getaddrinfo is None:
+            found = LOOKUP.addresses(host, connection.port, timeout=min(connection.connect_timeout, LOOKUP_SECONDS))
+        else:
+            found = getaddrinfo(host, connection.port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         # EAI_AGAIN is the resolver being unreachable: nothing is known about the name.
         again = error.errno == socket.EAI_AGAIN
-        text = "The DNS did not answer." if again else "No server with this name exists."
+        text = "The DNS did not answer. Check the name servers of this machine." if again else "No server with this name exists."
         raise GatewayError(
             text, permanent=not again, phase="resolve", code=str(error.errno), detail=str(error.strerror), field="host"
         ) from error
@@ -163,7 +168,20 @@ def resolve(connection: Connection, getaddrinfo: Callable = socket.getaddrinfo) 
 
 
 def connect(connection: Connection, addresses: Sequence[tuple]) -> PlainSocket:
-    """The first of the addresses that accepts, with the timeouts of `connection` in force."""
+    """The first of the addresses that accepts, with the timeouts of `connection` in force; forbidden ones are passed by.
+
+    They are looked at here, where the socket is opened, so that a name cannot lead elsewhere a moment later.
+    """
+    addresses = [entry for entry in addresses if not is_forbidden(entry[4][0])]
+    if not addresses:
+        raise GatewayError(
+            "This name leads to an address of a link, of a cloud's metadata service, or of nobody, and no mail server "
+            "may be asked there. Enter the name of the mail server itself, or have its DNS entry put right.",
+            permanent=True,
+            phase="connect",
+            code="FORBIDDEN",
+            field="host",
+        )
     end = time.monotonic() + connection.connect_timeout
     failure: OSError | None = None
     for tried, (family, kind, proto, _name, address) in enumerate(addresses):
