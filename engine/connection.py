@@ -9,10 +9,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from .errors import ConfigurationError, GatewayError
 from .forbidden_address import is_forbidden
 from .name_lookup import LOOKUP, LOOKUP_SECONDS
+
+if TYPE_CHECKING:
+    from .transcript import Conversation, Recorder
 
 # RFC 8314 §7.3 (imaps, pop3s, submissions), RFC 3501 §2.1, RFC 1939 §3, RFC 6409 §3.1, RFC 5321 §4.5.4.2.
 # Unencrypted SMTP means a relay inside the house, and that listens on 25.
@@ -52,6 +56,7 @@ class Connection:
     `ca_certificate` is PEM text of certificates that are trusted besides the system's. `connect_timeout` bounds the
     way to the server over all of its addresses, `read_timeout` one silence of the server; a whole answer may take
     `answer_timeout`. `session_timeout` bounds all of a mailbox session, with reconnections; 0 leaves it unbounded.
+    `recorder` makes transcripts of what is said.
     """
 
     host: str
@@ -62,6 +67,7 @@ class Connection:
     connect_timeout: float = 20.0
     read_timeout: float = 60.0
     session_timeout: float = 0.0
+    recorder: Recorder | None = field(default=None, repr=False, compare=False)
 
     @property
     def answer_timeout(self) -> float:
@@ -87,12 +93,16 @@ Credential = Password | XOAuth2
 
 
 class _Paced:
-    """Bounds each read by the silence allowed, all reads of an answer by a point in time, and the session by `end`."""
+    """Bounds each read by the silence allowed, all reads of an answer by a point in time, and the session by `end`.
+
+    What is said is told to `conversation`, if there is one.
+    """
 
     idle: float | None = None
     until: float | None = None
     end: float | None = None
     on_data: Callable[[], None] | None = None
+    conversation: Conversation | None = None
 
     def allow(self, seconds: float) -> None:
         """From now on the server has this long, whatever it sends."""
@@ -110,10 +120,26 @@ class _Paced:
         self.settimeout(min(self.idle, left))
 
     def recv(self, *args, **kwargs):
-        return self._within(super().recv, *args, **kwargs)
+        data = self._within(super().recv, *args, **kwargs)
+        if self.conversation is not None:
+            self.conversation.received(data)
+        return data
 
-    def recv_into(self, *args, **kwargs):
-        return self._within(super().recv_into, *args, **kwargs)
+    def recv_into(self, buffer, *args, **kwargs):
+        size = self._within(super().recv_into, buffer, *args, **kwargs)
+        if self.conversation is not None:
+            self.conversation.received(bytes(memoryview(buffer)[:size]))
+        return size
+
+    def sendall(self, data, *args):
+        if self.conversation is not None:
+            self.conversation.sent(data)
+        return super().sendall(data, *args)
+
+    def close(self):
+        super().close()
+        if self.conversation is not None:
+            self.conversation.close()
 
     def _within(self, read, *args, **kwargs):
         self._arm()
@@ -123,6 +149,8 @@ class _Paced:
                 self.on_data()
             return data
         except TimeoutError as error:
+            if self.conversation is not None:
+                self.conversation.note("The server did not answer in time.")
             if self.end is not None and self.end <= time.monotonic():
                 raise TimeoutError(SESSION_OVER) from error
             raise
@@ -182,6 +210,7 @@ def connect(connection: Connection, addresses: Sequence[tuple]) -> PlainSocket:
             code="FORBIDDEN",
             field="host",
         )
+    conversation = connection.recorder.begin() if connection.recorder is not None else None
     end = time.monotonic() + connection.connect_timeout
     failure: OSError | None = None
     for tried, (family, kind, proto, _name, address) in enumerate(addresses):
@@ -198,13 +227,20 @@ def connect(connection: Connection, addresses: Sequence[tuple]) -> PlainSocket:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             failure = error
+            if conversation is not None:
+                conversation.note(f"No connection to {address[0]}, port {address[1]}: {error}.")
             if sock is not None:
                 sock.close()
             continue
+        if conversation is not None:
+            conversation.note(f"Connected to {address[0]}, port {address[1]}.")
+            sock.conversation = conversation
         sock.idle = connection.read_timeout
         sock.settimeout(connection.read_timeout)
         sock.allow(connection.answer_timeout)
         return sock
+    if conversation is not None:
+        conversation.close()
     raise _unreachable(failure or TimeoutError("timed out")) from failure
 
 

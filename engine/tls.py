@@ -52,14 +52,22 @@ def tls_context(connection: Connection) -> ssl.SSLContext:
 def encrypt(sock: socket.socket, context: ssl.SSLContext, host: str) -> EncryptedSocket:
     """The same connection with TLS on it; on failure a GatewayError, and the connection is closed."""
     context.sslsocket_class = EncryptedSocket
-    pace = [(name, getattr(sock, name, None)) for name in ("idle", "until", "end", "on_data")]
+    pace = [(name, getattr(sock, name, None)) for name in ("idle", "until", "end", "on_data", "conversation")]
+    conversation = getattr(sock, "conversation", None)
     try:
         encrypted = context.wrap_socket(sock, server_hostname=host.strip())
     except (OSError, ValueError) as error:
+        explained = explain_tls_error(error, host)
+        if conversation is not None:
+            conversation.note(f"No encryption: {explained} ({error})")
         sock.close()
-        raise explain_tls_error(error, host) from error
+        raise explained from error
     for name, value in pace:
         setattr(encrypted, name, value)
+    if conversation is not None:
+        # The connection ends with the new socket, not when somebody closes what is left of the old one.
+        sock.conversation = None
+        conversation.encrypted(encrypted, is_verified=context.verify_mode is not ssl.CERT_NONE)
     return encrypted
 
 
