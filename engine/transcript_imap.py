@@ -45,7 +45,7 @@ class ImapMask(Mask):
 
     def restart(self) -> None:
         self._authenticating = b""
-        self._idle = False
+        self._idle = self._user_is_next = False
         # How the rest of a command and of an answer is shown, after a literal.
         self._going_on: str | None = None
         self._answering: str | None = None
@@ -80,6 +80,7 @@ class ImapMask(Mask):
     def _command(self, tag: bytes, verb: bytes, arguments: bytes) -> str:
         name = verb.decode("ascii", "replace")
         if verb == b"LOGIN":
+            self._user_is_next = True
             self._expect_literal(arguments, "secret")
             return f"LOGIN {self._show_as('secret', arguments)}"
         if verb == b"AUTHENTICATE":
@@ -104,16 +105,21 @@ class ImapMask(Mask):
         return mechanism.upper().decode()
 
     def _learn(self, part: bytes) -> None:
+        if _LITERAL.match(part):
+            return
+        if self._user_is_next:
+            # It stands in addresses and folders as well, and proves nothing.
+            self._user_is_next = False
+            return
         if part.startswith(b'"'):
             part = re.sub(rb"\\(.)", rb"\1", part[1:-1])
-        if not _LITERAL.match(part):
-            self.secret(part)
+        self.secret(part)
 
     def _expect_literal(self, line: bytes, how: str) -> None:
         found = _LITERAL.search(line)
         self._going_on = how if found else None
         if found and int(found[1]):
-            content = Learned(int(found[1]), self._secrets.learn) if how == "secret" else Counted(int(found[1]))
+            content = Learned(int(found[1]), self._learn) if how == "secret" else Counted(int(found[1]))
             self._sent.content = content
 
     def sent_content(self, words: str) -> str:

@@ -25,7 +25,7 @@ class Secrets:
         self._pattern: re.Pattern | None = None
 
     def learn(self, sent: bytes) -> None:
-        """Learn the argument of a login: as it is, and what it means in base64."""
+        """Learn the argument of a login that is or holds a password or token: as it is, and what it means in base64."""
         sent = sent.strip()
         if not sent or len(self._known) > _MOST or len(sent) > _LONGEST:
             return
@@ -35,9 +35,9 @@ class Secrets:
         except (binascii.Error, ValueError):
             return
         # RFC 4616: identity, user, password. RFC 7628 and XOAUTH2: parts with ^A between them, "auth=Bearer token".
-        for part in re.split(rb"[\x00\x01]", meaning):
-            self._add(part)
-            self._add(part.rpartition(b"Bearer ")[2])
+        if b"Bearer " in meaning:
+            self._add(meaning.rpartition(b"Bearer ")[2].partition(b"\1")[0])
+        self._add(meaning.rpartition(b"\0")[2])
 
     def hide(self, text: str) -> str:
         """Return the text without what was learnt."""

@@ -23,13 +23,13 @@ class SmtpMask(Mask):
 
     def restart(self) -> None:
         self._asked: deque[str] = deque()
-        self._logging_in = self._in_data = False
+        self._logging_in = self._in_data = self._user_is_next = False
 
     def sent(self, line: bytes) -> str:
         if self._logging_in:
             # RFC 4954 §4: until the server's last word every line is an answer to a challenge; "*" gives up.
             self._asked.append("AUTH")
-            return "*" if line == b"*" else self.secret(line)
+            return "*" if line == b"*" else self._answer(line)
         word, _space, rest = line.partition(b" ")
         verb = word.upper()
         self._asked.append(verb.decode("ascii", "replace")[:10])
@@ -78,10 +78,15 @@ class SmtpMask(Mask):
         if not MECHANISM.match(mechanism.upper()):
             return f"AUTH {self.secret(rest)}"
         shown = f"AUTH {mechanism.upper().decode()}"
-        if not initial:
-            return shown
-        self.secret(initial)
-        return f"{shown} {SECRET}"
+        # The mechanism LOGIN asks for the user first, which is no secret to be hidden wherever else it stands.
+        self._user_is_next = mechanism.upper() == b"LOGIN"
+        return f"{shown} {self._answer(initial)}" if initial else shown
+
+    def _answer(self, line: bytes) -> str:
+        if self._user_is_next:
+            self._user_is_next = False
+            return SECRET
+        return self.secret(line)
 
     def _path(self, path: re.Match) -> str:
         shown = [f"{path[1].upper().decode()}:<{self.plain(path[2])}>"]
