@@ -195,6 +195,23 @@ def resolve(connection: Connection, getaddrinfo: Callable | None = None) -> list
     return found
 
 
+def refuse_forbidden(connection: Connection) -> None:
+    """Raise the GatewayError of `connect` if the host leads to a forbidden address; for connections of other code."""
+    if any(is_forbidden(entry[4][0]) for entry in resolve(connection)):
+        raise _forbidden()
+
+
+def _forbidden() -> GatewayError:
+    return GatewayError(
+        "This name leads to an address of a link, of a cloud's metadata service, or of nobody, and no mail server "
+        "may be asked there. Enter the name of the mail server itself, or have its DNS entry put right.",
+        permanent=True,
+        phase="connect",
+        code="FORBIDDEN",
+        field="host",
+    )
+
+
 def connect(connection: Connection, addresses: Sequence[tuple]) -> PlainSocket:
     """The first of the addresses that accepts, with the timeouts of `connection` in force; forbidden ones are passed by.
 
@@ -202,14 +219,7 @@ def connect(connection: Connection, addresses: Sequence[tuple]) -> PlainSocket:
     """
     addresses = [entry for entry in addresses if not is_forbidden(entry[4][0])]
     if not addresses:
-        raise GatewayError(
-            "This name leads to an address of a link, of a cloud's metadata service, or of nobody, and no mail server "
-            "may be asked there. Enter the name of the mail server itself, or have its DNS entry put right.",
-            permanent=True,
-            phase="connect",
-            code="FORBIDDEN",
-            field="host",
-        )
+        raise _forbidden()
     conversation = connection.recorder.begin() if connection.recorder is not None else None
     end = time.monotonic() + connection.connect_timeout
     failure: OSError | None = None

@@ -15,7 +15,14 @@ from .diagnosis import PROTOCOL_NAMES, Course, Diagnosis, Stop, describe, sugges
 from .errors import ConfigurationError, GatewayError
 from .port_probe import PATIENCE, PortAnswer, probe_port, probe_ports, silent
 from .smtp_login import LoginSession, smtp_login_refusal
-from .tls import certificate_names, encrypt, explain_tls_error, tls_context
+from .tls import (
+    certificate_names,
+    encrypt,
+    explain_tls_error,
+    is_slipped_in,
+    slipped_in_error,
+    tls_context,
+)
 
 _CURES = {
     "host": "Check the spelling of the server name.",
@@ -167,6 +174,8 @@ def _start_tls(session: Session, context: ssl.SSLContext) -> None:
     code, reply = _asked(session.docmd, "tls", "STARTTLS")
     if code != 220:
         raise _refusal(code, reply, "tls", "security", "The server refused to start encryption.")
+    if is_slipped_in(session.sock, session.file):
+        raise slipped_in_error()
     session.encrypt(context)
 
 

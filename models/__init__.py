@@ -192,4 +192,6 @@ from . import (
     spp_email_suppression_screen,
     mail_message_suppression,
     res_partner_suppression,
+    spp_email_transcript,
+    spp_email_transcript_server,
 )
