@@ -19,12 +19,18 @@ TOKEN = "ya29.planted-token-0123456789"  # noqa: S105
 PASSWORD = Password("ann", SECRET)
 BEARER = XOAuth2("ann", f"user=ann\1auth=Bearer {TOKEN}\1\1")
 
-# Which setting is at fault, in the words of the error's field.
-FIELDS = {
-    "own_authority": "certificate",
-    "wrong_host": "host",
-    "expired": "certificate",
-    "self_signed": "certificate",
+# Which setting is at fault, and what is said of it.
+WORDS = {
+    "own_authority": ("certificate", "The certificate was not accepted: certificate signature failure."),
+    "wrong_host": ("host", "The certificate belongs to another host."),
+    "expired": ("certificate", "The certificate has expired."),
+    "self_signed": ("certificate", "The certificate is self-signed."),
+    "old_tls": ("security", "The server only offers TLS older than 1.2"),
+    "stripped": ("security", "The server does not offer STARTTLS on this port"),
+    "injected": ("security", "The server sent more than its answer to STARTTLS"),
+    "preauth": ("security", "The server claims that we are logged in"),
+    "in_clear": ("security", "The server does not speak TLS from the start on this port."),
+    "refused": (None, ""),
 }
 
 
@@ -59,15 +65,12 @@ def log_in(protocol, connection, credential):
             pass
 
 
-def test(protocol, connection, credential):
-    """The ways of the test buttons; True when they find nothing wrong up to the login."""
+def press(protocol, connection):
+    """The ways of the test buttons; return what they found."""
+    options = {"patience": 0.3, "other_ports": ()}
     if protocol == "smtp":
-        diagnosis = diagnose_smtp(
-            connection, lambda session: session.login("ann", SECRET), "ann@example.com", other_ports=(), patience=0.3
-        )
-    else:
-        diagnosis = diagnose_mailbox(protocol, connection, credential, patience=0.3, other_ports=())
-    return diagnosis
+        return diagnose_smtp(connection, lambda session: session.login("ann", SECRET), "ann@example.com", **options)
+    return diagnose_mailbox(protocol, connection, PASSWORD, **options)
 
 
 class TestManInTheMiddle(EngineCase):
@@ -91,7 +94,7 @@ class TestManInTheMiddle(EngineCase):
                         log_in(protocol, self.connection(attacker), credential)
                     self.assertTrue(told(attacker.heard), attacker.heard)
             with self.subTest(protocol, security=security, button=True), Attacker(protocol, security, "") as attacker:
-                test(protocol, self.connection(attacker), PASSWORD)
+                press(protocol, self.connection(attacker))
                 self.assertTrue(told(attacker.heard), attacker.heard)
 
     def test_he_hears_it_where_a_person_chose_not_to_verify(self):
@@ -111,14 +114,16 @@ class TestManInTheMiddle(EngineCase):
                         self.assertNotIn(b"LOGIN", attacker.heard.upper())
                         self.assertNotIn(b"AUTH", attacker.heard.upper())
                         self.assertNotIn(b"PASS", attacker.heard.upper())
-                        self.assertEqual(caught.exception.field, FIELDS.get(attack, caught.exception.field))
+                        field, words = WORDS[attack]
+                        self.assertIn(field, (None, caught.exception.field))
+                        self.assertTrue(str(caught.exception).startswith(words), caught.exception)
 
     def test_the_buttons_tell_nothing_either(self):
         for (protocol, security), attacks in ATTACKS.items():
             for attack in attacks:
                 named = {"protocol": protocol, "security": security, "attack": attack}
                 with self.subTest(**named), Attacker(protocol, security, attack) as attacker:
-                    diagnosis = test(protocol, self.connection(attacker), PASSWORD)
+                    diagnosis = press(protocol, self.connection(attacker))
                     self.assertFalse(diagnosis.ok)
                     self.assertFalse(told(attacker.heard), attacker.heard)
                     self.assertNotIn("login", [step.name for step in diagnosis.steps])
