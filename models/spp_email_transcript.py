@@ -52,6 +52,11 @@ class SppEmailTranscript(models.Model):
             server = transcript.mail_server_id or transcript.fetchmail_server_id
             transcript.company_id = server.company_id
 
+    def action_remove(self):
+        """Remove transcripts, and show the form behind them without them."""
+        self.unlink()
+        return {"type": "ir.actions.client", "tag": "soft_reload"}
+
     @api.model
     def _keeper(self, model, server_id):
         """Return the function that keeps an engine Transcript of a server; for any thread, and it never raises."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import ssl
 import threading
@@ -22,6 +23,7 @@ ATTACKS = {
     ("pop", "tls"): (*CERTIFICATES, "in_clear"),
     ("smtp", "tls"): (*CERTIFICATES, "in_clear"),
 }
+_NEVER_ENCRYPTED = ("stripped", "refused", "in_clear")
 _GREETINGS = {"imap": b"* OK ready\r\n", "pop": b"+OK ready\r\n", "smtp": b"220 ready ESMTP\r\n"}
 
 
@@ -85,6 +87,14 @@ class Attacker:
         self.port = self._listener.getsockname()[1]
         self._sockets: list[socket.socket] = []
 
+    def knows(self, *secrets: str) -> bool:
+        """Whether one of the secrets is in what he heard, in clear or in base64."""
+        plain = self.heard
+        for word in self.heard.split():
+            with suppress(ValueError):
+                plain += base64.b64decode(word, validate=True)
+        return any(secret.encode() in plain for secret in secrets)
+
     def __enter__(self):
         threading.Thread(target=self._accept, daemon=True).start()
         return self
@@ -132,7 +142,7 @@ class Attacker:
             words = line.strip().split(b" ")
             verb = (words[1:2] if self.protocol == "imap" else words[:1] or [b""])[0:1]
             verb = verb[0].upper() if verb else b""
-            if is_clear and verb in (b"STARTTLS", b"STLS") and self.attack not in ("stripped", "refused"):
+            if is_clear and verb in (b"STARTTLS", b"STLS") and self.attack not in _NEVER_ENCRYPTED:
                 injected = self._answer(words, b"NOOP", answers) if self.attack == "injected" else b""
                 sock.sendall(self._ok(words) + injected)
                 sock, is_clear = self._encrypt(sock), False
@@ -143,7 +153,7 @@ class Attacker:
         return {"imap": words[0] + b" OK done\r\n", "pop": b"+OK\r\n", "smtp": b"220 go\r\n"}[self.protocol]
 
     def _answer(self, words, verb, answers):
-        offered = self.attack != "stripped"
+        offered = self.attack not in ("stripped", "in_clear")
         if verb in (b"STARTTLS", b"STLS"):
             return {"imap": words[0] + b" NO no\r\n", "pop": b"-ERR no\r\n", "smtp": b"454 no\r\n"}[self.protocol]
         if self.protocol == "smtp":

@@ -34,15 +34,6 @@ WORDS = {
 }
 
 
-def told(heard: bytes) -> bool:
-    """Whether the password or the token is in what was heard, in clear or in base64."""
-    plain = heard
-    for line in heard.replace(b" ", b"\n").split(b"\n"):
-        with suppress(ValueError):
-            plain += base64.b64decode(line.strip(), validate=True)
-    return SECRET.encode() in plain or TOKEN.encode() in plain
-
-
 def log_in_smtp(connection, credential):
     session = open_session(connection)
     try:
@@ -92,15 +83,15 @@ class TestManInTheMiddle(EngineCase):
                 with self.subTest(protocol, security=security), Attacker(protocol, security, "") as attacker:
                     with suppress(GatewayError):
                         log_in(protocol, self.connection(attacker), credential)
-                    self.assertTrue(told(attacker.heard), attacker.heard)
+                    self.assertTrue(attacker.knows(SECRET, TOKEN), attacker.heard)
             with self.subTest(protocol, security=security, button=True), Attacker(protocol, security, "") as attacker:
                 press(protocol, self.connection(attacker))
-                self.assertTrue(told(attacker.heard), attacker.heard)
+                self.assertTrue(attacker.knows(SECRET, TOKEN), attacker.heard)
 
     def test_he_hears_it_where_a_person_chose_not_to_verify(self):
         with Attacker("imap", "tls", "self_signed") as attacker:
             log_in("imap", self.connection(attacker, verify=False), PASSWORD)
-            self.assertTrue(told(attacker.heard))
+            self.assertTrue(attacker.knows(SECRET, TOKEN))
 
     def test_nothing_is_told(self):
         for (protocol, security), attacks in ATTACKS.items():
@@ -110,7 +101,7 @@ class TestManInTheMiddle(EngineCase):
                     with self.subTest(**named), Attacker(protocol, security, attack) as attacker:
                         with self.assertRaises(GatewayError) as caught:
                             log_in(protocol, self.connection(attacker), credential)
-                        self.assertFalse(told(attacker.heard), attacker.heard)
+                        self.assertFalse(attacker.knows(SECRET, TOKEN), attacker.heard)
                         self.assertNotIn(b"LOGIN", attacker.heard.upper())
                         self.assertNotIn(b"AUTH", attacker.heard.upper())
                         self.assertNotIn(b"PASS", attacker.heard.upper())
@@ -125,7 +116,7 @@ class TestManInTheMiddle(EngineCase):
                 with self.subTest(**named), Attacker(protocol, security, attack) as attacker:
                     diagnosis = press(protocol, self.connection(attacker))
                     self.assertFalse(diagnosis.ok)
-                    self.assertFalse(told(attacker.heard), attacker.heard)
+                    self.assertFalse(attacker.knows(SECRET, TOKEN), attacker.heard)
                     self.assertNotIn("login", [step.name for step in diagnosis.steps])
                     # A caller that follows the suggestion must not be led out of encryption.
                     if diagnosis.suggestion is not None:
