@@ -33,6 +33,9 @@ DEFAULT_PORTS = {
 }
 
 
+# Some servers make strangers wait half a minute for the greeting. Odoo ends a request after two minutes.
+TEST_CONNECT_SECONDS, TEST_READ_SECONDS, TEST_SECONDS = 10.0, 35.0, 60.0
+
 SESSION_OVER = "the session took too long"
 
 
@@ -182,7 +185,8 @@ def resolve(connection: Connection, getaddrinfo: Callable | None = None) -> list
     except socket.gaierror as error:
         # EAI_AGAIN is the resolver being unreachable: nothing is known about the name.
         again = error.errno == socket.EAI_AGAIN
-        text = "The DNS did not answer. Check the name servers of this machine." if again else "No server with this name exists."
+        silent = "The DNS did not answer. Check the name servers of this machine."
+        text = silent if again else "No server with this name exists."
         raise GatewayError(
             text, permanent=not again, phase="resolve", code=str(error.errno), detail=str(error.strerror), field="host"
         ) from error
@@ -193,6 +197,16 @@ def resolve(connection: Connection, getaddrinfo: Callable | None = None) -> list
     if not found:
         raise GatewayError("No server with this name exists.", permanent=True, phase="resolve", field="host")
     return found
+
+
+def for_a_test(connection: Connection) -> Connection:
+    """The same connection while a person waits for a test of it, who is told after a minute at the latest."""
+    return replace(
+        connection,
+        connect_timeout=min(connection.connect_timeout, TEST_CONNECT_SECONDS),
+        read_timeout=min(connection.read_timeout, TEST_READ_SECONDS),
+        session_timeout=min(connection.session_timeout or TEST_SECONDS, TEST_SECONDS),
+    )
 
 
 def refuse_forbidden(connection: Connection) -> None:
@@ -213,9 +227,10 @@ def _forbidden() -> GatewayError:
 
 
 def connect(connection: Connection, addresses: Sequence[tuple]) -> PlainSocket:
-    """The first of the addresses that accepts, with the timeouts of `connection` in force; forbidden ones are passed by.
+    """The first of the addresses that accepts, with the timeouts of `connection` in force.
 
-    They are looked at here, where the socket is opened, so that a name cannot lead elsewhere a moment later.
+    Forbidden ones are passed by: they are looked at here, where the socket is opened, so that a name cannot lead
+    elsewhere a moment later.
     """
     addresses = [entry for entry in addresses if not is_forbidden(entry[4][0])]
     if not addresses:

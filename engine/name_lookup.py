@@ -2,9 +2,9 @@
 """Host names looked up by the system, within a time: the C library knows no limit, and cannot be interrupted.
 
 The system's own lookup is kept (and not a DNS library's) because it alone knows /etc/hosts, search domains, and what
-else the machine is set up to ask. It runs in a thread that is waited for, and at most LOOKUPS_AT_ONCE of them exist: one
-that hangs ends when the C library gives up (resolv.conf: timeout × attempts × servers), and until then others who want the
-same name wait for the same answer instead of starting another.
+else the machine is set up to ask. It runs in a thread that is waited for, and at most LOOKUPS_AT_ONCE of them exist:
+one that hangs ends when the C library gives up (resolv.conf: timeout × attempts × servers), and until then others who
+want the same name wait for the same answer instead of starting another.
 """
 
 from __future__ import annotations
@@ -77,6 +77,11 @@ class NameLookup:
             raise type(pending.answer)(*pending.answer.args)
         return pending.answer
 
+    def own_name(self, *, timeout: float = LOOKUP_SECONDS) -> str:
+        """Return this machine's full name, "" where nobody said it in time."""
+        pending = self._join(("", 0), lambda *_key, **_options: socket.getfqdn(), timeout)
+        return pending.answer if pending.done.wait(timeout) and isinstance(pending.answer, str) else ""
+
     def _join(self, key, ask, timeout) -> _Pending:
         """Return the lookup of this name that is under way, or begin one."""
 
@@ -89,8 +94,8 @@ class NameLookup:
             pending = self._pending.get(key)
             if pending is None:
                 pending = _Pending()
-                thread = threading.Thread(target=self._look_up, args=(ask, key, pending), name="name-lookup", daemon=True)
-                thread.start()
+                task = {"target": self._look_up, "args": (ask, key, pending)}
+                threading.Thread(**task, name="name-lookup", daemon=True).start()
                 self._pending[key] = pending
         return pending
 

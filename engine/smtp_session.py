@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import functools
 import smtplib
-import socket
 import ssl
 from typing import TYPE_CHECKING
 
 from .connection import Connection, Security, connect, resolve
 from .errors import GatewayError
+from .name_lookup import LOOKUP
 from .smtp_answer import as_text
 from .smtp_login import LoginSession
 from .smtp_sending import SendingSession
@@ -87,7 +87,7 @@ def adopt_session(session: smtplib.SMTP, recorder: Recorder | None = None) -> sm
 @functools.cache
 def _own_name() -> str:
     """The name for EHLO (RFC 5321 §4.1.1.1); asked for once a process, as the DNS may be slow."""
-    name = socket.getfqdn()
+    name = LOOKUP.own_name()
     return name if "." in name else "[127.0.0.1]"
 
 

@@ -13,7 +13,7 @@ from ..engine.own_mark import own_mark
 from ..engine.smtp_login import smtp_login_refusal
 from ..engine.smtp_sending import SendingSession
 from ..engine.smtp_session import NOTICE_HEADER, adopt_session, open_session
-from .ir_mail_server import ENCRYPTIONS, OAUTH, smtplib_is_replaced
+from .ir_mail_server import ENCRYPTIONS, smtplib_is_replaced
 from .mail_mail import IN_A_HURRY
 from .sealed_char import revealing
 

@@ -9,7 +9,6 @@ from odoo.exceptions import ValidationError
 
 from ..engine.transcript import Recorder
 
-
 # The longest choice, and what a clock may be wrong by.
 LONGEST = timedelta(days=1, minutes=5)
 

@@ -13,13 +13,13 @@ class SppEmailTranscriptStart(models.TransientModel):
     _description = "Record a Transcript"
 
     server_model = fields.Selection([(model, model) for model in SERVERS], required=True)
-    server_id = fields.Many2oneReference("Server", model_field="server_model", required=True)
+    server_id = fields.Many2oneReference(model_field="server_model", required=True)
     minutes = fields.Selection(
         [("15", "15 Minutes"), ("60", "1 Hour"), ("1440", "1 Day")], "Record for", required=True, default="15"
     )
     show_addresses = fields.Boolean(
         "Show Whole Addresses",
-        help="Otherwise what is before the @ of an address is masked. Tick it only if that is what you are looking for.",
+        help="Otherwise what is before the @ of an address is masked. Tick it only if that is what you look for.",
     )
 
     def action_start(self):

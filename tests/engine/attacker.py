@@ -158,7 +158,8 @@ class Attacker:
             return {"imap": words[0] + b" NO no\r\n", "pop": b"-ERR no\r\n", "smtp": b"454 no\r\n"}[self.protocol]
         if self.protocol == "smtp":
             if verb in (b"EHLO", b"HELO"):
-                return b"250-ready\r\n" + (b"250-STARTTLS\r\n" if offered else b"") + b"250 AUTH PLAIN LOGIN XOAUTH2\r\n"
+                starttls = b"250-STARTTLS\r\n" if offered else b""
+                return b"250-ready\r\n" + starttls + b"250 AUTH PLAIN LOGIN XOAUTH2\r\n"
             if verb == b"AUTH":
                 return b"235 in\r\n" if len(words) > 2 else b"334 \r\n"
             return {b"DATA": b"354 go\r\n", b"QUIT": b"221 bye\r\n"}.get(verb, b"250 ok\r\n")

@@ -1,5 +1,5 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-"""A man in the middle gets no password and no token of a real Odoo: fetching, sending, buttons, Google and Microsoft."""
+"""A man in the middle gets no password of a real Odoo: fetching, sending, buttons, Google and Microsoft."""
 
 from __future__ import annotations
 
