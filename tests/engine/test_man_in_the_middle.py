@@ -4,7 +4,7 @@
 import base64
 from contextlib import suppress
 
-from ...engine.connection import Connection, Password, Security, XOAuth2
+from ...engine.connection import BearerToken, Connection, Password, Security, XOAuth2
 from ...engine.errors import GatewayError
 from ...engine.mailbox import open_mailbox
 from ...engine.mailbox_diagnosis import diagnose_mailbox
@@ -18,6 +18,8 @@ SECRET = "planted-Secret/42"  # noqa: S105
 TOKEN = "ya29.planted-token-0123456789"  # noqa: S105
 PASSWORD = Password("ann", SECRET)
 BEARER = XOAuth2("ann", f"user=ann\1auth=Bearer {TOKEN}\1\1")
+
+CREDENTIALS = (PASSWORD, BEARER, BearerToken("ann", TOKEN), BearerToken("ann", TOKEN, "OAUTHBEARER"))
 
 # Which setting is at fault, and what is said of it.
 WORDS = {
@@ -39,6 +41,9 @@ def log_in_smtp(connection, credential):
     try:
         if isinstance(credential, Password):
             session.login(credential.user, credential.secret)
+        elif isinstance(credential, BearerToken):
+            session.ehlo()
+            session.login_token(credential)
         else:
             session.ehlo()
             session.docmd("AUTH", "XOAUTH2 " + base64.b64encode(credential.initial_response.encode()).decode())
@@ -79,7 +84,7 @@ class TestManInTheMiddle(EngineCase):
     def test_he_would_hear_it(self):
         """The control: where nothing is wrong the secret does arrive, and he would have been believed."""
         for protocol, security in ATTACKS:
-            for credential in (PASSWORD, BEARER):
+            for credential in CREDENTIALS:
                 with self.subTest(protocol, security=security), Attacker(protocol, security, "") as attacker:
                     with suppress(GatewayError):
                         log_in(protocol, self.connection(attacker), credential)
@@ -96,7 +101,7 @@ class TestManInTheMiddle(EngineCase):
     def test_nothing_is_told(self):
         for (protocol, security), attacks in ATTACKS.items():
             for attack in attacks:
-                for credential in (PASSWORD, BEARER):
+                for credential in CREDENTIALS:
                     named = {"protocol": protocol, "security": security, "attack": attack}
                     with self.subTest(**named), Attacker(protocol, security, attack) as attacker:
                         with self.assertRaises(GatewayError) as caught:

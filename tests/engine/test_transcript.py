@@ -290,6 +290,16 @@ DIALOGUES = {
             "< A2 NO no",
         ],
     ),
+    "imap, OAUTHBEARER with an initial response": (
+        "imap",
+        [
+            (">", b"A1 AUTHENTICATE OAUTHBEARER " + b64(f"n,a=ann,\1host=h\1port=1\1auth=Bearer {TOKEN}\1\1") + b"\r\n"),
+            ("<", b"+ " + b64('{"status":"invalid_token"}') + b"\r\n"),
+            (">", b"AQ==\r\n"),
+            ("<", b"A1 NO " + TOKEN.encode() + b"\r\n"),
+        ],
+        ["> A1 AUTHENTICATE OAUTHBEARER [secret]", "< + [challenge]", "> [secret]", "< A1 NO [secret]"],
+    ),
     "imap, messages": (
         "imap",
         [
