@@ -293,7 +293,7 @@ DIALOGUES = {
     "imap, OAUTHBEARER with an initial response": (
         "imap",
         [
-            (">", b"A1 AUTHENTICATE OAUTHBEARER " + b64(f"n,a=ann,\1host=h\1port=1\1auth=Bearer {TOKEN}\1\1") + b"\r\n"),
+            (">", b"A1 AUTHENTICATE OAUTHBEARER " + b64(f"n,a=ann,\1host=h\1auth=Bearer {TOKEN}\1\1") + b"\r\n"),
             ("<", b"+ " + b64('{"status":"invalid_token"}') + b"\r\n"),
             (">", b"AQ==\r\n"),
             ("<", b"A1 NO " + TOKEN.encode() + b"\r\n"),
