@@ -9,8 +9,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from .errors import ConfigurationError, GatewayError
+from .forbidden_address import is_forbidden
+from .name_lookup import LOOKUP, LOOKUP_SECONDS
+
+if TYPE_CHECKING:
+    from .transcript import Conversation, Recorder
 
 # RFC 8314 §7.3 (imaps, pop3s, submissions), RFC 3501 §2.1, RFC 1939 §3, RFC 6409 §3.1, RFC 5321 §4.5.4.2.
 # Unencrypted SMTP means a relay inside the house, and that listens on 25.
@@ -26,6 +32,9 @@ DEFAULT_PORTS = {
     ("smtp", "none"): 25,
 }
 
+
+# Some servers make strangers wait half a minute for the greeting. Odoo ends a request after two minutes.
+TEST_CONNECT_SECONDS, TEST_READ_SECONDS, TEST_SECONDS = 10.0, 35.0, 60.0
 
 SESSION_OVER = "the session took too long"
 
@@ -50,6 +59,7 @@ class Connection:
     `ca_certificate` is PEM text of certificates that are trusted besides the system's. `connect_timeout` bounds the
     way to the server over all of its addresses, `read_timeout` one silence of the server; a whole answer may take
     `answer_timeout`. `session_timeout` bounds all of a mailbox session, with reconnections; 0 leaves it unbounded.
+    `recorder` makes transcripts of what is said.
     """
 
     host: str
@@ -60,6 +70,7 @@ class Connection:
     connect_timeout: float = 20.0
     read_timeout: float = 60.0
     session_timeout: float = 0.0
+    recorder: Recorder | None = field(default=None, repr=False, compare=False)
 
     @property
     def answer_timeout(self) -> float:
@@ -98,12 +109,16 @@ Credential = Password | XOAuth2 | BearerToken
 
 
 class _Paced:
-    """Bounds each read by the silence allowed, all reads of an answer by a point in time, and the session by `end`."""
+    """Bounds each read by the silence allowed, all reads of an answer by a point in time, and the session by `end`.
+
+    What is said is told to `conversation`, if there is one.
+    """
 
     idle: float | None = None
     until: float | None = None
     end: float | None = None
     on_data: Callable[[], None] | None = None
+    conversation: Conversation | None = None
 
     def allow(self, seconds: float) -> None:
         """From now on the server has this long, whatever it sends."""
@@ -121,10 +136,26 @@ class _Paced:
         self.settimeout(min(self.idle, left))
 
     def recv(self, *args, **kwargs):
-        return self._within(super().recv, *args, **kwargs)
+        data = self._within(super().recv, *args, **kwargs)
+        if self.conversation is not None:
+            self.conversation.received(data)
+        return data
 
-    def recv_into(self, *args, **kwargs):
-        return self._within(super().recv_into, *args, **kwargs)
+    def recv_into(self, buffer, *args, **kwargs):
+        size = self._within(super().recv_into, buffer, *args, **kwargs)
+        if self.conversation is not None:
+            self.conversation.received(bytes(memoryview(buffer)[:size]))
+        return size
+
+    def sendall(self, data, *args):
+        if self.conversation is not None:
+            self.conversation.sent(data)
+        return super().sendall(data, *args)
+
+    def close(self):
+        super().close()
+        if self.conversation is not None:
+            self.conversation.close()
 
     def _within(self, read, *args, **kwargs):
         self._arm()
@@ -134,6 +165,8 @@ class _Paced:
                 self.on_data()
             return data
         except TimeoutError as error:
+            if self.conversation is not None:
+                self.conversation.note("The server did not answer in time.")
             if self.end is not None and self.end <= time.monotonic():
                 raise TimeoutError(SESSION_OVER) from error
             raise
@@ -150,19 +183,23 @@ class EncryptedSocket(_Paced, ssl.SSLSocket):
 Dial = Callable[[Connection], PlainSocket]
 
 
-def resolve(connection: Connection, getaddrinfo: Callable = socket.getaddrinfo) -> list[tuple]:
-    """The addresses of the host, as `getaddrinfo` gives them; GatewayError when there are none."""
+def resolve(connection: Connection, getaddrinfo: Callable | None = None) -> list[tuple]:
+    """The addresses of the host, as `getaddrinfo` gives them; GatewayError when there are none, or not in time."""
     host = (connection.host or "").strip()
     if not host:
         raise ConfigurationError("The server has no host name.", field="host")
     if not 0 < int(connection.port or 0) < 65536:
         raise ConfigurationError("The port must be a number between 1 and 65535.", field="port")
     try:
-        found = getaddrinfo(host, connection.port, type=socket.SOCK_STREAM)
+        if getaddrinfo is None:
+            found = LOOKUP.addresses(host, connection.port, timeout=min(connection.connect_timeout, LOOKUP_SECONDS))
+        else:
+            found = getaddrinfo(host, connection.port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         # EAI_AGAIN is the resolver being unreachable: nothing is known about the name.
         again = error.errno == socket.EAI_AGAIN
-        text = "The DNS did not answer." if again else "No server with this name exists."
+        silent = "The DNS did not answer. Check the name servers of this machine."
+        text = silent if again else "No server with this name exists."
         raise GatewayError(
             text, permanent=not again, phase="resolve", code=str(error.errno), detail=str(error.strerror), field="host"
         ) from error
@@ -175,8 +212,43 @@ def resolve(connection: Connection, getaddrinfo: Callable = socket.getaddrinfo) 
     return found
 
 
+def for_a_test(connection: Connection) -> Connection:
+    """The same connection while a person waits for a test of it, who is told after a minute at the latest."""
+    return replace(
+        connection,
+        connect_timeout=min(connection.connect_timeout, TEST_CONNECT_SECONDS),
+        read_timeout=min(connection.read_timeout, TEST_READ_SECONDS),
+        session_timeout=min(connection.session_timeout or TEST_SECONDS, TEST_SECONDS),
+    )
+
+
+def refuse_forbidden(connection: Connection) -> None:
+    """Raise the GatewayError of `connect` if the host leads to a forbidden address; for connections of other code."""
+    if any(is_forbidden(entry[4][0]) for entry in resolve(connection)):
+        raise _forbidden()
+
+
+def _forbidden() -> GatewayError:
+    return GatewayError(
+        "This name leads to an address of a link, of a cloud's metadata service, or of nobody, and no mail server "
+        "may be asked there. Enter the name of the mail server itself, or have its DNS entry put right.",
+        permanent=True,
+        phase="connect",
+        code="FORBIDDEN",
+        field="host",
+    )
+
+
 def connect(connection: Connection, addresses: Sequence[tuple]) -> PlainSocket:
-    """The first of the addresses that accepts, with the timeouts of `connection` in force."""
+    """The first of the addresses that accepts, with the timeouts of `connection` in force.
+
+    Forbidden ones are passed by: they are looked at here, where the socket is opened, so that a name cannot lead
+    elsewhere a moment later.
+    """
+    addresses = [entry for entry in addresses if not is_forbidden(entry[4][0])]
+    if not addresses:
+        raise _forbidden()
+    conversation = connection.recorder.begin() if connection.recorder is not None else None
     end = time.monotonic() + connection.connect_timeout
     failure: OSError | None = None
     for tried, (family, kind, proto, _name, address) in enumerate(addresses):
@@ -193,13 +265,20 @@ def connect(connection: Connection, addresses: Sequence[tuple]) -> PlainSocket:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             failure = error
+            if conversation is not None:
+                conversation.note(f"No connection to {address[0]}, port {address[1]}: {error}.")
             if sock is not None:
                 sock.close()
             continue
+        if conversation is not None:
+            conversation.note(f"Connected to {address[0]}, port {address[1]}.")
+            sock.conversation = conversation
         sock.idle = connection.read_timeout
         sock.settimeout(connection.read_timeout)
         sock.allow(connection.answer_timeout)
         return sock
+    if conversation is not None:
+        conversation.close()
     raise _unreachable(failure or TimeoutError("timed out")) from failure
 
 

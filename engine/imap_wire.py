@@ -7,6 +7,8 @@ import imaplib
 import socket
 from collections.abc import Callable
 
+from .tls import is_slipped_in, slipped_in_error
+
 # imaplib's limit of 1 MB is reached by a SEARCH over 150,000 messages.
 MAX_LINE = 16 * 1024 * 1024
 # No mail server hands on more; memory would not hold it either.
@@ -85,25 +87,13 @@ class Wire(imaplib.IMAP4):
     def start_tls(self, encrypt: Callable[[socket.socket], socket.socket]) -> socket.socket:
         """STARTTLS, RFC 3501 §6.2.1: what was said before it is forgotten, what was slipped in after it refused."""
         self._simple_command("STARTTLS")
-        if self._pending():
-            # Sent in the clear and meant to be read as if it had come encrypted (CVE-2011-0411 and its kin).
-            raise self.abort("the server sent more than its answer to STARTTLS")
+        if is_slipped_in(self.sock, self._stream):
+            raise slipped_in_error()
         self.sock = encrypt(self.sock)
         self._stream = self.sock.makefile("rb")
         self.untagged_responses.clear()
         self._get_capabilities()
         return self.sock
-
-    def _pending(self) -> bool:
-        timeout, idle = self.sock.gettimeout(), getattr(self.sock, "idle", None)
-        # The buffer alone is asked; without the pacing that would wait for more.
-        self.sock.idle = None
-        self.sock.settimeout(0)
-        try:
-            return bool(self._stream.peek(1))
-        finally:
-            self.sock.idle = idle
-            self.sock.settimeout(timeout)
 
     def login_literally(self, user: str, secret: str) -> None:
         """LOGIN, RFC 3501 §6.2.3; a secret beyond ASCII goes as a literal, as a quoted string may not hold it."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from .connection import Connection, Credential, Security, connect, default_port, resolve
+from .connection import Connection, Credential, Security, connect, default_port, for_a_test, resolve
 from .diagnosis import PROTOCOL_NAMES, Course, Diagnosis, Stop, Suggestion, describe, suggest
 from .errors import GatewayError
 from .imap import ImapReader
@@ -54,6 +54,7 @@ def diagnose_mailbox(
     `patience` is how long a server may take to greet before its port is looked at more closely, and how long each of
     `other_ports` (by default the usual ones of the protocol) gets when the chosen one does not answer.
     """
+    connection = for_a_test(connection)
     course = Course()
     found: dict = {}
     reader: MailboxReader | None = None

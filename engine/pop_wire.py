@@ -9,6 +9,8 @@ import poplib
 import socket
 from collections.abc import Callable
 
+from .tls import is_slipped_in, slipped_in_error
+
 # RFC 1939 §3 limits answers to 512 octets, and poplib any line to 2048, but lines of messages know no such limit.
 MAX_LINE = 64 * 1024
 MAX_MESSAGE = 256 * 1024 * 1024
@@ -89,22 +91,12 @@ class Wire(poplib.POP3):
     def start_tls(self, encrypt: Callable[[socket.socket], socket.socket]) -> socket.socket:
         """STLS, RFC 2595 §4: what the server slipped in after its answer, in the clear, is refused."""
         self._shortcmd("STLS")
-        if self._pending():
-            raise poplib.error_proto("the server sent more than its answer to STLS")
+        if is_slipped_in(self.sock, self.file):
+            raise slipped_in_error()
         self.file.close()
         self.sock = encrypt(self.sock)
         self.file = self.sock.makefile("rb")
         return self.sock
-
-    def _pending(self) -> bool:
-        timeout, idle = self.sock.gettimeout(), getattr(self.sock, "idle", None)
-        self.sock.idle = None
-        self.sock.settimeout(0)
-        try:
-            return bool(self.file.peek(1))
-        finally:
-            self.sock.idle = idle
-            self.sock.settimeout(timeout)
 
     def drop(self) -> None:
         """Close without a word."""

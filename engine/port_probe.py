@@ -50,7 +50,9 @@ def probe_port(
 
     `known_silent`: that the server says nothing by itself is known, and need not be waited for again.
     """
-    quick = replace(connection, connect_timeout=min(connection.connect_timeout, patience), read_timeout=patience)
+    seconds = min(connection.connect_timeout, patience)
+    # Nothing of it is for a transcript: nobody logs in, and it is no session of this server's settings.
+    quick = replace(connection, connect_timeout=seconds, read_timeout=patience, recorder=None)
     try:
         sock = dial(quick)
     except (GatewayError, ConfigurationError):

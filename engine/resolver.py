@@ -15,6 +15,7 @@ import dns.nameserver
 import dns.resolver
 
 from .errors import ConfigurationError, GatewayError
+from .forbidden_address import is_forbidden
 
 # Seconds for one question, for all questions of one message, and for those of a batch of messages.
 QUESTION_SECONDS = 2.0
@@ -204,6 +205,9 @@ def name_servers(text: str) -> list[dns.nameserver.Nameserver]:
             number = int(port)
             if not 0 < number < 65_536:
                 raise ValueError(port)
+            # Clouds answer DNS at link-local addresses, beside other things that are none of ours.
+            if is_forbidden(address) and number != 53:
+                raise ValueError(address)
         except ValueError as error:
             raise ConfigurationError(f"“{part}” is no IP address of a DNS server.", field="dns_servers") from error
         servers.append(dns.nameserver.Do53Nameserver(address, number))

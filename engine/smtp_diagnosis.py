@@ -6,16 +6,24 @@ from __future__ import annotations
 import re
 import smtplib
 import ssl
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from .connection import Connection, PlainSocket, Security, connect, resolve
+from .connection import Connection, PlainSocket, Security, connect, dial_within, for_a_test, resolve
 from .diagnosis import PROTOCOL_NAMES, Course, Diagnosis, Stop, describe, suggest
 from .errors import ConfigurationError, GatewayError
 from .port_probe import PATIENCE, PortAnswer, probe_port, probe_ports, silent
 from .smtp_login import LoginSession, smtp_login_refusal
-from .tls import certificate_names, encrypt, explain_tls_error, tls_context
+from .tls import (
+    certificate_names,
+    encrypt,
+    explain_tls_error,
+    is_slipped_in,
+    slipped_in_error,
+    tls_context,
+)
 
 _CURES = {
     "host": "Check the spelling of the server name.",
@@ -74,6 +82,7 @@ class _Trial:
     patience: float
     helo: str
     session: Session | None = None
+    end: float | None = None
 
 
 def diagnose_smtp(
@@ -92,7 +101,8 @@ def diagnose_smtp(
     and with itself as recipient, since many servers judge the sender only then; RSET follows, never DATA.
     `patience` is how long the server may take to greet before its port is looked at more closely.
     """
-    trial = _Trial(Course(), connection, connect, patience, helo)
+    connection = for_a_test(connection)
+    trial = _Trial(Course(), connection, connect, patience, helo, end=time.monotonic() + connection.session_timeout)
     try:
         with suppress(Stop):
             _try(trial, login, sender, other_ports, getaddrinfo)
@@ -112,7 +122,7 @@ def _try(trial: _Trial, login: Login | None, sender: str, other_ports: tuple, ge
     )
     with course.step("connect", _CURES) as texts:
         try:
-            trial.session = Session(trial.dial(connection), connection, trial.helo)
+            trial.session = Session(dial_within(trial.dial, connection, trial.end), connection, trial.helo)
         except GatewayError as error:
             raise _with_other_ports(trial, error, other_ports) from error
         texts.append(f"Port {connection.port} accepts connections.")
@@ -168,6 +178,8 @@ def _start_tls(session: Session, context: ssl.SSLContext) -> None:
     code, reply = _asked(session.docmd, "tls", "STARTTLS")
     if code != 220:
         raise _refusal(code, reply, "tls", "security", "The server refused to start encryption.")
+    if is_slipped_in(session.sock, session.file):
+        raise slipped_in_error()
     session.encrypt(context)
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 
 import functools
 import smtplib
-import socket
 import ssl
+from typing import TYPE_CHECKING
 
 from .connection import Connection, Security, connect, resolve
 from .errors import GatewayError
+from .name_lookup import LOOKUP
 from .smtp_answer import as_text
 from .smtp_login import LoginSession
 from .smtp_sending import SendingSession
 from .smtp_wire import WireSession
-from .tls import encrypt, tls_context
+from .tls import encrypt, is_slipped_in, slipped_in_error, tls_context
+
+if TYPE_CHECKING:
+    from .transcript import Recorder
 
 # A notice must leave with the null return path, so that its failure is not answered in turn (RFC 3834 §3.3,
 # RFC 5321 §4.5.5). Odoo insists on an envelope sender, hence this field; it is taken off before the session.
@@ -66,21 +70,24 @@ def open_session(connection: Connection, context: ssl.SSLContext | None = None) 
     return session
 
 
-def adopt_session(session: smtplib.SMTP) -> smtplib.SMTP:
+def adopt_session(session: smtplib.SMTP, recorder: Recorder | None = None) -> smtplib.SMTP:
     """Return the same connection as a session of ours; what is not plain smtplib is returned as it is.
 
-    Sessions of the configuration file's server and of client certificates are opened by Odoo's own code.
+    Sessions of the configuration file's server and of client certificates are opened by Odoo's own code. A transcript
+    of such a session begins here.
     """
     ours = {smtplib.SMTP: SmtpSession, smtplib.SMTP_SSL: SmtpTlsSession}.get(type(session))
     if ours is not None:
         session.__class__ = ours
+        session.debuglevel = 0
+        session.witness = recorder.begin() if recorder is not None else None
     return session
 
 
 @functools.cache
 def _own_name() -> str:
     """The name for EHLO (RFC 5321 §4.1.1.1); asked for once a process, as the DNS may be slow."""
-    name = socket.getfqdn()
+    name = LOOKUP.own_name()
     return name if "." in name else "[127.0.0.1]"
 
 
@@ -132,6 +139,8 @@ def _start_tls(session, connection: Connection, context: ssl.SSLContext) -> None
     if code != 220:
         text = f"{code} {as_text(reply)}".strip()
         raise GatewayError(f"STARTTLS failed: {text}", phase="tls", code=str(code), detail=text[:500], field="security")
+    if is_slipped_in(session.sock, session.file):
+        raise slipped_in_error()
     session.sock = encrypt(session.sock, context, connection.host)
     # RFC 3207 §4.2: what was learnt before is forgotten, what is buffered with it.
     session.file = None

@@ -6,8 +6,12 @@ from __future__ import annotations
 import smtplib
 import time
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from .connection import Connection
+
+if TYPE_CHECKING:
+    from .transcript import Conversation
 
 LONGEST_LINE = 8192
 MOST_LINES = 200
@@ -16,7 +20,13 @@ FAREWELL_TIMEOUT = 2.0
 
 
 class WireSession:
-    """A part of smtplib sessions: sends and reads within the limits of a Connection."""
+    """A part of smtplib sessions: sends and reads within the limits of a Connection.
+
+    Attributes:
+        witness: the Conversation of a session whose socket is not ours; our sockets have their own.
+    """
+
+    witness: Conversation | None = None
 
     # None for sessions that Odoo's own code opened: those have the one timeout that it gave them.
     _connection: Connection | None = None
@@ -30,7 +40,17 @@ class WireSession:
         if self.sock is not None and self._connection is not None:
             # Reading leaves what was left of its own limits behind.
             self.sock.settimeout(self._connection.read_timeout)
+        if self.witness is not None:
+            self.witness.sent(s.encode(self.command_encoding) if isinstance(s, str) else s)
         super().send(s)
+
+    def set_debuglevel(self, debuglevel):
+        """Do nothing: smtplib would write passwords and mail into Odoo's log. Transcripts take the place of it."""
+
+    def close(self):
+        super().close()
+        if self.witness is not None:
+            self.witness.close()
 
     def getreply(self):
         """Read one reply like smtplib, of bounded length and in bounded time.
@@ -55,8 +75,8 @@ class WireSession:
             if not line:
                 self.close()
                 raise smtplib.SMTPServerDisconnected("The server ended the connection.")
-            if self.debuglevel > 0:
-                self._print_debug("reply:", repr(line))
+            if self.witness is not None:
+                self.witness.received(line)
             if len(line) > LONGEST_LINE or len(lines) >= MOST_LINES:
                 self.close()
                 raise smtplib.SMTPResponseException(500, "The server's answer has no end.")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import ssl
 from collections.abc import Sequence
@@ -52,15 +53,52 @@ def tls_context(connection: Connection) -> ssl.SSLContext:
 def encrypt(sock: socket.socket, context: ssl.SSLContext, host: str) -> EncryptedSocket:
     """The same connection with TLS on it; on failure a GatewayError, and the connection is closed."""
     context.sslsocket_class = EncryptedSocket
-    pace = [(name, getattr(sock, name, None)) for name in ("idle", "until", "end", "on_data")]
+    pace = [(name, getattr(sock, name, None)) for name in ("idle", "until", "end", "on_data", "conversation")]
+    conversation = getattr(sock, "conversation", None)
     try:
         encrypted = context.wrap_socket(sock, server_hostname=host.strip())
     except (OSError, ValueError) as error:
+        explained = explain_tls_error(error, host)
+        if conversation is not None:
+            conversation.note(f"No encryption: {explained} ({error})")
         sock.close()
-        raise explain_tls_error(error, host) from error
+        raise explained from error
     for name, value in pace:
         setattr(encrypted, name, value)
+    if conversation is not None:
+        # The connection ends with the new socket, not when somebody closes what is left of the old one.
+        sock.conversation = None
+        conversation.encrypted(encrypted, is_verified=context.verify_mode is not ssl.CERT_NONE)
     return encrypted
+
+
+def is_slipped_in(sock: socket.socket, stream: io.BufferedReader | None) -> bool:
+    """Return whether the server sent more than was asked for, in the clear, before encryption begins.
+
+    It would be read as if it had come encrypted (CVE-2011-0411 and its kin). `stream` is what reads from `sock`.
+    """
+    if stream is None:
+        return False
+    timeout, idle = sock.gettimeout(), getattr(sock, "idle", None)
+    # Only what is there is looked at; without the pacing that would wait for more.
+    sock.idle = None
+    sock.settimeout(0)
+    try:
+        return bool(stream.peek(1))
+    finally:
+        sock.idle = idle
+        sock.settimeout(timeout)
+
+
+def slipped_in_error() -> GatewayError:
+    return GatewayError(
+        "The server sent more than its answer to STARTTLS, before encryption began. Somebody on the way may be putting "
+        "words into its mouth, so nothing was sent.",
+        permanent=True,
+        phase="tls",
+        code="INJECTED",
+        field="security",
+    )
 
 
 def certificate_names(certificate: dict) -> list[str]:

@@ -4,36 +4,33 @@
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import socket
 import ssl
 import time
 from collections.abc import Callable
 from urllib.parse import urljoin, urlsplit
 
+from . import forbidden_address
 from .errors import GatewayError
+from .name_lookup import LOOKUP
 
 MOST_BYTES = 256 * 1024
 MOST_REDIRECTS = 3
 TIMEOUT = 5.0
 _REDIRECTS = (301, 302, 303, 307, 308)
-# Where clouds tell a machine its secrets, beside the link-local addresses: AWS over IPv6, Alibaba Cloud.
-_METADATA = tuple(ipaddress.ip_address(text) for text in ("fd00:ec2::254", "100.100.100.200"))
 
 Forbidden = Callable[[str], bool]
 
 
 def is_forbidden(address: str) -> bool:
-    """Return whether nothing may be asked at an IP address: this machine, its link, its cloud's secrets, nobody."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    found = getattr(found, "ipv4_mapped", None) or found
+    """Return whether a document may not be asked for at an IP address: beside what is forbidden to all, this machine.
+
+    Nobody typed the addresses that a domain's settings lead to.
+    """
     return (
-        found.is_loopback
-        or found.is_link_local
-        or found.is_multicast
-        or found.is_unspecified
-        or found.is_reserved
-        or found in _METADATA
+        forbidden_address.is_forbidden(address)
+        or forbidden_address.is_local(address)
+        or any(found.is_reserved for found in forbidden_address.meanings(address))
     )
 
 
@@ -43,7 +40,7 @@ def fetch_https(
     timeout: float = TIMEOUT,
     most_bytes: int = MOST_BYTES,
     forbidden: Forbidden = is_forbidden,
-    getaddrinfo: Callable = socket.getaddrinfo,
+    getaddrinfo: Callable | None = None,
     context: ssl.SSLContext | None = None,
 ) -> bytes | None:
     """Return the body behind a URL, None when the server has no such document.
@@ -104,7 +101,10 @@ def _ask(parts, end, most_bytes, forbidden, getaddrinfo, context):
 
 
 def _connect(host, port, end, forbidden, getaddrinfo):
-    addresses = getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    if getaddrinfo is None:
+        addresses = LOOKUP.addresses(host, port, timeout=_left(end))
+    else:
+        addresses = getaddrinfo(host, port, type=socket.SOCK_STREAM)
     allowed = [entry for entry in addresses if not forbidden(entry[4][0])]
     if not allowed:
         raise GatewayError("It leads to an address that must not be asked.", permanent=True, phase="connect")

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,8 +11,8 @@ from urllib.parse import urlencode, urlsplit
 
 from .connection import Connection, connect, network_error, resolve
 from .errors import ConfigurationError, GatewayError
+from .forbidden_address import is_forbidden
 from .tls import encrypt, tls_context
-from .web_fetch import is_forbidden as is_forbidden_on_the_web
 
 # The largest token answers, with an ID token and many scopes in them, have some 10 KiB.
 MOST_BYTES = 256 * 1024
@@ -21,11 +20,6 @@ TIMEOUT = 20.0
 _PIECE = 16 * 1024
 
 Forbidden = Callable[[str], bool]
-
-
-def is_forbidden(address: str) -> bool:
-    """Return whether nothing may be posted to an IP address; the machine itself may be, where an own provider lives."""
-    return is_forbidden_on_the_web(address) and not ipaddress.ip_address(address.partition("%")[0]).is_loopback
 
 
 @dataclass(frozen=True, slots=True)

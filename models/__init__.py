@@ -198,4 +198,6 @@ from . import (
     spp_email_suppression_hand_back,
     mail_message_suppression,
     res_partner_suppression,
+    spp_email_transcript,
+    spp_email_transcript_server,
 )

@@ -78,6 +78,7 @@ class IrMailServer(models.Model):
         inverse="_inverse_gateway_port",
     )
     gateway_security_warning = fields.Char(compute="_compute_gateway_security_warning")
+    gateway_verified_text = fields.Char(compute="_compute_gateway_security_warning")
 
     # ------------------------------------------------------------------
     # Computed fields
@@ -130,14 +131,27 @@ class IrMailServer(models.Model):
             if server.gateway_port and server.gateway_port != "other":
                 server.smtp_port = int(server.gateway_port)
 
-    @api.depends("smtp_encryption", "smtp_authentication")
+    @api.depends("smtp_encryption", "smtp_authentication", "owner_user_id")
     def _compute_gateway_security_warning(self):
         for server in self:
             security, verified = ENCRYPTIONS[server.smtp_encryption or "none"]
-            is_public = server.smtp_authentication in ("cli", *OAUTH)
-            server.gateway_security_warning = not is_public and server._gateway_warning(
-                is_encrypted=security is not Security.NONE, is_verified=verified
+            is_always_verified = server._gateway_is_always_verified()
+            server.gateway_security_warning = server.smtp_authentication != "cli" and server._gateway_warning(
+                is_encrypted=security is not Security.NONE, is_verified=verified or is_always_verified
             )
+            server.gateway_verified_text = (
+                is_always_verified
+                and security is not Security.NONE
+                and self.env._("The server's certificate is always verified for accounts of this kind.")
+            )
+
+    def _gateway_is_always_verified(self):
+        """Return whether nothing excuses this server from proving who it is.
+
+        Odoo insists on "encryption only" for Google and Microsoft and for the servers of single persons. Their
+        certificates are public, and those persons cannot choose.
+        """
+        return self.smtp_authentication in OAUTH or bool(self.owner_user_id)
 
     # ------------------------------------------------------------------
     # CRUD

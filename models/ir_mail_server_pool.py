@@ -29,6 +29,8 @@ SETTINGS = (
     "gateway_ca_certificate",
     "google_gmail_refresh_token",
     "microsoft_outlook_refresh_token",
+    # A kept session is not recorded in the middle.
+    "gateway_transcript_until",
 )
 CONFIGURATION = (
     "smtp_server",

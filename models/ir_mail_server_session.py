@@ -7,13 +7,13 @@ import idna
 
 from odoo import fields, models
 
-from ..engine.connection import Connection, Password
+from ..engine.connection import Connection, Password, refuse_forbidden
 from ..engine.errors import ConfigurationError
 from ..engine.own_mark import own_mark
 from ..engine.smtp_login import smtp_login_refusal
 from ..engine.smtp_sending import SendingSession
 from ..engine.smtp_session import NOTICE_HEADER, adopt_session, open_session
-from .ir_mail_server import ENCRYPTIONS, OAUTH, smtplib_is_replaced
+from .ir_mail_server import ENCRYPTIONS, smtplib_is_replaced
 from .mail_mail import IN_A_HURRY
 from .sealed_field import refuse_evaluated, revealing
 
@@ -58,6 +58,8 @@ class IrMailServer(models.Model):
                 found, found_from = self.sudo()._find_mail_server(smtp_from)  # nosemgrep: as above
                 server = found or server
         if not server or server.smtp_authentication in ("cli", "certificate"):
+            if server.smtp_authentication == "certificate":
+                refuse_forbidden(server._gateway_connection())
             # Odoo's method reads the password from the record itself.
             session = super(IrMailServer, revealing(self))._connect__(
                 host,
@@ -68,11 +70,13 @@ class IrMailServer(models.Model):
                 smtp_from=smtp_from,
                 ssl_certificate=ssl_certificate,
                 ssl_private_key=ssl_private_key,
-                smtp_debug=smtp_debug,
+                # smtplib's own output shows passwords and mail, and Odoo writes it into the log.
+                smtp_debug=False,
                 mail_server_id=mail_server_id,
                 allow_archived=allow_archived,
             )
-            if smtplib_is_replaced() or not isinstance(adopt_session(session), SendingSession):
+            recorder = server._gateway_recorder() if server else None
+            if smtplib_is_replaced() or not isinstance(adopt_session(session, recorder), SendingSession):
                 return session
             return self._gateway_mark(session)
         if mail_server_id:
@@ -80,8 +84,6 @@ class IrMailServer(models.Model):
         session = open_session(server._gateway_connection())
         try:
             server._gateway_login(session)
-            # After the login: the log is no place for a password.
-            session.set_debuglevel(smtp_debug or server.smtp_debug)
             # Some methods of smtplib need a greeting that nobody sent yet.
             session.ehlo_or_helo_if_needed()
             session.unlimit()
@@ -117,8 +119,7 @@ class IrMailServer(models.Model):
             self.smtp_host,
             self.smtp_port,
             security,
-            # Odoo insists on "encryption only" for Google and Microsoft, whose certificates are public.
-            verify=verified or self.smtp_authentication in OAUTH,
+            verify=verified or self._gateway_is_always_verified(),
             ca_certificate=self.gateway_ca_certificate or "",
             **(HURRY if self.env.context.get(IN_A_HURRY) else {}),
         )

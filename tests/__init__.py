@@ -75,6 +75,7 @@ from . import (
     test_suppression_import,
     test_suppression_sending,
     test_target_profiles,
+    test_transcripts,
     test_unbidden,
     test_unproved_senders,
     test_unreadable,

@@ -52,6 +52,8 @@ RIGHTS = {
     "spp.email.discovery": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.discovery.line": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.watch": {"manager": "r", "system": "r"},
+    "spp.email.transcript": {"manager": "ru", "system": "ru"},
+    "spp.email.transcript.start": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.health": {"manager": "rw", "system": "rw"},
     **{
         f"spp.email.inbound.{name}": {"officer": "rwcu", "manager": "rwcu", "system": "rwcu"}
@@ -99,6 +101,7 @@ class TestAccess(GatewayCase):
             set(rules),
             {
                 "spp.email.delivery",
+                "spp.email.transcript",
                 "spp.email.dry.run",
                 "spp.email.explain",
                 "spp.email.recipient.entry",

@@ -23,6 +23,7 @@ from . import (
     spp_email_suppression_removal,
     spp_email_suppression_import,
     spp_email_suppression_resend,
+    spp_email_transcript_start,
     mail_compose_message,
     res_config_settings_secret,
 )
