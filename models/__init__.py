@@ -192,4 +192,10 @@ from . import (
     spp_email_suppression_screen,
     mail_message_suppression,
     res_partner_suppression,
+    res_users_roles,
+    spp_email_team,
+    spp_email_team_mixin,
+    spp_email_inbound_access,
+    spp_email_inbound_company,
+    spp_email_sent_content_access,
 )

@@ -9,7 +9,8 @@ OPERATIONS = ("read", "write", "create", "unlink")
 RIGHTS = {
     "spp.email.inbound": {"viewer": "r", "officer": "r", "manager": "r", "system": "ru"},
     "spp.email.inbound.record": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
-    "spp.email.content": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
+    "spp.email.content": {"officer": "r", "manager": "r", "system": "r"},
+    "spp.email.team": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.queue": {"system": "r"},
     "spp.email.breaker": {"manager": "r", "system": "r"},
     "spp.email.loop.breaker": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
