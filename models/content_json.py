@@ -3,6 +3,7 @@
 
 from odoo import fields
 from odoo.exceptions import AccessError
+from odoo.tools import OrderedSet
 
 
 class ContentJson(fields.Json):
@@ -14,6 +15,7 @@ class ContentJson(fields.Json):
 
     def condition_to_sql(self, field_expr, operator, value, model, alias, query):
         # A search answers one question about the value after the other, also where the value itself is not shown.
-        if not model.env.su and operator not in ("=", "!=", "in", "not in"):
+        values = value if isinstance(value, (list, tuple, set, frozenset, OrderedSet)) else [value]
+        if not model.env.su and (operator not in ("=", "!=", "in", "not in") or any(values)):
             raise AccessError(model.env._("What messages say is not searched."))
         return super().condition_to_sql(field_expr, operator, value, model, alias, query)
