@@ -27,6 +27,7 @@ for name in ("Front Desk", "Complaints"):
         "user": f"{name.split()[0].lower()}@roles.test", "state": "done",
     })
 boxes["Complaints"].write({"gateway_team_id": team.id, "gateway_is_confidential": True})
+env.cr.commit()
 entries = [JournalEntry(f"roles-{name}", "INBOX", "1", "1", text.encode(), server_id=boxes[name].id,
                         company_id=env.company.id)
            for name, text in zip(("Front Desk", "Complaints"), messages)]
