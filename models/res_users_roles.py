@@ -46,7 +46,7 @@ class ResUsers(models.Model):
         return list(domain)
 
     def _gateway_doors(self, path, closing):
-        """Return the domain of rows whose ways in are not closed by the field ``closing``, or are this user's team's."""
+        """Return the domain of rows whose ways in the field ``closing`` leaves open, or are this user's team's."""
         before = f"{path}." if path else ""
         return Domain.AND(
             Domain(f"{before}{door}", "=", False)

@@ -87,8 +87,9 @@ class SppEmailInbound(models.Model):
 
     def _check_may_decide(self):
         """In addition: nobody decides about what he may not read. It would become a record that he can."""
-        super()._check_may_decide()
+        result = super()._check_may_decide()
         self._require_content()
+        return result
 
     def action_dry_run(self):
         self._require_content()

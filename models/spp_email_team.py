@@ -14,7 +14,7 @@ class SppEmailTeam(models.Model):
 
     name = fields.Char(required=True)
     active = fields.Boolean(
-        default=True, help="Nobody is in a team that is archived: its mailboxes stay closed, and only managers see them."
+        default=True, help="Nobody is in a team that is archived: only managers see the mail of its mailboxes."
     )
     member_ids = fields.Many2many(
         "res.users",

@@ -30,7 +30,7 @@ class SppEmailTeamMixin(models.AbstractModel):
         for record in self:
             if record.gateway_is_confidential and not record.gateway_team_id:
                 raise ValidationError(
-                    self.env._("Choose the team that reads this mail: without one nobody could read what is confidential.")
+                    self.env._("Choose the team that reads this mail: what is confidential needs one.")
                 )
 
     def _gateway_is_closed_to(self, user):
@@ -40,8 +40,10 @@ class SppEmailTeamMixin(models.AbstractModel):
     def write(self, vals):
         if not self.env.su:
             changed = self.filtered(
-                lambda record: ("gateway_team_id" in vals and vals["gateway_team_id"] != record.gateway_team_id.id)
-                or ("gateway_is_confidential" in vals and not vals["gateway_is_confidential"])
+                lambda record: (
+                    ("gateway_team_id" in vals and vals["gateway_team_id"] != record.gateway_team_id.id)
+                    or ("gateway_is_confidential" in vals and not vals["gateway_is_confidential"])
+                )
             )
             changed.filtered("gateway_is_confidential").gateway_team_id._check_may_name()
         return super().write(vals)
@@ -51,7 +53,8 @@ class SppEmailTeamMixin(models.AbstractModel):
         column = "intake_id" if self._name == "spp.email.intake" else "server_id"
         closed = self.filtered("gateway_team_id")
         # sudo: messages that the user may not see count as well.
-        if closed and self.env["spp.email.inbound"].sudo().search_count([(column, "in", closed.ids)], limit=1):  # nosemgrep
+        journal = self.env["spp.email.inbound"].sudo()  # nosemgrep
+        if closed and journal.search_count([(column, "in", closed.ids)], limit=1):
             raise UserError(
                 self.env._(
                     "The journal holds mail of this team, and would show it to others if its way in were gone. "

@@ -6,8 +6,6 @@ from odoo.tests import new_test_user, tagged
 from ..engine.outcome import InboundSource
 from ..models.spp_email_journal import JournalEntry
 from .common import _numbers, eml
-
-
 from .deciding import DecisionCase
 
 
@@ -56,8 +54,11 @@ class TestCompanyOfMail(DecisionCase):
             ("of nobody", {"To": "x@example.com"}, nobody),
             ("no recipient", {"To": None}, nobody),
             ("delivered for", {"To": "x@example.com", "Delivered-To": "help@other.test"}, self.other_company),
-            ("the mailbox's own name comes last", {"To": "help@other.test", "Delivered-To": "box@gateway.test"},
-             self.other_company),
+            (
+                "the mailbox's own name comes last",
+                {"To": "help@other.test", "Delivered-To": "box@gateway.test"},
+                self.other_company,
+            ),
         ):
             with self.subTest(name=name):
                 self.assertEqual(self.company_of(eml(**fields)), expected)
@@ -130,9 +131,12 @@ class TestCompanyOfMail(DecisionCase):
         inbound.company_id = self.other_company
         self.officer.company_ids |= self.other_company
         officer = self.officer
-        wizard = self.env["spp.email.inbound.answer"].with_user(officer).with_context(
-            allowed_company_ids=officer.company_ids.ids
-        ).create({"inbound_ids": [(6, 0, inbound.ids)], "subject": "Re", "body": "<p>Please call us.</p>"})
+        wizard = (
+            self.env["spp.email.inbound.answer"]
+            .with_user(officer)
+            .with_context(allowed_company_ids=officer.company_ids.ids)
+            .create({"inbound_ids": [(6, 0, inbound.ids)], "subject": "Re", "body": "<p>Please call us.</p>"})
+        )
         wizard.action_send()
         mail = self.env["mail.mail"].search([], order="id desc", limit=1)
         self.assertEqual(mail.record_company_id, self.other_company)
@@ -159,8 +163,11 @@ class TestCompanyOfMail(DecisionCase):
             self.assertEqual(self.env["mail.mail"].browse(mine.id)._gateway_company(), self.other_company)
 
     def test_its_delivery_is_of_that_company(self):
-        mail = self.env["mail.mail"].with_user(self.theirs).sudo().create(
-            {"body_html": "x", "email_to": "ann@example.com", "author_id": False}
+        mail = (
+            self.env["mail.mail"]
+            .with_user(self.theirs)
+            .sudo()
+            .create({"body_html": "x", "email_to": "ann@example.com", "author_id": False})
         )
         posting = self.env["spp.email.dispatch"]._posting(self.env["mail.mail"].browse(mail.id))
         self.assertEqual(posting.company_id, self.other_company.id)

@@ -140,12 +140,16 @@ class TestContentAccess(DecisionCase, HttpCase):
         return SECRET if dialogs.default_get(["inbound_ids", "alias_name"]).get("alias_name") else ""
 
     def template(self, inbound):
-        template = inbound.env["mail.template"].sudo().create(
-            {
-                "name": "Out",
-                "model_id": self.env["ir.model"]._get("spp.email.inbound").id,
-                "body_html": "<t t-out='object.preview_html'/>",
-            }
+        template = (
+            inbound.env["mail.template"]
+            .sudo()
+            .create(
+                {
+                    "name": "Out",
+                    "model_id": self.env["ir.model"]._get("spp.email.inbound").id,
+                    "body_html": "<t t-out='object.preview_html'/>",
+                }
+            )
         )
         return template.sudo(False)._render_field("body_html", inbound.ids)[inbound.id]
 
@@ -348,7 +352,9 @@ class TestContentAccess(DecisionCase, HttpCase):
                 self.named_manager,
             ):
                 with self.subTest(confidential=is_confidential, user=user.login):
-                    expected = user in allowed or (not is_confidential and user in (self.named_officer, self.named_manager))
+                    expected = user in allowed or (
+                        not is_confidential and user in (self.named_officer, self.named_manager)
+                    )
                     self.authenticate(user.login, user.login)
                     answer = self.url_open(address, allow_redirects=False)
                     self.assertEqual(answer.status_code, 200 if expected else 403)

@@ -66,10 +66,7 @@ SCOPES = {
         "spp.email.resend.line",
         "spp.email.suppression.import",
         "spp.email.suppression.removal",
-        *(
-            f"spp.email.inbound.{name}"
-            for name in ("route", "route.value", "attach", "answer", "discard", "alias")
-        ),
+        *(f"spp.email.inbound.{name}" for name in ("route", "route.value", "attach", "answer", "discard", "alias")),
     ),
     "all": {
         "spp.email.team": "names and members; a team may work for several companies",
@@ -299,9 +296,7 @@ class TestRoles(GatewayCase):
                 record = self.make(model, self.company)
                 for role in ROLES:
                     mine = record.with_user(getattr(self, role))
-                    allowed = "".join(
-                        operation[0] for operation in OPERATIONS if mine.has_access(operation)
-                    )
+                    allowed = "".join(operation[0] for operation in OPERATIONS if mine.has_access(operation))
                     with self.subTest(model=model, role=role):
                         self.assertEqual(allowed, RIGHTS[model].get(role, ""))
 
@@ -396,12 +391,17 @@ class TestRoles(GatewayCase):
 
     def test_the_rule_asks_the_database_nothing_for_each_row(self):
         journal = self.env["spp.email.inbound"].with_user(self.viewer)
-        box = self.mailbox(company_id=self.company.id, gateway_team_id=self.env["spp.email.team"].create({"name": "T"}).id)
+        box = self.mailbox(
+            company_id=self.company.id, gateway_team_id=self.env["spp.email.team"].create({"name": "T"}).id
+        )
 
         def queries():
             """Return how many queries it takes to search, and to ask for the right to each row."""
             numbers = []
-            for ask in (lambda: journal.search([]).ids, lambda: journal.sudo().search([]).sudo(False).has_access("read")):
+            for ask in (
+                lambda: journal.search([]).ids,
+                lambda: journal.sudo().search([]).sudo(False).has_access("read"),
+            ):
                 self.env.flush_all()
                 self.env.invalidate_all()
                 before = self.env.cr.sql_log_count
@@ -426,18 +426,19 @@ class TestRoles(GatewayCase):
         """The rule names whoever made it, for every dialog."""
         for model in SCOPES["own"]:
             with self.subTest(model=model):
-                user = next(
-                    getattr(self, role) for role in ROLES if "r" in RIGHTS[model].get(role, "")
-                )
+                user = next(getattr(self, role) for role in ROLES if "r" in RIGHTS[model].get(role, ""))
                 domain = self.env["ir.rule"].with_user(user)._compute_domain(model, "read")
-                self.assertIn(("create_uid", "in", [user.id]), [
-                    (leaf.field_expr, leaf.operator, list(leaf.value)) for leaf in domain.iter_conditions()
-                ])
+                self.assertIn(
+                    ("create_uid", "in", [user.id]),
+                    [(leaf.field_expr, leaf.operator, list(leaf.value)) for leaf in domain.iter_conditions()],
+                )
 
     def test_a_dialog_of_another_manager_is_closed(self):
         run = self.env["spp.email.dry.run"].with_user(self.manager).create({"message_text": "From: a@b.example"})
-        test = self.env["spp.email.test.mail"].with_user(self.manager).create(
-            {"server_id": self.make_ir_mail_server(self.company).id, "recipients": "ann@example.com"}
+        test = (
+            self.env["spp.email.test.mail"]
+            .with_user(self.manager)
+            .create({"server_id": self.make_ir_mail_server(self.company).id, "recipients": "ann@example.com"})
         )
         for record in (run, test):
             with self.subTest(model=record._name), self.assertRaises(AccessError):

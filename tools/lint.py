@@ -155,7 +155,8 @@ def sudo_reasons(file, text):
         # Of a block only what stands before its first line: the statements in it are asked themselves.
         body = getattr(statement, "body", None)
         end = body[0].lineno - 1 if body else statement.end_lineno
-        calls = [node for node in ast.walk(statement) if _is_sudo(node) and node.end_lineno <= max(end, statement.lineno)]
+        end = max(end, statement.lineno)
+        calls = [node for node in ast.walk(statement) if _is_sudo(node) and node.end_lineno <= end]
         if not calls:
             continue
         start = statement.lineno - 1

@@ -101,7 +101,14 @@ class TestGuide(RoleCase):
         self.assertEqual(outgoing, ["Deliveries", "Suppression", "Queue", "Outgoing Email Servers", "Round Trips"])
         self.assertEqual(
             self.entries("Configuration"),
-            ["Teams", "Retention", "Retention of Outgoing Emails", "Tags", "Allowed Recipients", "Suppression Policies"],
+            [
+                "Teams",
+                "Retention",
+                "Retention of Outgoing Emails",
+                "Tags",
+                "Allowed Recipients",
+                "Suppression Policies",
+            ],
         )
         for entry in (entry for entry in incoming if entry != "Upload Emails"):
             with self.subTest(entry=entry):
