@@ -57,10 +57,18 @@ class SppEmailTeam(models.Model):
                     )
                 )
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        teams = super().create(vals_list)
+        self.env.user._gateway_forget_rules()
+        return teams
+
     def write(self, vals):
         if {"member_ids", "active"} & vals.keys():
             self._check_may_name()
-        return super().write(vals)
+        result = super().write(vals)
+        self.env.user._gateway_forget_rules()
+        return result
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_used(self):

@@ -37,6 +37,13 @@ class SppEmailTeamMixin(models.AbstractModel):
         """Return whether the content of this way's mail is not for ``user``; False for an empty recordset."""
         return bool(self.gateway_is_confidential and not self.gateway_team_id._is_of(user))
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        records = super().create(vals_list)
+        if any(vals.get("gateway_team_id") for vals in vals_list):
+            self.env.user._gateway_forget_rules()
+        return records
+
     def write(self, vals):
         if not self.env.su:
             changed = self.filtered(
@@ -46,7 +53,10 @@ class SppEmailTeamMixin(models.AbstractModel):
                 )
             )
             changed.filtered("gateway_is_confidential").gateway_team_id._check_may_name()
-        return super().write(vals)
+        result = super().write(vals)
+        if not vals.keys().isdisjoint(CLOSING):
+            self.env.user._gateway_forget_rules()
+        return result
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_of_a_team(self):
