@@ -52,7 +52,7 @@ class ResUsers(models.Model):
         return list(domain)
 
     def _gateway_doors(self, path, closing):
-        """Return the domain of rows that came by none of the ways in which the field ``closing`` closes to this user."""
+        """Return the domain of rows that came by no way that the field ``closing`` closes to this user."""
         is_member = Domain("gateway_team_id.member_ids", "in", self.ids)
         # Nobody is in a team that is archived: what was its own stays closed.
         is_open = Domain("gateway_team_id.active", "=", True) & is_member
