@@ -51,7 +51,7 @@ PERSONAL = (
 LOGGED = re.compile(rf"_logger\.(?:debug|info|warning|error|critical|exception)\([^)]*\.(?:{PERSONAL})\b(?!\()")
 
 # Why something is done as the system: "# sudo: …", or words behind nosemgrep that are not the name of a rule.
-REASON = re.compile(r"#.*\bsudo: \S|#\s*nosemgrep: (?!odoo-)\S")
+REASON = re.compile(r"#.*\bsudo\b[^:\n]*: \S|#\s*nosemgrep: (?!odoo-)\S")
 NO_ADDON = ("tests", "tools", "bench")
 
 # A committed file works on any machine: it names no registry or mirror (whoever runs it has chosen theirs) and no path
