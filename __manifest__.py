@@ -85,6 +85,7 @@
         "views/fetchmail_server_automatic_views.xml",
         "views/spp_email_inbound_forward_views.xml",
         "views/spp_email_transcript_views.xml",
+        "views/spp_email_team_views.xml",
         "views/menus.xml",
     ],
     "assets": {

@@ -12,7 +12,7 @@ class InboundController(http.Controller):
         inbound = request.env["spp.email.inbound"].browse(inbound_id).exists()
         if not inbound:
             return request.not_found()
-        inbound.check_access("read")
+        inbound._require_content()
         content = request.env["spp.email.content"]._load(inbound.id)
         if content is None:
             return request.not_found()

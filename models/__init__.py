@@ -200,4 +200,10 @@ from . import (
     res_partner_suppression,
     spp_email_transcript,
     spp_email_transcript_server,
+    res_users_roles,
+    spp_email_team,
+    spp_email_team_mixin,
+    spp_email_inbound_access,
+    spp_email_inbound_company,
+    spp_email_sent_content_access,
 )

@@ -83,6 +83,7 @@ class IrMailServer(models.Model):
             finally:
                 _leave(session)
             return
+        # sudo: as above.
         server, found_from = mail_server.sudo(), smtp_from  # nosemgrep: odoo-sudo-without-context
         if server:
             servers._check_forced_mail_server(server, False, smtp_from)

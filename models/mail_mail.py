@@ -252,7 +252,22 @@ class MailMail(models.Model):
         return "mass" if self._gateway_is_mass() else "transactional"
 
     def _gateway_company(self):
-        """Return the company that a mail belongs to: its record's, by the alias domain or the author otherwise."""
+        """Return the company that a mail belongs to.
+
+        Its record's, its alias domain's, its server's, its author's, that of whoever made it: the job that sends it
+        runs in the main company, to which it need not belong. The present company only where nothing else says.
+        """
         self.ensure_one()
         message = self.mail_message_id
-        return message.record_company_id or message.author_id.company_id or self.env.company
+        # sudo: users of other companies, of whom only the company is looked at.
+        author, writer = message.author_id.sudo(), self.create_uid.sudo()  # nosemgrep
+        return (
+            message.record_company_id
+            or message.record_alias_domain_id._gateway_sole_company()
+            or self.mail_server_id.sudo().company_id  # nosemgrep: as above
+            or author.company_id
+            or author.user_ids[:1].company_id
+            # The system itself belongs to the main company, and says nothing by that.
+            or (writer.company_id if writer.id != SUPERUSER_ID else writer.company_id.browse())
+            or self.env.company
+        )

@@ -22,7 +22,9 @@ class MailMessage(models.Model):
         if not emails or not journal.has_access("read"):
             return
         entries = journal.search([("mail_message_id", "in", emails.ids), ("state", "=", "done")], order="id desc")
-        by_message = {entry.mail_message_id.id: entry.id for entry in entries}
+        # Where the original may not be read, nothing leads to it.
+        readable = entries.filtered(lambda entry: entry._may_see_content())
+        by_message = {entry.mail_message_id.id: entry.id for entry in readable}
         for message in emails:
             message.gateway_inbound_id = by_message.get(message.id, False)
 

@@ -68,6 +68,7 @@ class MailNotification(models.Model):
             )
         result = super().write(vals)
         if ignored:
+            # sudo: whoever may ignore the notification settles its deliveries with it.
             rows = self.env["spp.email.delivery"].union(*ignored.sudo()._gateway_deliveries().values())
             rows._settle(self.env._("Ignored"))
         return result

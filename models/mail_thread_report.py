@@ -88,6 +88,7 @@ class MailThread(models.AbstractModel):
         )
         if is_wanted and kind is MessageKind.OTHER_REPORT:
             return True
+        # sudo: as above.
         fate = self.env["spp.email.report"].sudo()._take_in(self, message, message_dict, attempt)  # nosemgrep
         if is_wanted and fate[1] is InboundReason.FOREIGN_REPORT:
             attempt.trace.add("kind of message", "a complaint about no mail of ours", "goes where it was written to")

@@ -81,7 +81,7 @@ def seal_columns(env):
     keys = sealer(env)
     sealed = 0
     if keys.current_key_id:
-        # revealing: the server's own hand on a parameter that nobody may delete; its value is a key's public name.
+        # sudo, revealing: the server's own hand on a parameter nobody may delete; its value is a key's public name.
         revealing(env["ir.config_parameter"].sudo()).set_param(SEALED_WITH, keys.current_key_id)  # nosemgrep
         for credential in credentials(env):
             if not is_sealed(credential.text) or has_old_form(credential.text):

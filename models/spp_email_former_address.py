@@ -91,6 +91,7 @@ class SppEmailFormerAddress(models.Model):
             for kind, address in before.get(domain.id, {}).items():
                 if now.get(kind) != address and all(address):
                     formers._add(domain, kind, *address)
+        # sudo: addresses that are in use in any company are not former ones.
         every = self.env["mail.alias.domain"].sudo().search([])  # nosemgrep # pylint: disable=no-search-all
         current = {
             (kind, f"{local}@{name}".lower())

@@ -105,6 +105,7 @@ class SppEmailGate(models.AbstractModel):
         with self.env["spp.email.transaction"]._gateway_cursor(read_committed=True) as env:
             # sudo: as above.
             job = env.ref(QUEUE_JOB).sudo()  # nosemgrep
+            # sudo: when the job runs, no data.
             waits = env["ir.cron.trigger"].sudo()  # nosemgrep
             soon = [("call_at", ">=", until), ("call_at", "<=", until + timedelta(minutes=1))]
             if not waits.search_count([("cron_id", "=", job.id), *soon], limit=1):

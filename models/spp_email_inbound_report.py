@@ -11,6 +11,7 @@ from ..engine.message_kind import MESSAGE_KIND_WORDS, ReportAction
 from ..engine.outcome import InboundState, selection
 from ..engine.report import CONSEQUENCE_WORDS, MOST_REPORTS, Consequence, server_words
 from ..engine.storable import storable
+from .content_json import ContentJson
 
 ACTION_WORDS = {
     ReportAction.FAILED: "Failed",
@@ -24,7 +25,7 @@ class SppEmailInbound(models.Model):
     _inherit = "spp.email.inbound"
 
     kind = fields.Selection(selection(MESSAGE_KIND_WORDS), readonly=True, help="What the gateway takes it for.")
-    reports = fields.Json(readonly=True, help="What a report says of each recipient, and what followed.")
+    reports = ContentJson(readonly=True, help="What a report says of each recipient, and what followed.")
     reports_text = fields.Html("Recipients", compute="_compute_reports_text", sanitize=False)
     report_delivery_count = fields.Integer(compute="_compute_report_delivery_count")
 

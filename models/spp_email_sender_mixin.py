@@ -98,6 +98,7 @@ class SppEmailSenderMixin(models.AbstractModel):
                 SAMPLE,
             )
         )
+        # sudo: as above; the names of servers are all that leaves here.
         contents = rows and self.env["spp.email.content"].sudo()._load_each([row_id for (row_id,) in rows])  # nosemgrep
         return [summarize(content).headers for content in contents.values()] if contents else []
 

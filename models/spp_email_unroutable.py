@@ -39,6 +39,7 @@ class SppEmailNotice(models.Model):
         if not template:
             attempt.trace.add("text of the notice to the sender", "deleted", "no notice")
             return
+        template = template.with_company(inbound.company_id or self.env.company)
         summary, facts = self._facts(inbound)
         # Of the sender only the attempt's own walk knows.
         facts = {**facts, **attempt.facts}

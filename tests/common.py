@@ -205,6 +205,8 @@ class GatewayCase(TransactionCase):
         )
 
     def entry(self, content, server=None, *, uid=None, company=None, key=None):
+        """Return a JournalEntry of the tests' own company; of an empty ``company``: of none that is known."""
+        company = self.company if company is None else company
         return JournalEntry(
             key or (server._gateway_server_key() if server else "a" * 32),
             "INBOX",

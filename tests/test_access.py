@@ -9,7 +9,8 @@ OPERATIONS = ("read", "write", "create", "unlink")
 RIGHTS = {
     "spp.email.inbound": {"viewer": "r", "officer": "r", "manager": "r", "system": "ru"},
     "spp.email.inbound.record": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
-    "spp.email.content": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
+    "spp.email.content": {"officer": "r", "manager": "r", "system": "r"},
+    "spp.email.team": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.queue": {"system": "r"},
     "spp.email.breaker": {"manager": "r", "system": "r"},
     "spp.email.loop.breaker": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
@@ -77,9 +78,14 @@ RIGHTS = {
 
 @tagged("post_install", "-at_install")
 class TestAccess(GatewayCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.public = cls.env.ref("base.public_user")
+
     def test_each_role_on_each_model(self):
         for model, rights in RIGHTS.items():
-            for name in ("plain", "portal", "viewer", "officer", "manager", "system"):
+            for name in ("plain", "portal", "public", "viewer", "officer", "manager", "system"):
                 user = getattr(self, name)
                 allowed = "".join(
                     operation[0] for operation in OPERATIONS if self.env[model].with_user(user).has_access(operation)
@@ -171,7 +177,7 @@ class TestAccess(GatewayCase):
 
     def test_who_works_in_both_companies_sees_both(self):
         self.viewer.company_ids = self.company + self.other_company
-        rows = self.journaled(self.company)[0] + self.journaled(self.other_company)[0]
+        rows = self.journal(eml(), company=self.company) + self.journal(eml(), company=self.other_company)
         journal = self.env["spp.email.inbound"].with_user(self.viewer)
         self.assertEqual(
             journal.with_context(allowed_company_ids=(self.company + self.other_company).ids).search(

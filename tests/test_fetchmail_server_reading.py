@@ -17,7 +17,7 @@ class ReadingCase(GatewayCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.box = cls.mailbox()
+        cls.box = cls.mailbox(company_id=cls.company.id)
 
     def serving(self, mailbox):
         return patch.object(type(self.env["fetchmail.server"]), "_gateway_open_mailbox", lambda server: mailbox)

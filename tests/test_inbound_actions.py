@@ -98,7 +98,7 @@ class TestInboundActions(GatewayCase):
     def test_the_download_leads_to_the_bytes(self):
         inbound = self.inbound()
         self.assertEqual(
-            inbound.with_user(self.viewer).action_download(),
+            inbound.with_user(self.officer).action_download(),
             {"type": "ir.actions.act_url", "url": f"/spp_email_gateway/inbound/{inbound.id}/eml", "target": "download"},
         )
 
@@ -109,6 +109,6 @@ class TestInboundActions(GatewayCase):
     def test_the_preview_shows_text_and_attachments(self):
         body = b"--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n"
         body += b"--b\r\nContent-Type: image/png; name=a.png\r\n\r\n1234\r\n--b--"
-        inbound = self.journal(eml(Content_Type="multipart/mixed; boundary=b", body=body)).with_user(self.viewer)
+        inbound = self.journal(eml(Content_Type="multipart/mixed; boundary=b", body=body)).with_user(self.officer)
         self.assertIn("hello", inbound.preview_html)
         self.assertEqual(inbound.attachment_list, "a.png (image/png, 4 bytes)")

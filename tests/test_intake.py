@@ -124,7 +124,7 @@ class TestIntake(GatewayCase):
             ({}, "a@OTHER.test", self.other_company),
             ({}, "a@nowhere.test", self.env["res.company"]),
             ({}, "a@shared.test", self.env["res.company"]),
-            ({}, "", self.env["res.company"]),
+            ({}, "", self.company),  # that of the domain in To
             ({"company_id": self.other_company.id}, "a@gateway.test", self.other_company),
             ({"server_id": mailbox.id}, "a@gateway.test", self.other_company),
         ):
@@ -163,7 +163,7 @@ class TestIntake(GatewayCase):
                     )
 
     def test_what_was_held_is_routed_once_its_alias_is_there(self):
-        intake, _token = self.intake(unknown_policy="quarantine")
+        intake, _token = self.intake(unknown_policy="quarantine", company_id=self.company.id)
         row, _new = self.receive_for(intake, "late@gateway.test", eml(Subject="Late", To="late@gateway.test"))
         self.process()
         self.assertOutcome(row, "quarantined", "unknown_recipient")

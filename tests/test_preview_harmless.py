@@ -20,7 +20,7 @@ ACTING = set(
 class TestHarmlessPreview(GatewayCase):
     def shown(self, markup):
         content = eml(Content_Type="text/html; charset=utf-8", body=f"<p>Good morning</p>{markup}<p>Bye</p>".encode())
-        return self.journal(content).with_user(self.viewer).preview_html
+        return self.journal(content).with_user(self.officer).preview_html
 
     def test_nothing_that_acts_is_handed_to_the_frame(self):
         for markup in (
@@ -62,13 +62,13 @@ class TestHarmlessPreview(GatewayCase):
                         self.assertIn(name, HARMLESS)
 
     def test_a_text_is_text(self):
-        inbound = self.journal(eml(body=b"<script>alert(1)</script> & <b>bold</b>")).with_user(self.viewer)
+        inbound = self.journal(eml(body=b"<script>alert(1)</script> & <b>bold</b>")).with_user(self.officer)
         self.assertIn("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &lt;b&gt;", inbound.preview_html)
 
     def test_the_names_of_attachments_are_text(self):
         body = b"--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b\r\nContent-Type: text/html;"
         body += b' name="<img src=x onerror=alert(1)>.html"\r\n\r\n<script>alert(1)</script>\r\n--b--'
-        inbound = self.journal(eml(Content_Type="multipart/mixed; boundary=b", body=body)).with_user(self.viewer)
+        inbound = self.journal(eml(Content_Type="multipart/mixed; boundary=b", body=body)).with_user(self.officer)
         self.assertEqual(inbound.attachment_list, "<img src=x onerror=alert(1)>.html (text/html, 25 bytes)")
         self.assertEqual(inbound._fields["attachment_list"].type, "text")
 

@@ -82,6 +82,6 @@ class TestUnbidden(GatewayCase):
     def test_its_links_can_be_read(self):
         body = f'<p>Press <a href="{LINK.replace("&", "&amp;")}">Confirm</a></p>'.encode()
         inbound = self.come("bounce@gateway.test", Content_Type="text/html", body=body)
-        shown = str(inbound.with_user(self.viewer).preview_html)
+        shown = str(inbound.with_user(self.officer).preview_html)
         self.assertIn(f"<code>{LINK.replace('&', '&amp;')}</code>", shown)
         self.assertNotIn("href", shown)

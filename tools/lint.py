@@ -50,6 +50,10 @@ PERSONAL = (
 )
 LOGGED = re.compile(rf"_logger\.(?:debug|info|warning|error|critical|exception)\([^)]*\.(?:{PERSONAL})\b(?!\()")
 
+# Why something is done as the system: "# sudo: …", or words behind nosemgrep that are not the name of a rule.
+REASON = re.compile(r"#.*\bsudo\b[^:\n]*: \S|#\s*nosemgrep: (?!odoo-)\S")
+NO_ADDON = ("tests", "tools", "bench")
+
 # A committed file works on any machine: it names no registry or mirror (whoever runs it has chosen theirs) and no path
 # of the machine on which it was written. In pieces, so that this file passes.
 HOSTS = re.compile(
@@ -89,6 +93,7 @@ def check():
         "pylint-odoo": lambda: _pylint(files),
         "engine imports": lambda: _each(files, engine_imports, ".py", under="engine"),
         "personal data in logs": lambda: _each(files, personal_data, ".py"),
+        "reasons for sudo()": lambda: _each(files, sudo_reasons, ".py"),
         "hosts and paths": lambda: _each(files, hosts_and_paths, ""),
         "XML": lambda: _each(files, xml, ".xml"),
         "locked requirements": lambda: list(unlocked()),
@@ -137,6 +142,35 @@ def personal_data(file, text):
     for number, line in enumerate(text.splitlines(), 1):
         if LOGGED.search(line):
             yield number, f"logs what identifies somebody; log ids: {line.strip()}"
+
+
+def sudo_reasons(file, text):
+    """Every sudo() of the addon says why, in its statement or in the comment above it."""
+    if file.relative_to(checkout.ROOT).parts[0] in NO_ADDON:
+        return
+    lines = text.splitlines()
+    for statement in ast.walk(ast.parse(text)):
+        if not isinstance(statement, ast.stmt):
+            continue
+        # Of a block only what stands before its first line: the statements in it are asked themselves.
+        body = getattr(statement, "body", None)
+        end = body[0].lineno - 1 if body else statement.end_lineno
+        end = max(end, statement.lineno)
+        calls = [node for node in ast.walk(statement) if _is_sudo(node) and node.end_lineno <= end]
+        if not calls:
+            continue
+        start = statement.lineno - 1
+        while start and lines[start - 1].lstrip().startswith("#"):
+            start -= 1
+        if not REASON.search("\n".join(lines[start:end])):
+            yield calls[0].end_lineno, "sudo() without its reason; write “# sudo: …” above it"
+
+
+def _is_sudo(node):
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "sudo"):
+        return False
+    # sudo(False) gives rights back.
+    return not (node.args and isinstance(node.args[0], ast.Constant) and node.args[0].value is False)
 
 
 def hosts_and_paths(file, text):

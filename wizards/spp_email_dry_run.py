@@ -88,7 +88,7 @@ class SppEmailDryRun(models.TransientModel):
             raise AccessError(self.env._("Choose one of your own companies."))
         entry = None if self.inbound_id else self._entry()
         if self.inbound_id:
-            self.inbound_id.check_access("read")
+            self.inbound_id._require_content()
             if self.inbound_id.state == "processing":
                 raise UserError(self.env._("This message is in work just now. Try again in a moment."))
         known = {(stamp.res_model, stamp.res_id) for stamp in self.inbound_id.record_ids}

@@ -104,7 +104,8 @@ class SppEmailInboundAlias(models.TransientModel):
             limit=MOST_OFFERED,
         )
         # The search finds other-box@ for box@ as well.
-        return found.filtered(lambda inbound: self._address(inbound) == address)
+        # One that the user may not read cannot be looked into, and is not his to replay.
+        return found.filtered(lambda inbound: inbound._may_see_content() and self._address(inbound) == address)
 
     def _alias_values(self):
         try:

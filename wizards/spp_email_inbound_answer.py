@@ -80,15 +80,16 @@ class SppEmailInboundAnswer(models.TransientModel):
         # sudo: which model a template is for. It would render the record with the message's number of any other.
         if self.template_id.sudo().model != inbound._name:  # nosemgrep
             raise UserError(self.env._("This template is not for incoming emails."))
-        return tuple(self.template_id._render_field(name, inbound.ids)[inbound.id] for name in ("subject", "body_html"))
+        template = self.template_id.with_company(inbound.company_id or self.env.company)
+        return tuple(template._render_field(name, inbound.ids)[inbound.id] for name in ("subject", "body_html"))
 
     def _judge(self, inbound):
         """Return (address, why it may not be answered or "", References of an answer).
 
         Raises:
-            AccessError: the user may not see the message; what follows reads it as the system.
+            AccessError: the user may not see what the message says; what follows reads it as the system.
         """
-        inbound.check_access("read")
+        inbound._require_content()
         # sudo: notices hold who is never answered; what is learned is about this message alone.
         notices = self.env["spp.email.notice"].sudo()  # nosemgrep
         summary, facts = notices._facts(inbound)
@@ -140,6 +141,10 @@ class SppEmailInboundAnswer(models.TransientModel):
         }
         # sudo: the address of the mailbox that the message came from; an answer to the answer comes back there.
         mailbox = inbound.sudo().server_id.user or ""  # nosemgrep
+        if inbound.company_id:
+            # By which server it leaves, and in whose name: that of the message, not of whoever answers.
+            values["record_company_id"] = inbound.company_id.id
+            values["record_alias_domain_id"] = inbound.company_id.alias_domain_id.id
         if "@" in mailbox:
             values["reply_to"] = mailbox
         if references:
