@@ -1,0 +1,339 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""OAuth credentials: an application that was registered at a provider, and the tokens that it was given."""
+
+from functools import partial
+from urllib.parse import urlsplit
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+
+from ..engine.connection import BearerToken, Security
+from ..engine.errors import ConfigurationError
+from ..engine.forbidden_address import is_forbidden
+from ..engine.oauth_provider import OAUTH_PROVIDERS
+from ..engine.seal import MASK
+from ..engine.web_post import post
+from .sealed_char import SealedChar
+
+STATES = [("new", "Not Connected"), ("valid", "Valid"), ("failing", "Failing"), ("dead", "Ended")]
+# Where General Settings and Odoo's own addons keep the registered application.
+SHARED_CLIENTS = {
+    "google": ("google_gmail_client_id", "google_gmail_client_secret"),
+    "microsoft": ("microsoft_outlook_client_id", "microsoft_outlook_client_secret"),
+}
+# Servers of the providers that may be given a token. Odoo's addons use the last ones.
+MAIL_HOSTS = {
+    "google": "imap.gmail.com, pop.gmail.com, smtp.gmail.com",
+    "microsoft": "outlook.office365.com, smtp.office365.com, imap.outlook.com, smtp.outlook.com, "
+    "imap-mail.outlook.com, smtp-mail.outlook.com, pop-mail.outlook.com",
+}
+# With these the tokens belong to something else.
+_BELONGS_TO = ("provider", "grant", "tenant", "client_id", "token_url", "revoke_url", "mail_hosts", "ca_certificate")
+# With these the secret, or a token for all mailboxes, would go somewhere else than it was entered for.
+_LEADS_TO = ("token_url", "revoke_url", "ca_certificate")
+_TOKENS = ("access_token", "refresh_token")
+# What is known of tokens, when there are none.
+NO_TOKENS = {
+    "access_token": False,
+    "refresh_token": False,
+    "access_until": False,
+    "refresh_date": False,
+    "obtained_date": False,
+    "used_date": False,
+    "granted_scopes": False,
+    "state": "new",
+    "failing_date": False,
+    "failure_text": False,
+    "failure_cure": False,
+    "failures": 0,
+    "next_renewal_date": False,
+}
+
+
+class SppEmailOauth(models.Model):
+    _name = "spp.email.oauth"
+    _inherit = ["spp.email.sealed.mixin", "spp.email.transaction"]
+    _description = "OAuth Credential"
+    _order = "name, id"
+
+    name = fields.Char(required=True)
+    active = fields.Boolean(default=True)
+    company_id = fields.Many2one("res.company", help="Company whose servers may use it. Blank: those of all.")
+    provider = fields.Selection(
+        [(one.code, one.name) for one in OAUTH_PROVIDERS.values()], required=True, default="microsoft"
+    )
+    grant = fields.Selection(
+        [("code", "A person logs in"), ("client", "The application alone (client credentials)")],
+        string="Login",
+        required=True,
+        default="code",
+        help="A person logs in once, and the gateway acts for that account. With client credentials the application "
+        "acts for itself, for every mailbox that an administrator gave it.",
+    )
+    tenant = fields.Char(help="Directory (tenant) ID or domain of the organization. Blank: accounts of any.")
+    client_id = fields.Char(
+        "Client ID", help="Application ID as registered at the provider. Blank: the one of General Settings."
+    )
+    client_secret = SealedChar("Client Secret", help="The secret's value. Blank: the one of General Settings.")
+    secret_until = fields.Date(
+        "Secret Valid Until", help="When the client secret expires, as the provider says. A warning comes before."
+    )
+    login = fields.Char("Account", help="Address that is proposed when a person logs in at the provider.")
+    scopes = fields.Char(
+        compute="_compute_scopes", store=True, readonly=False, precompute=True, help="Permissions that are asked for."
+    )
+    authorize_url = fields.Char(
+        "Login Page", compute="_compute_preset", store=True, readonly=False, precompute=True
+    )
+    token_url = fields.Char(
+        "Address for Tokens", compute="_compute_preset", store=True, readonly=False, precompute=True
+    )
+    revoke_url = fields.Char(
+        "Address to Revoke Tokens", compute="_compute_preset", store=True, readonly=False, precompute=True
+    )
+    mail_hosts = fields.Char(
+        "Mail Servers",
+        compute="_compute_preset",
+        store=True,
+        readonly=False,
+        precompute=True,
+        help="Names of the servers that may be given a token, separated by commas. No other server gets one.",
+    )
+    ca_certificate = fields.Text(
+        "Private CA", help="PEM certificates of a private authority that signed the provider's certificate."
+    )
+    refresh_days = fields.Integer(
+        "Refresh Token Lives (Days)",
+        compute="_compute_preset",
+        store=True,
+        readonly=False,
+        precompute=True,
+        help="How long a refresh token lasts that is not replaced. 0: for ever, or nobody knows.",
+    )
+
+    # Written by the gateway only; tokens are nobody's to read.
+    access_token = SealedChar(readonly=True, groups=fields.NO_ACCESS)
+    refresh_token = SealedChar(readonly=True, groups=fields.NO_ACCESS)
+    access_until = fields.Datetime("Access Token Until", readonly=True, copy=False)
+    refresh_date = fields.Datetime("Refresh Token Got", readonly=True, copy=False)
+    obtained_date = fields.Datetime("Last Token Got", readonly=True, copy=False)
+    used_date = fields.Datetime("Last Login with It", readonly=True, copy=False)
+    granted_scopes = fields.Char(readonly=True, copy=False)
+    state = fields.Selection(STATES, required=True, readonly=True, copy=False, default="new")
+    failing_date = fields.Datetime("Failing Since", readonly=True, copy=False)
+    failure_text = fields.Char("Last Failure", readonly=True, copy=False)
+    failure_cure = fields.Char("What To Do", readonly=True, copy=False)
+    failures = fields.Integer("Failures in a Row", readonly=True, copy=False)
+    next_renewal_date = fields.Datetime("Not Asked Before", readonly=True, copy=False)
+    revision = fields.Integer(readonly=True, copy=False, help="Counts how often the tokens were replaced.")
+
+    incoming_server_ids = fields.One2many("fetchmail.server", "gateway_oauth_id", readonly=True)
+    outgoing_server_ids = fields.One2many("ir.mail_server", "gateway_oauth_id", readonly=True)
+    incoming_count = fields.Integer("Incoming", compute="_compute_counts")
+    outgoing_count = fields.Integer("Outgoing", compute="_compute_counts")
+
+    # ------------------------------------------------------------------
+    # Computed fields
+    # ------------------------------------------------------------------
+
+    @api.depends("provider", "grant")
+    def _compute_scopes(self):
+        for credential in self:
+            preset = OAUTH_PROVIDERS[credential.provider or "other"]
+            scopes = preset.client_scopes if credential.grant == "client" else preset.scopes
+            credential.scopes = scopes or credential.scopes
+
+    @api.depends("provider")
+    def _compute_preset(self):
+        """Fill in what the provider's preset says. What a person typed for another provider stays."""
+        for credential in self:
+            preset = OAUTH_PROVIDERS[credential.provider or "other"]
+            if preset.code == "other":
+                for name in ("authorize_url", "token_url", "revoke_url", "mail_hosts", "refresh_days"):
+                    credential[name] = credential[name]
+                continue
+            credential.authorize_url = preset.authorize_url
+            credential.token_url = preset.token_url
+            credential.revoke_url = preset.revoke_url
+            credential.mail_hosts = MAIL_HOSTS[preset.code]
+            credential.refresh_days = preset.idle_days
+
+    @api.depends("incoming_server_ids", "outgoing_server_ids")
+    def _compute_counts(self):
+        for credential in self:
+            credential.incoming_count = len(credential.incoming_server_ids)
+            credential.outgoing_count = len(credential.outgoing_server_ids)
+
+    @api.constrains("provider", "grant", "scopes", "token_url", "authorize_url", "mail_hosts")
+    def _check_settings(self):
+        for credential in self:
+            if credential.grant not in OAUTH_PROVIDERS[credential.provider].grants:
+                raise ValidationError(
+                    self.env._("Google's mail servers know no client credentials: a person has to log in.")
+                )
+            for url in filter(None, (credential.authorize_url, credential.token_url, credential.revoke_url)):
+                if not _is_https(url.replace("{tenant}", "tenant")):
+                    raise ValidationError(
+                        self.env._("“%s” is no address that begins with https://; secrets travel there.", url)
+                    )
+
+    @api.constrains("company_id")
+    def _check_company(self):
+        # sudo: servers of companies that the user does not see count too.
+        for credential in self.sudo().filtered("company_id"):  # nosemgrep: odoo-sudo-without-context
+            for server in (*credential.incoming_server_ids, *credential.outgoing_server_ids):
+                server._check_gateway_oauth()
+
+    # ------------------------------------------------------------------
+    # CRUD
+    # ------------------------------------------------------------------
+
+    def write(self, vals):
+        before = {credential.id: credential._places() for credential in self}
+        result = super().write(vals)
+        for credential in self:
+            credential._follow_places(vals, *before[credential.id])
+        return result
+
+    def _places(self):
+        """Return (what the tokens belong to, where the secret goes)."""
+        leads_to = [self[name] or "" for name in _LEADS_TO]
+        if self.grant == "client":
+            leads_to.append(self.mail_hosts or "")
+        return [self[name] or "" for name in _BELONGS_TO], leads_to
+
+    def _follow_places(self, vals, belonged_to, led_to):
+        """Drop tokens that belong to something else now, and give no secret to a place it was not entered for.
+
+        Raises:
+            UserError: the secret would go to another place than before, and did not come with the values.
+        """
+        belongs_to, leads_to = self._places()
+        is_given = vals.get("client_secret") not in (None, MASK)
+        # The system itself may: it changes nothing of this on anybody's behalf.
+        if leads_to != led_to and self.client_secret and not is_given and not self.env.su:
+            raise UserError(
+                self.env._(
+                    "Enter the client secret again: it was stored for the addresses as they were, and is not given to "
+                    "other ones."
+                )
+            )
+        if belongs_to != belonged_to and not set(vals) & set(_TOKENS):
+            # sudo: tokens are nobody's to write, and must not be used for what they were not given for.
+            self.sudo()._drop_tokens()  # nosemgrep: odoo-sudo-without-context
+        elif (is_given or "secret_until" in vals) and self.state == "dead":
+            # A new secret may be all that was missing.
+            self.sudo().write({"state": "failing", "next_renewal_date": False, "failures": 0})  # nosemgrep: as above
+
+    def _drop_tokens(self):
+        """Forget all tokens; a renewal that is under way finds that it comes too late."""
+        for credential in self:
+            super(SppEmailOauth, credential).write({**NO_TOKENS, "revision": credential.revision + 1})
+
+    # ------------------------------------------------------------------
+    # What the engine is told
+    # ------------------------------------------------------------------
+
+    def _is_connected(self):
+        """Return whether there is something that a token can be got with."""
+        # sudo: whether, and not what.
+        tokens = self.sudo()  # nosemgrep: odoo-sudo-without-context
+        return bool(tokens.refresh_token or (self.grant == "client" and tokens.access_token))
+
+    def _client(self):
+        """Return the engine's OAuthClient.
+
+        Raises:
+            ConfigurationError: something is missing or wrong.
+        """
+        self.ensure_one()
+        preset = OAUTH_PROVIDERS[self.provider]
+        client_id, client_secret = self._registered_application(preset)
+        return preset.client(
+            client_id,
+            client_secret,
+            self._redirect_uri(),
+            grant=self.grant,
+            tenant=self.tenant or "",
+            scopes=self.scopes or "",
+            authorize_url=self.authorize_url or "",
+            token_url=self.token_url or "",
+        )
+
+    def _registered_application(self, preset):
+        """Return (client ID, client secret): the credential's own, or those of General Settings."""
+        if self.client_id or preset.code not in SHARED_CLIENTS:
+            if not self.client_id:
+                raise ConfigurationError(self.env._("The client ID is missing."), field="client_id")
+            return self.client_id, self._fields["client_secret"].reveal(self) or ""
+        if self.grant == "client":
+            # It opens every mailbox of an organization, so it is entered for these servers and no others.
+            raise ConfigurationError(
+                self.env._("Client credentials need a client ID and a client secret of their own."), field="client_id"
+            )
+        if (self.token_url, self.authorize_url) != (preset.token_url, preset.authorize_url):
+            raise ConfigurationError(
+                self.env._(
+                    "The client secret of General Settings is only given to the provider itself. Enter client ID and "
+                    "client secret here, or put the addresses back."
+                ),
+                field="client_secret",
+            )
+        # sudo: the system asks for tokens on behalf of its servers; the secret goes to the provider only.
+        parameters = self.env["ir.config_parameter"].sudo()  # nosemgrep: odoo-sudo-without-context
+        client_id, client_secret = (parameters.get_param(key) or "" for key in SHARED_CLIENTS[preset.code])
+        if not client_id or not client_secret:
+            raise ConfigurationError(
+                self.env._("Enter client ID and client secret, here or under General Settings."), field="client_id"
+            )
+        return client_id, client_secret
+
+    def _redirect_uri(self):
+        return self.get_base_url().rstrip("/") + OAUTH_PROVIDERS[self.provider or "other"].redirect_path
+
+    def _post(self):
+        """Return what the engine posts with. The addresses are what an admin typed, so the house's own are allowed."""
+        return partial(post, ca_certificate=self.ca_certificate or "", forbidden=is_forbidden)
+
+    def _bearer(self, user, connection):
+        """Return the engine's BearerToken for a mailbox, to be given to the server of ``connection``.
+
+        Args:
+            user: the mailbox, which may be another than the account that logged in.
+            connection: engine.connection.Connection that it will be used on.
+
+        Raises:
+            ConfigurationError: this server may not have it, or a setting is missing.
+            OAuthError: there is no token: nobody is connected, or the provider refuses.
+            GatewayError: the provider could not be reached.
+        """
+        self.ensure_one()
+        if not user:
+            raise ConfigurationError(self.env._("Enter the mailbox as user name."), field="user")
+        if connection.security is Security.NONE or not connection.verify:
+            # RFC 6750 §5.3: whoever reads a bearer token can use it.
+            raise ConfigurationError(
+                self.env._(
+                    "An access token is only sent over an encrypted connection to a server whose certificate is "
+                    "verified."
+                ),
+                field="security",
+            )
+        allowed = {host.lower() for host in (self.mail_hosts or "").replace(",", " ").split()}
+        if connection.host.lower() not in allowed:
+            raise ConfigurationError(
+                self.env._(
+                    "The OAuth credential is not for this server. Correct the server's name, or add it to “Mail "
+                    "Servers” of the credential and connect again."
+                ),
+                field="host",
+            )
+        return BearerToken(user, self._access_token(), OAUTH_PROVIDERS[self.provider].mechanism)
+
+
+def _is_https(url):
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme == "https" and bool(parts.hostname)
