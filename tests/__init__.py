@@ -89,6 +89,8 @@ from .engine import (
     test_automatic,
     test_automatic_header,
     test_bearer,
+    test_bearer_login,
+    test_bearer_refusal,
     test_binary_copy,
     test_catchall,
     test_charset,
