@@ -84,6 +84,10 @@
         "views/mail_alias_domain_automatic_views.xml",
         "views/fetchmail_server_automatic_views.xml",
         "views/spp_email_inbound_forward_views.xml",
+        "views/spp_email_oauth_views.xml",
+        "views/spp_email_oauth_server_views.xml",
+        "views/spp_email_oauth_templates.xml",
+        "views/res_config_settings_views.xml",
         "views/menus.xml",
     ],
     "assets": {

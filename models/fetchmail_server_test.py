@@ -7,9 +7,6 @@ from odoo import models
 from odoo.exceptions import UserError
 from odoo.tools import format_datetime
 
-from ..engine.errors import ConfigurationError
-from ..engine.mailbox_diagnosis import diagnose_mailbox
-
 
 class FetchmailServer(models.Model):
     _inherit = "fetchmail.server"
@@ -29,10 +26,7 @@ class FetchmailServer(models.Model):
         Raises:
             UserError: names the first step that failed, the field at fault and the cure.
         """
-        try:
-            diagnosis = diagnose_mailbox(self._get_connection_type(), self._gateway_connection(), self._credential())
-        except ConfigurationError as error:
-            raise UserError(self._gateway_failure_text(str(error), setting=error.field)) from error
+        diagnosis = self._gateway_diagnose_with_token()
         if not diagnosis.ok:
             failure = diagnosis.failure
             raise UserError(self._gateway_failure_text(failure.text, failure.cure, failure.field))

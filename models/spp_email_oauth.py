@@ -230,6 +230,18 @@ class SppEmailOauth(models.Model):
         for credential in self:
             super(SppEmailOauth, credential).write({**NO_TOKENS, "revision": credential.revision + 1})
 
+    def action_open_incoming(self):
+        """Open the mailboxes that use it."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("spp_email_gateway.action_fetchmail_server_gateway")
+        return {**action, "domain": [("gateway_oauth_id", "=", self.id)]}
+
+    def action_open_outgoing(self):
+        """Open the outgoing servers that use it."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("spp_email_gateway.action_ir_mail_server_gateway")
+        return {**action, "domain": [("gateway_oauth_id", "=", self.id)]}
+
     # ------------------------------------------------------------------
     # What the engine is told
     # ------------------------------------------------------------------

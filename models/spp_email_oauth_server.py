@@ -11,6 +11,8 @@ ADDONS = {
     "gmail": ("google", "google_gmail", "google_gmail_client_id"),
     "outlook": ("microsoft", "microsoft_outlook", "microsoft_outlook_client_id"),
 }
+# Steps of a diagnosis that come after the login.
+AFTER_LOGIN = ("sender", "folder")
 
 
 class SppEmailServerMixin(models.AbstractModel):
@@ -146,7 +148,7 @@ class SppEmailServerMixin(models.AbstractModel):
         except (ConfigurationError, GatewayError) as error:
             cure = getattr(error, "cure", "")
             raise UserError(self._gateway_failure_text(str(error), cure, getattr(error, "field", ""))) from error
-        if diagnosis.ok or (diagnosis.failure.field == "sender"):
+        if diagnosis.ok or diagnosis.failure.name in AFTER_LOGIN:
             self._gateway_note_login()
         elif _is_token_refused(diagnosis):
             self._gateway_note_refusal(

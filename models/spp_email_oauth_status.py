@@ -3,6 +3,8 @@
 
 from datetime import timedelta
 
+from markupsafe import Markup
+
 from odoo import api, fields, models
 from odoo.tools import format_date, format_datetime
 
@@ -128,6 +130,13 @@ class SppEmailHealth(models.Model):
             parts = (finding.code or "").split("_")
             is_about = len(parts) == 3 and parts[0] == "oauth" and parts[1].isdigit()
             finding.oauth_id = is_about and self.env["spp.email.oauth"].browse(int(parts[1])).exists()
+
+    def _raise_activity(self):
+        super()._raise_activity()
+        if self.oauth_id:
+            link = Markup('<p><a class="btn btn-primary" href="/odoo/email-health/%s">%s</a></p>')
+            for activity in self.activity_ids.filtered(lambda one: "/odoo/email-health/" not in (one.note or "")):
+                activity.note = (activity.note or Markup()) + link % (self.id, self.env._("Reconnect"))
 
     def action_reconnect(self):
         """Connect the credential that the finding is about again."""

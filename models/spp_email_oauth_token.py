@@ -231,7 +231,7 @@ class SppEmailOauth(models.Model):
 
     def _take_turn(self, kept):
         """Count the tokens' revision up; return False, and count nothing, if it is not that of ``kept`` any more."""
-        wanted = SQL("AND revision = %s", kept.revision) if kept else SQL()
+        wanted = SQL("AND COALESCE(revision, 0) = %s", kept.revision) if kept else SQL()
         rows = self.env.execute_query(
             SQL(
                 "UPDATE %s SET revision = COALESCE(revision, 0) + 1 WHERE id = %s %s RETURNING id",
@@ -250,7 +250,8 @@ class SppEmailOauth(models.Model):
     def _note_login(self):
         """Note that a server let us in with the token."""
         now = fields.Datetime.now()
-        if self.state == "valid" and self.used_date and self.used_date > now - NOTED:
+        is_noted = self.state == "valid" and self.used_date and self.used_date > now - NOTED
+        if is_noted and (not self.obtained_date or self.obtained_date <= self.used_date):
             return
         with self._own_transaction() as credential:
             credential.write(
@@ -266,7 +267,14 @@ class SppEmailOauth(models.Model):
     def _note_refusal(self, error):
         """Note that a server did not let us in with a token that was just got."""
         with self._own_transaction() as credential:
-            if credential.state == "dead":
+            works_elsewhere = (
+                credential.state == "valid"
+                and credential.obtained_date
+                and credential.used_date
+                and credential.used_date >= credential.obtained_date
+            )
+            if credential.state == "dead" or works_elsewhere:
+                # Another mailbox was let in with this very token: what is wrong is about the server.
                 return
             credential.write(
                 {

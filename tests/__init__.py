@@ -45,6 +45,7 @@ from . import (
     test_mail_server_from,
     test_mail_server_session,
     test_notices,
+    test_oauth,
     test_original_email,
     test_own_mail_headers,
     test_parameters,
