@@ -145,13 +145,12 @@ def bearer_refusal(
     facts = {"phase": "login", "code": code, "detail": whole}
     if is_temporary or challenge.status.startswith("5"):
         return GatewayError("The server cannot check logins at the moment.", **facts)
-    for words in _PROVIDERS:
-        if words.pattern.search(f"{code} {whole}"):
-            return GatewayError(words.text, permanent=True, field=words.field, **facts)
-    text = f"The access token was refused: {_STATUSES.get(challenge.status.lower(), _REFUSED)}"
-    if challenge.status:
+    known = next((words for words in _PROVIDERS if words.pattern.search(f"{code} {whole}")), None)
+    field = known.field if known else "token"
+    text = known.text if known else f"The access token was refused: {_STATUSES.get(challenge.status.lower(), _REFUSED)}"
+    if challenge.status and field == "token":
         text += f" The server said: {_described(challenge)}."
-    return GatewayError(text, permanent=True, field="token", **facts)
+    return GatewayError(text, permanent=True, field=field, **facts)
 
 
 def _described(challenge: Challenge) -> str:

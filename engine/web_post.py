@@ -90,6 +90,8 @@ def post(
         return response.status, _read(response, most_bytes)
     except GatewayError:
         raise
+    except TimeoutError as error:
+        raise GatewayError("The web server did not answer in time.", phase="fetch") from error
     except OSError as error:
         raise network_error(error, "fetch") from error
     except (http.client.HTTPException, ValueError) as error:
