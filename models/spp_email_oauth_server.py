@@ -26,11 +26,11 @@ class SppEmailServerMixin(models.AbstractModel):
         copy=False,
         help="Logs in with an access token in place of a password. One credential may serve several servers.",
     )
-    gateway_oauth_badge = fields.Char(related="gateway_oauth_id.badge")
-    gateway_oauth_state = fields.Selection(related="gateway_oauth_id.state")
-    gateway_oauth_provider = fields.Selection(related="gateway_oauth_id.provider")
-    gateway_oauth_connected = fields.Boolean(related="gateway_oauth_id.is_connected")
-    gateway_oauth_text = fields.Text(related="gateway_oauth_id.status_text")
+    gateway_oauth_badge = fields.Char("OAuth Badge", related="gateway_oauth_id.badge")
+    gateway_oauth_state = fields.Selection(string="OAuth State", related="gateway_oauth_id.state")
+    gateway_oauth_provider = fields.Selection(string="OAuth Provider", related="gateway_oauth_id.provider")
+    gateway_oauth_connected = fields.Boolean("OAuth Connected", related="gateway_oauth_id.is_connected")
+    gateway_oauth_text = fields.Text("OAuth Status", related="gateway_oauth_id.status_text")
     gateway_addon_provider = fields.Selection(
         [("gmail", "Gmail"), ("outlook", "Outlook")], compute="_compute_gateway_addon_provider"
     )

@@ -227,7 +227,16 @@ class SppEmailOauth(models.Model):
                     "next_renewal_date": next_attempt(now, kept.failures + 1, random.Random()),  # noqa: S311 - jitter
                 }
             )
+        if is_dead:
+            self._call_health()
         return True
+
+    def _call_health(self):
+        """Let managers hear now of what ended or is well again, and not at the next check."""
+        # sudo: the job looks at everything in any case.
+        job = self.env.ref("spp_email_gateway.ir_cron_health").sudo()  # nosemgrep: odoo-sudo-without-context
+        with self._gateway_cursor() as env:
+            job.with_env(env)._trigger()
 
     def _take_turn(self, kept):
         """Count the tokens' revision up; return False, and count nothing, if it is not that of ``kept`` any more."""
@@ -254,6 +263,7 @@ class SppEmailOauth(models.Model):
         if is_noted and (not self.obtained_date or self.obtained_date <= self.used_date):
             return
         with self._own_transaction() as credential:
+            was_failing = bool(credential.failing_date)
             credential.write(
                 {
                     "state": "valid",
@@ -263,6 +273,8 @@ class SppEmailOauth(models.Model):
                     "failure_cure": False,
                 }
             )
+        if was_failing:
+            self._call_health()
 
     def _note_refusal(self, error):
         """Note that a server did not let us in with a token that was just got."""
