@@ -46,6 +46,7 @@ from . import (
     test_mail_server_session,
     test_notices,
     test_oauth,
+    test_oauth_return,
     test_original_email,
     test_own_mail_headers,
     test_parameters,
