@@ -1,6 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """OAuth credentials: an application that was registered at a provider, and the tokens that it was given."""
 
+from dataclasses import replace
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from ..engine.forbidden_address import is_forbidden
 from ..engine.oauth_provider import OAUTH_PROVIDERS
 from ..engine.seal import MASK
 from ..engine.web_post import post
-from .sealed_char import SealedChar
+from .sealed_char import SealedChar, revealing
 
 STATES = [("new", "Not Connected"), ("valid", "Valid"), ("failing", "Failing"), ("dead", "Ended")]
 # Where General Settings and Odoo's own addons keep the registered application.
@@ -98,6 +99,14 @@ class SppEmailOauth(models.Model):
         readonly=False,
         precompute=True,
         help="Names of the servers that may be given a token, separated by commas. No other server gets one.",
+    )
+    client_authentication = fields.Selection(
+        [("post", "In the form"), ("basic", "In a header (HTTP Basic)")],
+        string="Secret Is Sent",
+        required=True,
+        default="post",
+        help="Google and Microsoft take it in the form. The provider's documentation speaks of client_secret_post and "
+        "client_secret_basic.",
     )
     ca_certificate = fields.Text(
         "Private CA", help="PEM certificates of a private authority that signed the provider's certificate."
@@ -261,7 +270,7 @@ class SppEmailOauth(models.Model):
         self.ensure_one()
         preset = OAUTH_PROVIDERS[self.provider]
         client_id, client_secret = self._registered_application(preset)
-        return preset.client(
+        client = preset.client(
             client_id,
             client_secret,
             self._redirect_uri(),
@@ -271,6 +280,7 @@ class SppEmailOauth(models.Model):
             authorize_url=self.authorize_url or "",
             token_url=self.token_url or "",
         )
+        return replace(client, revoke_url=self.revoke_url or "", authentication=self.client_authentication)
 
     def _registered_application(self, preset):
         """Return (client ID, client secret): the credential's own, or those of General Settings."""
@@ -292,7 +302,7 @@ class SppEmailOauth(models.Model):
                 field="client_secret",
             )
         # sudo: the system asks for tokens on behalf of its servers; the secret goes to the provider only.
-        parameters = self.env["ir.config_parameter"].sudo()  # nosemgrep: odoo-sudo-without-context
+        parameters = revealing(self.env["ir.config_parameter"].sudo())  # nosemgrep: odoo-sudo-without-context
         client_id, client_secret = (parameters.get_param(key) or "" for key in SHARED_CLIENTS[preset.code])
         if not client_id or not client_secret:
             raise ConfigurationError(
