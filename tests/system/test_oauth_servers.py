@@ -32,6 +32,7 @@ if access:
 answer = credential.id
 """
 USE = """
+import json
 print(json.dumps(env["spp.email.oauth"].browse({id})._access_token()))
 """
 
@@ -257,7 +258,7 @@ class TestTokensOfManyWorkers(OAuthServerCase):
         with Proxy(self.provider.port, delay_ms=150) as slow:
             credential = self.credential(user, minutes=0, port=slow.port)
             before = self.renewals()
-            workers = [self.start("import json\n" + USE.format(id=credential)) for _number in range(4)]
+            workers = [self.start(USE.format(id=credential)) for _number in range(4)]
             got = set()
             for worker in workers:
                 output, _nothing = worker.communicate(timeout=90)
@@ -361,7 +362,7 @@ class TestSendingWithTokens(OAuthServerCase):
         self.provider.revoke(self.tokens(credential)[0])
         self.assertEqual(self.send("a@remote.test"), ["outgoing"])
         self.assertEqual(self.row(credential, "state"), ("dead",))
-        ((state, text),) = self.rows("SELECT state, response FROM spp_email_delivery ORDER BY id DESC LIMIT 1")
+        ((state, text),) = self.rows("SELECT state, smtp_text FROM spp_email_delivery ORDER BY id DESC LIMIT 1")
         self.assertEqual(state, "deferred")
         self.assertIn("expired or was revoked", text)
 
