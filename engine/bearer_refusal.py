@@ -27,62 +27,71 @@ class Challenge:
 
 
 @dataclass(frozen=True, slots=True)
-class _Words:
-    """`field` is "token" only where a new token may help."""
+class Refusal:
+    """`said` is how the server's words are shown to people; `field` is "token" only where a new token may help."""
 
+    said: str
     pattern: re.Pattern
     text: str
     field: str
 
 
-def _words(pattern: str, text: str, field: str = "user") -> _Words:
-    return _Words(re.compile(pattern, re.IGNORECASE | re.DOTALL), text, field)
+def _refusal(said: str, pattern: str, text: str, field: str = "user") -> Refusal:
+    return Refusal(said, re.compile(pattern, re.IGNORECASE | re.DOTALL), text, field)
 
 
 NO_TOKENS = "This server takes no access tokens. Check its name and port, or use a password here."
 
 # What large providers say about a token that is right in itself, or not theirs to judge.
-_PROVIDERS = (
+REFUSALS = (
     # RFC 4954 §4: the mechanism is unknown.
-    _words(r"^504\b", NO_TOKENS, "host"),
-    _words(
+    _refusal("504 unknown mechanism", r"^504\b", NO_TOKENS, "host"),
+    _refusal(
+        "SmtpClientAuthentication is disabled for the Mailbox",
         r"SmtpClientAuthentication is disabled for the Mailbox",
         "Microsoft has switched off sending with a login for this mailbox. An administrator switches it on: Microsoft "
         "365 admin center, Active users, the mailbox, Mail, Manage email apps, Authenticated SMTP.",
     ),
-    _words(
+    _refusal(
+        "SmtpClientAuthentication is disabled for the Tenant",
         r"SmtpClientAuthentication is disabled|smtp_auth_disabled",
         "Microsoft has switched off sending with a login for the whole organization. An administrator switches it on: "
         "Exchange admin center, Settings, Mail flow, Turn off SMTP AUTH protocol; or for this mailbox alone, under "
         "Manage email apps, Authenticated SMTP.",
     ),
-    _words(
+    _refusal(
+        "5.7.139 the request did not meet the criteria to be authenticated",
         r"did not meet the criteria",
         "Microsoft's security defaults or a conditional access policy block this login. An administrator has to except "
         "this mailbox; the sign-in log in Microsoft Entra names the policy.",
     ),
-    _words(
+    _refusal(
+        "basic authentication is disabled",
         r"basic auth\w* is disabled|BasicAuthBlocked|5\.7\.30",
         "The server took the token for a password, and passwords are switched off. Check that the server is "
         "smtp.office365.com or outlook.office365.com.",
         "host",
     ),
-    _words(
+    _refusal(
+        "User is authenticated but not connected",
         r"authenticated but not connected",
         "The token is right, but it opens no mailbox: the user name is not the mailbox's address, IMAP or POP is "
         "switched off for it, it has no licence, or this account may not open it. For a shared mailbox the account "
         "needs Full Access; for client credentials the application needs Add-MailboxPermission in Exchange.",
     ),
-    _words(
+    _refusal(
+        "Your account is not enabled for IMAP use",
         r"not enabled for (IMAP|POP)|(IMAP|POP3?)( access)? (is|has been) (disabled|turned off)",
         "IMAP or POP is switched off for this mailbox. Switch it on: in Gmail under Settings, Forwarding and POP/IMAP, "
         "and at admin.google.com for the organization; at Microsoft under Manage email apps.",
     ),
-    _words(
+    _refusal(
+        "Web login required",
         r"web login required|WEBALERT|5\.7\.14",
         "The provider wants a person to log in with a browser first. Do so, then try again.",
     ),
-    _words(
+    _refusal(
+        "535 5.7.3 Authentication unsuccessful; AUTHENTICATE failed",
         r"5\.7\.3 Authentication unsuccessful|AUTHENTICATE failed",
         "The access token was refused. Usual reasons at Microsoft: it has expired; the user name is not the mailbox "
         "that it is for; the scopes lack this protocol; or, with client credentials, the application was not given "
@@ -97,7 +106,7 @@ _REFUSED = (
     f"must be the mailbox's own. {_RENEW}"
 )
 # By the status of the challenge: RFC 6750 §3.1, and the HTTP status words of Google, Microsoft and Dovecot.
-_STATUSES = {
+STATUSES = {
     "invalid_token": _REFUSED,
     "400": _REFUSED,
     "401": _REFUSED,
@@ -145,9 +154,9 @@ def bearer_refusal(
     facts = {"phase": "login", "code": code, "detail": whole}
     if is_temporary or challenge.status.startswith("5"):
         return GatewayError("The server cannot check logins at the moment.", **facts)
-    known = next((words for words in _PROVIDERS if words.pattern.search(f"{code} {whole}")), None)
+    known = next((words for words in REFUSALS if words.pattern.search(f"{code} {whole}")), None)
     field = known.field if known else "token"
-    text = known.text if known else f"The access token was refused: {_STATUSES.get(challenge.status.lower(), _REFUSED)}"
+    text = known.text if known else f"The access token was refused: {STATUSES.get(challenge.status.lower(), _REFUSED)}"
     if challenge.status and field == "token":
         text += f" The server said: {_described(challenge)}."
     return GatewayError(text, permanent=True, field=field, **facts)

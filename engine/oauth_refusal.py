@@ -80,9 +80,9 @@ def refusal(
 def _cause(word: str, description: str, number: str, status: int) -> Cause:
     if number in NUMBERS:
         return NUMBERS[number]
-    for words, pattern, cause in PHRASES:
-        if (not words or word in words) and pattern.search(f"{word} {description}"):
-            return cause
+    for phrase in PHRASES:
+        if word in phrase.words and phrase.pattern.search(description):
+            return phrase.cause
     if word in WORDS:
         return WORDS[word]
     if status == 429 or status >= 500:

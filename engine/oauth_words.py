@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from .oauth_cause import (
     ADMIN_CONSENT,
@@ -88,15 +89,35 @@ _RESPONSE_TYPE = Cause(
     "authorize_url",
 )
 
-# Words that mean more than one thing, told apart by the description: (words, pattern over both, cause).
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A description that says more than its word; `said` is how it is shown to people."""
+
+    words: tuple[str, ...]
+    pattern: re.Pattern
+    said: str
+    cause: Cause
+
+
+def _phrase(words: str, pattern: str, said: str, cause: Cause) -> Phrase:
+    return Phrase(tuple(words.split()), re.compile(pattern, re.IGNORECASE), said, cause)
+
+
+# Words that mean more than one thing, told apart by the description.
 PHRASES = (
-    (("invalid_grant",), re.compile(r"expired or revoked", re.IGNORECASE), _GOOGLE_REVOKED),
-    (("invalid_grant",), re.compile(r"code_verifier|code verifier|PKCE", re.IGNORECASE), VERIFIER),
-    (("invalid_grant",), re.compile(r"auth(orization)? code|\bcode (was|has|is)\b", re.IGNORECASE), CODE),
-    (("invalid_grant", "invalid_request"), re.compile(r"redirect_uri", re.IGNORECASE), REDIRECT),
-    (("invalid_client",), re.compile(r"client was not found", re.IGNORECASE), _GOOGLE_CLIENT),
-    (("invalid_client",), re.compile(r"client secret is invalid", re.IGNORECASE), _CLIENT),
-    (("access_denied",), re.compile(r"admin.{0,40}(consent|approv)|consent.{0,40}admin", re.IGNORECASE), ADMIN_CONSENT),
+    _phrase("invalid_grant", r"expired or revoked", "Token has been expired or revoked", _GOOGLE_REVOKED),
+    _phrase("invalid_grant", r"code_verifier|code verifier|PKCE", "something about the code verifier", VERIFIER),
+    _phrase("invalid_grant", r"auth(orization)? code|\bcode (was|has|is)\b", "something about the code", CODE),
+    _phrase("invalid_grant invalid_request", r"redirect_uri", "something about the redirect_uri", REDIRECT),
+    _phrase("invalid_client", r"client was not found", "The OAuth client was not found", _GOOGLE_CLIENT),
+    _phrase("invalid_client", r"client secret is invalid", "The provided client secret is invalid", _CLIENT),
+    _phrase(
+        "access_denied",
+        r"admin.{0,40}(consent|approv)|consent.{0,40}admin",
+        "an administrator has to consent",
+        ADMIN_CONSENT,
+    ),
 )
 
 # RFC 6749 §4.1.2.1 and §5.2, OpenID Connect Core §3.1.2.6, RFC 8628 §3.5, and the providers' own.

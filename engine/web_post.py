@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import http.client
 import ipaddress
-import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -45,7 +44,7 @@ def post(
     ca_certificate: str = "",
     most_bytes: int = MOST_BYTES,
     forbidden: Forbidden = is_forbidden,
-    getaddrinfo: Callable = socket.getaddrinfo,
+    getaddrinfo: Callable | None = None,
 ) -> tuple[int, bytes]:
     """Post a form and return the status and the body of the answer. No redirect is followed: it would carry secrets.
 
@@ -67,7 +66,8 @@ def post(
         place.host, place.port, ca_certificate=ca_certificate, connect_timeout=timeout, read_timeout=timeout
     )
     context = tls_context(connection)
-    addresses = [entry for entry in resolve(connection, getaddrinfo) if not forbidden(entry[4][0])]
+    found = resolve(connection, getaddrinfo) if getaddrinfo else resolve(connection)
+    addresses = [entry for entry in found if not forbidden(entry[4][0])]
     if not addresses:
         raise GatewayError(
             "The name leads to an address that must not be asked.", permanent=True, phase="connect", field="host"

@@ -1,5 +1,5 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-from ...engine.bearer_refusal import Challenge, bearer_refusal, read_challenge
+from ...engine.bearer_refusal import REFUSALS, Challenge, bearer_refusal, read_challenge
 from .case import EngineCase
 
 EXPIRED = "it has expired, was revoked, or belongs to another account"
@@ -69,3 +69,7 @@ class TestBearerRefusal(EngineCase):
         ):
             with self.subTest(data[:30]):
                 self.assertEqual(read_challenge(data), expected)
+
+    def test_every_line_of_the_table_is_tried(self):
+        tried = {str(bearer_refusal(detail.split(" ")[0], detail)) for _name, detail, _challenge, _words in CASES}
+        self.assertEqual([refusal.said for refusal in REFUSALS if refusal.text not in tried], [])
