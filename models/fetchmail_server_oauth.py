@@ -20,8 +20,11 @@ class FetchmailServer(models.Model):
         # The same mailbox by the same protocol: its journal goes on.
         return {"server_type": "imap", "gateway_skip_verification": False}
 
-    def _gateway_diagnose_login(self):
-        return diagnose_mailbox(self._get_connection_type(), self._gateway_connection(), self._credential())
+    def _gateway_diagnose(self):
+        """Return the engine's MailboxDiagnosis of the login in force; raises as `_gateway_diagnose_with_token`."""
+        return self._gateway_diagnose_with_token(
+            lambda: diagnose_mailbox(self._get_connection_type(), self._gateway_connection(), self._credential())
+        )
 
 
 class SppEmailReading(models.AbstractModel):
@@ -49,17 +52,19 @@ class SppEmailParallelFetching(models.AbstractModel):
             if is_renewed:
                 current.renewed.add(server.id)
                 current.waiting.append(server)
-                return
-        super()._finish(current, server, failure)
+                return None
+        return super()._finish(current, server, failure)
 
 
 class SppEmailFetching(models.AbstractModel):
     _inherit = "spp.email.fetching"
 
     def _note_success(self, server):
-        super()._note_success(server)
+        result = super()._note_success(server)
         server._gateway_note_login()
+        return result
 
     def _note_failure(self, server, error):
-        super()._note_failure(server, error)
+        result = super()._note_failure(server, error)
         server._gateway_note_refusal(error)
+        return result

@@ -26,7 +26,7 @@ class FetchmailServer(models.Model):
         Raises:
             UserError: names the first step that failed, the field at fault and the cure.
         """
-        diagnosis = self._gateway_diagnose_with_token()
+        diagnosis = self._gateway_diagnose()
         if not diagnosis.ok:
             failure = diagnosis.failure
             raise UserError(self._gateway_failure_text(failure.text, failure.cure, failure.field))

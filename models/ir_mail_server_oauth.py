@@ -86,8 +86,5 @@ class IrMailServer(models.Model):
 
         return self._gateway_with_token(act)
 
-    def _gateway_diagnose_login(self):
-        return super()._gateway_diagnose()
-
     def _gateway_diagnose(self):
-        return self._gateway_diagnose_with_token()
+        return self._gateway_diagnose_with_token(super()._gateway_diagnose)

@@ -11,8 +11,12 @@ class ResConfigSettings(models.TransientModel):
     # can be entered without these addons.
     google_gmail_client_identifier = fields.Char("Gmail Client Id", config_parameter="google_gmail_client_id")
     google_gmail_client_secret = fields.Char("Gmail Client Secret", config_parameter="google_gmail_client_secret")
-    microsoft_outlook_client_identifier = fields.Char("Outlook Client Id", config_parameter="microsoft_outlook_client_id")
-    microsoft_outlook_client_secret = fields.Char("Outlook Client Secret", config_parameter="microsoft_outlook_client_secret")
+    microsoft_outlook_client_identifier = fields.Char(
+        "Outlook Client Id", config_parameter="microsoft_outlook_client_id"
+    )
+    microsoft_outlook_client_secret = fields.Char(
+        "Outlook Client Secret", config_parameter="microsoft_outlook_client_secret"
+    )
     gateway_google_redirect_uri = fields.Char("Gmail Redirect URI", compute="_compute_gateway_redirect_uris")
     gateway_microsoft_redirect_uri = fields.Char("Outlook Redirect URI", compute="_compute_gateway_redirect_uris")
 

@@ -83,9 +83,7 @@ class SppEmailOauth(models.Model):
     scopes = fields.Char(
         compute="_compute_scopes", store=True, readonly=False, precompute=True, help="Permissions that are asked for."
     )
-    authorize_url = fields.Char(
-        "Login Page", compute="_compute_preset", store=True, readonly=False, precompute=True
-    )
+    authorize_url = fields.Char("Login Page", compute="_compute_preset", store=True, readonly=False, precompute=True)
     token_url = fields.Char(
         "Address for Tokens", compute="_compute_preset", store=True, readonly=False, precompute=True
     )
@@ -237,7 +235,7 @@ class SppEmailOauth(models.Model):
     def _drop_tokens(self):
         """Forget all tokens; a renewal that is under way finds that it comes too late."""
         for credential in self:
-            super(SppEmailOauth, credential).write({**NO_TOKENS, "revision": credential.revision + 1})
+            credential.write({**NO_TOKENS, "revision": credential.revision + 1})
 
     def action_open_incoming(self):
         """Open the mailboxes that use it."""

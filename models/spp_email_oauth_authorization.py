@@ -61,7 +61,7 @@ class SppEmailOauth(models.Model):
             credential.redirect_warning = credential._redirect_problem()[0]
 
     def _redirect_problem(self):
-        """Return (what is wrong with the address that the browser comes back to, whether that cannot work), in words."""
+        """Return (what is wrong with the address that the browser comes back to, whether that is hopeless)."""
         uri = urlsplit(self._redirect_uri())
         here = urlsplit(_address_in_browser())
         if here.netloc and here.netloc.lower() != uri.netloc.lower():
@@ -265,6 +265,7 @@ class SppEmailOauth(models.Model):
         server = self.incoming_server_ids[:1] or self.outgoing_server_ids[:1]
         if server:
             server._gateway_prove_oauth()
+
 
 def is_ours(state):
     """Return whether a state parameter was made here, and not by one of Odoo's own addons."""

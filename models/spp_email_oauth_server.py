@@ -48,10 +48,6 @@ class SppEmailServerMixin(models.AbstractModel):
         """Return the values that make a server of Odoo's addons one of ours."""
         raise NotImplementedError
 
-    def _gateway_diagnose_login(self):
-        """Return the engine's Diagnosis of a login with the credential in force."""
-        raise NotImplementedError
-
     def _gateway_oauth_mailbox(self):
         return self[self._gateway_settings["user"]] or ""
 
@@ -133,18 +129,21 @@ class SppEmailServerMixin(models.AbstractModel):
             # sudo: as for a login.
             self.gateway_oauth_id.sudo()._note_refusal(error)  # nosemgrep: odoo-sudo-without-context
 
-    def _gateway_diagnose_with_token(self):
+    def _gateway_diagnose_with_token(self, diagnose):
         """Return the Diagnosis of a login, of a second one after a new token where the first was refused.
+
+        Args:
+            diagnose: tries the login with the credential in force and returns the engine's Diagnosis.
 
         Raises:
             UserError: there is nothing to log in with; in words, with the cure.
         """
         try:
-            diagnosis = self._gateway_diagnose_login()
+            diagnosis = diagnose()
             if _is_token_refused(diagnosis) and self._gateway_uses_oauth():
                 # sudo: as for using it.
                 self.gateway_oauth_id.sudo()._access_token(is_refused=True)  # nosemgrep: odoo-sudo-without-context
-                diagnosis = self._gateway_diagnose_login()
+                diagnosis = diagnose()
         except (ConfigurationError, GatewayError) as error:
             cure = getattr(error, "cure", "")
             raise UserError(self._gateway_failure_text(str(error), cure, getattr(error, "field", ""))) from error
@@ -160,7 +159,7 @@ class SppEmailServerMixin(models.AbstractModel):
         """Try the login, so that it is known whether the token works; what fails stands on the credential."""
         self.ensure_one()
         try:
-            self._gateway_diagnose_with_token()
+            self._gateway_diagnose()
         except UserError:
             # The credential's own failure is noted there; the server's shows when it is tested.
             return False
@@ -222,7 +221,9 @@ class SppEmailServerMixin(models.AbstractModel):
             }
         )
         now = fields.Datetime.now()
-        credential.write({"refresh_token": refresh_token, "obtained_date": now, "refresh_date": now, "access_until": now})
+        credential.write(
+            {"refresh_token": refresh_token, "obtained_date": now, "refresh_date": now, "access_until": now}
+        )
         server.write(
             {
                 **self._gateway_as_ours(),

@@ -63,7 +63,14 @@ class SppEmailOauth(models.Model):
     def _gateway_health(self):
         """Findings about credentials that ended, fail or are about to end. Called by the job, which sees all."""
         findings = []
-        for credential in self.search([]):
+        domain = [
+            "|",
+            "|",
+            ("state", "in", ("failing", "dead")),
+            ("secret_until", "!=", False),
+            ("refresh_date", "!=", False),
+        ]
+        for credential in self.search(domain):
             findings += filter(None, (credential._failure_finding(), *credential._end_findings()))
         return findings
 
@@ -132,11 +139,12 @@ class SppEmailHealth(models.Model):
             finding.oauth_id = is_about and self.env["spp.email.oauth"].browse(int(parts[1])).exists()
 
     def _raise_activity(self):
-        super()._raise_activity()
+        result = super()._raise_activity()
         if self.oauth_id:
             link = Markup('<p><a class="btn btn-primary" href="/odoo/email-health/%s">%s</a></p>')
             for activity in self.activity_ids.filtered(lambda one: "/odoo/email-health/" not in (one.note or "")):
                 activity.note = (activity.note or Markup()) + link % (self.id, self.env._("Reconnect"))
+        return result
 
     def action_reconnect(self):
         """Connect the credential that the finding is about again."""

@@ -216,7 +216,8 @@ class SppEmailOauth(models.Model):
         with self._own_transaction() as credential:
             if not credential._take_turn(kept):
                 return False
-            _logger.warning("Credential %s got no token: %s.", self.id, getattr(error, "code", "") or type(error).__name__)
+            word = getattr(error, "code", "") or type(error).__name__
+            _logger.warning("Credential %s got no token: %s.", self.id, word)
             credential.write(
                 {
                     "state": "dead" if is_dead else "failing",

@@ -93,10 +93,14 @@ class TestPresets(OAuthCase):
         self.assertEqual(credential.token_url, "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token")
         self.assertIn("https://outlook.office.com/IMAP.AccessAsUser.All", credential.scopes)
         self.assertIn("smtp.office365.com", credential.mail_hosts)
-        self.assertEqual(credential._client().token_url, "https://login.microsoftonline.com/organizations/oauth2/v2.0/token")
+        self.assertEqual(
+            credential._client().token_url, "https://login.microsoftonline.com/organizations/oauth2/v2.0/token"
+        )
         credential.grant, credential.tenant = "client", "example.org"
         self.assertEqual(credential.scopes, "https://outlook.office365.com/.default")
-        self.assertEqual(credential._client().token_url, "https://login.microsoftonline.com/example.org/oauth2/v2.0/token")
+        self.assertEqual(
+            credential._client().token_url, "https://login.microsoftonline.com/example.org/oauth2/v2.0/token"
+        )
 
     def test_redirect_uris_are_those_of_the_guides(self):
         self.env["ir.config_parameter"].set_param("web.base.url", "https://odoo.example.org")
@@ -125,7 +129,9 @@ class TestPresets(OAuthCase):
         form.authorize_url, form.token_url = "https://sso.example.org/auth", "https://sso.example.org/token"
         form.scopes, form.mail_hosts = "mail offline_access", "mail.example.org"
         credential = form.save()
-        self.assertEqual((credential.token_url, credential.scopes), ("https://sso.example.org/token", "mail offline_access"))
+        self.assertEqual(
+            (credential.token_url, credential.scopes), ("https://sso.example.org/token", "mail offline_access")
+        )
 
     def test_secrets_only_go_to_https(self):
         for url in ("http://sso.example.org/token", "ftp://sso.example.org", "sso.example.org/token"):

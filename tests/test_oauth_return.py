@@ -1,5 +1,5 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-"""What comes back from a provider: only what this user began in this session, once, in time; each addon gets its own."""
+"""What comes back from a provider: what this user began in this session, once, in time; each addon gets its own."""
 
 import time
 from unittest.mock import patch
@@ -36,7 +36,12 @@ class TestReturn(OAuthCase, HttpCase):
         answer = self.opener.post(
             f"{self.base_url()}/web/dataset/call_button/spp.email.oauth/action_connect",
             json={
-                "params": {"model": "spp.email.oauth", "method": "action_connect", "args": [credential.ids], "kwargs": {}}
+                "params": {
+                    "model": "spp.email.oauth",
+                    "method": "action_connect",
+                    "args": [credential.ids],
+                    "kwargs": {},
+                }
             },
             headers={"Origin": origin or self.base_url()},
         ).json()

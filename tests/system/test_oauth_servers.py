@@ -87,7 +87,10 @@ class OAuthServerCase(SystemCase):
 
     def tokens(self, credential):
         """Return (access token, refresh token) as they are kept."""
-        code = "kept = env['spp.email.oauth'].browse(id)._kept()\nanswer = [kept.token.access_token, kept.token.refresh_token]"
+        code = (
+            "token = env['spp.email.oauth'].browse(id)._kept().token\n"
+            "answer = [token.access_token, token.refresh_token]"
+        )
         return self.ask(code, id=credential)
 
     def row(self, credential, *columns):
@@ -95,7 +98,9 @@ class OAuthServerCase(SystemCase):
 
     def make_older(self, credential):
         """Let the present token be of some time ago."""
-        self.rows("UPDATE spp_email_oauth SET obtained_date = obtained_date - interval '1 hour' WHERE id = %s", credential)
+        self.rows(
+            "UPDATE spp_email_oauth SET obtained_date = obtained_date - interval '1 hour' WHERE id = %s", credential
+        )
 
     def renewals(self):
         return sum(path == "/token" for path, _form in self.provider.asked)
@@ -273,7 +278,9 @@ class TestTokensOfManyWorkers(OAuthServerCase):
         user = next(_users)
         credential = self.credential(user, minutes=0)
         with self.assertRaises(ConsoleError):
-            self.ask("env['spp.email.oauth'].browse(id)._access_token()\nraise ValueError('the caller fails')", id=credential)
+            self.ask(
+                "env['spp.email.oauth'].browse(id)._access_token()\nraise ValueError('the caller fails')", id=credential
+            )
         (grant,) = (grant for grant in self.provider.grants if grant.user == user)
         self.assertEqual(self.tokens(credential)[1], grant.refresh)
 
@@ -286,7 +293,8 @@ class TestTokensOfManyWorkers(OAuthServerCase):
             self.assertTrue(line.held.wait(60))
             # No row is locked while the provider is waited for.
             self.assertEqual(
-                self.rows("UPDATE spp_email_oauth SET name = name WHERE id = %s RETURNING id", credential), [(credential,)]
+                self.rows("UPDATE spp_email_oauth SET name = name WHERE id = %s RETURNING id", credential),
+                [(credential,)],
             )
             worker.kill()
             worker.wait(10)
@@ -388,7 +396,9 @@ class TestAddonsServers(OAuthServerCase):
         self.ask("env['ir.config_parameter'].set_param('google_gmail_client_id', 'application')")
         server = self.mailbox(user, "gmail", self.mailboxes.imaps, server="localhost", password=False, is_ssl=True)
         self.ask(
-            "env['fetchmail.server'].browse(id).write({'google_gmail_refresh_token': refresh})", id=server, refresh=refresh
+            "env['fetchmail.server'].browse(id).write({'google_gmail_refresh_token': refresh})",
+            id=server,
+            refresh=refresh,
         )
         key = self.ask("answer = env['fetchmail.server'].browse(id)._gateway_server_key()", id=server)
         self.ask("env['fetchmail.server'].browse(id).action_gateway_take_over()", id=server)
@@ -414,7 +424,9 @@ class TestAddonsServers(OAuthServerCase):
                 "mail_hosts": "localhost",
             },
         )
-        self.rows("UPDATE fetchmail_server SET gateway_ca_certificate = %s WHERE id = %s", self.sandbox.ca_certificate, server)
+        self.rows(
+            "UPDATE fetchmail_server SET gateway_ca_certificate = %s WHERE id = %s", self.sandbox.ca_certificate, server
+        )
         self.deliver(user, "Moved over")
         self.fetch(server)
         self.assertEqual(self.leads("Moved over"), ["Moved over"])
