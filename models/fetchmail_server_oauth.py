@@ -5,12 +5,14 @@ from odoo import models
 
 from ..engine.errors import GatewayError
 from ..engine.mailbox_diagnosis import diagnose_mailbox
+from .sealed_field import refuse_evaluated
 
 
 class FetchmailServer(models.Model):
     _inherit = "fetchmail.server"
 
     def _credential(self):
+        refuse_evaluated(self.env)
         return self._gateway_bearer() if self.gateway_oauth_id else super()._credential()
 
     def _gateway_addon_kind(self):

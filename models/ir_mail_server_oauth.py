@@ -6,6 +6,7 @@ from odoo.exceptions import ValidationError
 
 from ..engine.connection import XOAuth2
 from .ir_mail_server import OAUTH
+from .sealed_field import refuse_evaluated
 from .spp_email_oauth_server import ADDONS
 
 SPP_OAUTH = "spp_oauth"
@@ -51,6 +52,7 @@ class IrMailServer(models.Model):
 
     def _credential(self):
         self.ensure_one()
+        refuse_evaluated(self.env)
         if self._gateway_uses_oauth():
             return self._gateway_bearer()
         if self.smtp_authentication in OAUTH and self._gateway_knows_login():
@@ -67,6 +69,7 @@ class IrMailServer(models.Model):
 
         In a transaction of its own: a refresh token that was replaced at the provider must not be lost by a rollback.
         """
+        refuse_evaluated(self.env)
         with self.env["spp.email.transaction"]._gateway_cursor() as env:
             # sudo: as for sending.
             server = self.with_env(env).sudo().exists() or self.sudo()  # nosemgrep: odoo-sudo-without-context
@@ -76,6 +79,7 @@ class IrMailServer(models.Model):
         return XOAuth2(user, response)
 
     def _gateway_addon_response(self, user):
+        refuse_evaluated(self.env)
         if self.smtp_authentication == "gmail":
             return self._generate_oauth2_string(user, self._gateway_addon_token("google_gmail_refresh_token"))
         return self._generate_outlook_oauth2_string(user)

@@ -14,7 +14,8 @@ from ..engine.forbidden_address import is_forbidden
 from ..engine.oauth_provider import OAUTH_PROVIDERS
 from ..engine.seal import MASK
 from ..engine.web_post import post
-from .sealed_char import SealedChar, revealing
+from .sealed_char import SealedChar
+from .sealed_field import refuse_evaluated, revealing
 
 STATES = [("new", "Not Connected"), ("valid", "Valid"), ("failing", "Failing"), ("dead", "Ended")]
 # Where General Settings and Odoo's own addons keep the registered application.
@@ -266,6 +267,7 @@ class SppEmailOauth(models.Model):
             ConfigurationError: something is missing or wrong.
         """
         self.ensure_one()
+        refuse_evaluated(self.env)
         preset = OAUTH_PROVIDERS[self.provider]
         client_id, client_secret = self._registered_application(preset)
         client = preset.client(
@@ -282,6 +284,7 @@ class SppEmailOauth(models.Model):
 
     def _registered_application(self, preset):
         """Return (client ID, client secret): the credential's own, or those of General Settings."""
+        refuse_evaluated(self.env)
         if self.client_id or preset.code not in SHARED_CLIENTS:
             if not self.client_id:
                 raise ConfigurationError(self.env._("The client ID is missing."), field="client_id")
@@ -328,6 +331,7 @@ class SppEmailOauth(models.Model):
             GatewayError: the provider could not be reached.
         """
         self.ensure_one()
+        refuse_evaluated(self.env)
         if not user:
             raise ConfigurationError(self.env._("Enter the mailbox as user name."), field="user")
         if connection.security is Security.NONE or not connection.verify:

@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
 from ..engine.errors import ConfigurationError, GatewayError
+from .sealed_field import refuse_evaluated
 
 # Odoo's own kinds of servers: (provider, column prefix, parameter with their client ID).
 ADDONS = {
@@ -74,6 +75,7 @@ class SppEmailServerMixin(models.AbstractModel):
 
     def _gateway_bearer(self):
         """Return the engine's BearerToken for this server; raises as ``spp.email.oauth._bearer``."""
+        refuse_evaluated(self.env)
         # sudo: sending and fetching use any server, whoever caused them; the token goes to the mail server only.
         credential = self.gateway_oauth_id.sudo()  # nosemgrep: odoo-sudo-without-context
         return credential._bearer(self._gateway_oauth_mailbox(), self._gateway_connection())
@@ -240,8 +242,8 @@ class SppEmailServerMixin(models.AbstractModel):
 
     def _gateway_addon_token(self, name):
         """Return a token of Odoo's own addons in clear."""
-        field = self._fields[name]
-        return field.reveal(self) if hasattr(field, "reveal") else self[name]
+        refuse_evaluated(self.env)
+        return self._fields[name].reveal(self)
 
     def _gateway_addon_scopes(self, kind):
         """Return the scopes that the addon asked for: with others its refresh token is refused."""

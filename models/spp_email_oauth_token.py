@@ -15,6 +15,7 @@ from ..engine.errors import ConfigurationError, GatewayError, OAuthError
 from ..engine.oauth_client import OAuthClient, OAuthToken, client_token, refresh_token
 from ..engine.retry import next_attempt
 from ..engine.storable import storable
+from .sealed_field import refuse_evaluated
 
 _logger = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ class SppEmailOauth(models.Model):
             GatewayError: the provider could not be reached.
         """
         self.ensure_one()
+        refuse_evaluated(self.env)
         held = self.env["spp.email.binding"]._held()
         if held:
             # A refresh token that a copy uses may be worth nothing to the original afterwards.
@@ -94,6 +96,7 @@ class SppEmailOauth(models.Model):
 
     def _renew(self, is_refused, ahead):
         """Get a new token, in the name of all workers; return it."""
+        refuse_evaluated(self.env)
         now = fields.Datetime.now()
         # Who had the lease before may just have done it.
         kept = self._kept()
@@ -160,6 +163,7 @@ class SppEmailOauth(models.Model):
         self.invalidate_recordset()
 
     def _kept(self):
+        refuse_evaluated(self.env)
         with self._own_transaction() as credential:
             return Kept(
                 client=credential._client(),

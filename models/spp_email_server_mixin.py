@@ -15,6 +15,13 @@ class SppEmailServerMixin(models.AbstractModel):
     _inherit = ["spp.email.sealed.mixin"]
     _description = "Mail Server"
 
+    # Of Odoo's addons google_gmail and microsoft_outlook, whichever of them is installed, and whenever.
+    _gateway_secrets = (
+        "google_gmail_refresh_token",
+        "google_gmail_access_token",
+        "microsoft_outlook_refresh_token",
+        "microsoft_outlook_access_token",
+    )
     # Field of this model for each of the settings that the engine names as being at fault.
     _gateway_settings = {}
     # What the search for settings looks for, and its field for a server of this model.
@@ -102,7 +109,7 @@ class SppEmailServerMixin(models.AbstractModel):
         return {server.id: server._gateway_proof() for server in self if not self.env.is_protected(host, server)}
 
     def _require_password_again(self, vals, password, before):
-        """Refuse to give a stored password to another server than it was entered for.
+        """Refuse to give a stored password to another server than it was entered for, and forget tokens.
 
         Whoever may change where a server is, or whether it must prove who it is, could otherwise have the password
         sent to a server of his own. The system itself (sudo) may: it changes nothing of this on anybody's behalf.
@@ -115,14 +122,17 @@ class SppEmailServerMixin(models.AbstractModel):
         Raises:
             UserError: another server would get the password, and no password came with the values.
         """
-        if self.env.su or vals.get(password) not in (None, MASK):
+        if self.env.su:
             return
+        tokens = [name for name in self._gateway_secrets if name in self._fields]
         for record in self.filtered(lambda record: record.id in before):
             host, authority, is_proven = record._gateway_proof()
             old_host, old_authority, was_proven = before[record.id]
-            if record[password] and (
-                host != old_host or authority != old_authority or (was_proven and not is_proven)
-            ):
+            if host == old_host and authority == old_authority and (is_proven or not was_proven):
+                continue
+            # Tokens are not typed in: they are fetched again. Managers may not read these fields.
+            record.sudo().write({name: False for name in tokens if name not in vals})  # nosemgrep: it only removes
+            if record[password] and vals.get(password) in (None, MASK):
                 raise UserError(
                     self.env._(
                         "Enter the password again: it was stored for the server as it was set up, and is not given "

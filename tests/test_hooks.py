@@ -31,7 +31,7 @@ class TestHooks(SealedCase):
             box = self.mailbox(password=SECRET)
         with with_key():
             post_init_hook(self.env)
-            self.assertRegex(self.column(box, "password"), "^sealed:1:")
+            self.assertRegex(self.column(box, "password"), "^sealed:2:")
 
     def test_install_makes_a_signing_key(self):
         before = self.env["spp.email.token.key"].search_count([])
@@ -42,7 +42,7 @@ class TestHooks(SealedCase):
     def test_uninstall_gives_the_clear_text_back(self):
         with with_key():
             box = self.mailbox(password=SECRET)
-            self.assertRegex(self.column(box, "password"), "^sealed:1:")
+            self.assertRegex(self.column(box, "password"), "^sealed:2:")
             uninstall_hook(self.env)
             self.assertEqual(self.column(box, "password"), SECRET)
 

@@ -12,6 +12,7 @@ from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form
 from odoo.tools import mute_logger
+from odoo.tools.safe_eval import safe_eval
 
 from ..engine.connection import BearerToken
 from ..engine.errors import ConfigurationError, GatewayError, OAuthError
@@ -209,6 +210,25 @@ class TestSecrets(OAuthCase):
             box.write(values)
             with self.subTest(values=values), self.own_cursors(), self.assertRaisesRegex(ConfigurationError, words):
                 box._credential()
+
+
+    def test_evaluated_code_gets_none(self):
+        credential = self.connected()
+        box = self.box(credential)
+        for code in ("credential._access_token()", "credential._kept()", "credential._client()", "box._credential()"):
+            names = {"credential": credential, "box": box}
+            with self.subTest(code=code), self.assertRaisesRegex(Exception, "not given to code of server actions"):
+                safe_eval(code, names)
+        action = self.env["ir.actions.server"].create(
+            {
+                "name": "Steal",
+                "model_id": self.env["ir.model"]._get("spp.email.oauth").id,
+                "state": "code",
+                "code": "raise UserError(record._access_token())",
+            }
+        )
+        with self.assertRaisesRegex(UserError, "not given to code of server actions"):
+            action.with_context(active_model="spp.email.oauth", active_id=credential.id).run()
 
 
 class TestTokens(OAuthCase):

@@ -407,7 +407,7 @@ class TestOCALeaves(SendingCase):
             ),
             True,
         )
-        self.assertRegex(self.value("SELECT smtp_pass FROM ir_mail_server WHERE id = %s", server), "^sealed:1:")
+        self.assertRegex(self.value("SELECT smtp_pass FROM ir_mail_server WHERE id = %s", server), "^sealed:2:")
         self.assertEqual(
             odoo_server.execute(
                 self.database,
