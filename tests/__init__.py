@@ -140,7 +140,6 @@ from .engine import (
     test_notice,
     test_oauth_answer,
     test_oauth_client,
-    test_oauth_errors_page,
     test_oauth_provider,
     test_oauth_refusal,
     test_outcome,

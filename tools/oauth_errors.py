@@ -7,8 +7,8 @@ WHO = {"reconnect": "whoever owns the mailbox", "settings": "the administrator",
 HEAD = """# What OAuth providers and mail servers refuse, and what helps
 
 Made by `python -m tools.oauth_errors` from the tables that the gateway itself reads (`engine/oauth_microsoft.py`,
-`oauth_words.py`, `bearer_refusal.py`). *Who* says who can help: *the administrator* corrects a setting here or at the provider,
-*whoever owns the mailbox* presses *Reconnect* and logs in once more, *nobody* has to: it is tried again.
+`oauth_words.py`, `bearer_refusal.py`). *Who* says who can help: *the administrator* corrects a setting here or at the
+provider, *whoever owns the mailbox* presses *Reconnect* and logs in once more, *nobody* has to: it is tried again.
 
 Some errors Google shows on a page of its own and sends nobody back: *Error 400: redirect_uri_mismatch*, *Error 401:
 invalid_client*, *Error 403: org_internal*, *access_denied* (the account is none of the test users of an app in

@@ -259,3 +259,41 @@ class TestSmtp(BearerCase):
         server = self.served(*self.hello("AUTH XOAUTH2"), clear=True)
         self.assertEqual(self.refused(self.login, server, Security.NONE).code, "PLAINTEXT")
         self.assertEqual(len(server.lines), 1)
+
+
+class TestManInTheMiddle(BearerCase):
+    """Nothing of a token leaves for a server that did not prove who it is."""
+
+    def open(self, protocol, server, security):
+        connection = self.connection(server, security)
+        if protocol == "smtp":
+            session = open_session(connection)
+            self.addCleanup(session.close)
+            session.login_token(MAILBOX)
+            return
+        reader = {"imap": ImapReader, "pop": PopReader}[protocol](connection, MAILBOX)
+        self.addCleanup(reader._abandon)
+        reader.open()
+
+    def test_false_certificates(self):
+        for name, context in (
+            ("another host's", certificates.server_context("other.test")),
+            ("expired", certificates.server_context(days=-1)),
+            ("self-signed", certificates.server_context(self_signed=True)),
+        ):
+            for protocol in ("imap", "pop", "smtp"):
+                with self.subTest(f"{protocol}, {name}"):
+                    server = self.enterContext(ScriptedServer([Encrypt(context), Send(b"+OK\r\n"), Expect("")]))
+                    self.assertEqual(self.refused(self.open, protocol, server, Security.TLS).phase, "tls")
+                    self.assertEqual(server.lines, [])
+
+    def test_starttls_that_was_stripped(self):
+        for protocol, script in (
+            ("imap", [Send(b"* OK\r\n"), Expect("CAP", b"* CAPABILITY IMAP4rev1 AUTH=XOAUTH2\r\n<tag> OK\r\n")]),
+            ("pop", [Send(b"+OK\r\n"), Expect("^CAPA$", b"+OK\r\nSASL XOAUTH2\r\n.\r\n")]),
+            ("smtp", [Send(b"220 mx\r\n"), Expect("^ehlo", b"250-mx\r\n250 AUTH XOAUTH2\r\n")]),
+        ):
+            with self.subTest(protocol):
+                server = self.served(*script, clear=True)
+                self.assertEqual(self.refused(self.open, protocol, server, Security.STARTTLS).phase, "tls")
+                self.assertEqual(len(server.lines), 1)

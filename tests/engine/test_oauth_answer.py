@@ -1,6 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 import json
 from datetime import datetime, timedelta
+from random import Random
 
 from ...engine.errors import OAuthError
 from ...engine.oauth_answer import MOST_SECONDS, UNTOLD_SECONDS, read_token
@@ -83,3 +84,22 @@ class TestAnswers(EngineCase):
         for told, scopes in (("a  b", "a b"), (None, ""), (["a"], ""), ("x" * 9000, "x" * 4000)):
             with self.subTest(str(told)[:10]):
                 self.assertEqual(read_token(200, answer(scope=told), now=NOW).scopes, scopes)
+
+    def test_damaged_answers(self):
+        random = Random(6)
+        whole = answer(refresh_token="r", scope="a b")
+        given = 0
+        for _round in range(3000):
+            body = bytearray(whole)
+            for _damage in range(random.randint(1, 4)):
+                place = random.randrange(len(body))
+                body[place : place + random.randint(0, 3)] = random.randbytes(random.randint(0, 3))
+            try:
+                token = read_token(random.choice((200, 200, 200, 400, 503)), bytes(body), now=NOW)
+            except OAuthError as error:
+                self.assertTrue(str(error) and error.cure)
+                continue
+            given += 1
+            self.assertTrue(token.access_token.isprintable())
+            self.assertGreater(token.expires, NOW)
+        self.assertGreater(given, 50)

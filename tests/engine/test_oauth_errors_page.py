@@ -1,4 +1,6 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""The page of docs/. tools/ is no part of the addon, so this runs by `./dev test engine` alone, and not in Odoo."""
+
 from tools import oauth_errors
 
 from ...engine.bearer_refusal import REFUSALS, STATUSES

@@ -3,13 +3,9 @@
 
 from __future__ import annotations
 
-import html
-import http.client
 import re
-import ssl
 import time
 from dataclasses import replace
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from ...engine.errors import GatewayError, OAuthError
 from ...engine.oauth_client import (
@@ -24,45 +20,9 @@ from ...engine.oauth_client import (
 from ...engine.oauth_provider import OAUTH_PROVIDERS
 from ...engine.web_post import post
 from .oauth import ALICE, OAuthCase, now
+from .oauth_visitor import OAuthVisitor
 
 REDIRECT = "https://odoo.example.test/spp_email_gateway/oauth/confirm"
-HIDDEN = re.compile(r'<input type="(?:hidden|text|checkbox)"[^>]*?name="([^"]+)"(?: value="([^"]*)")?( checked)?')
-
-
-class Browser:
-    """Fills in the provider's pages and comes back with what the last redirect brings."""
-
-    def __init__(self, provider):
-        self.provider = provider
-        self.context = ssl.create_default_context(cadata=provider.ca_certificate)
-
-    def open(self, url, form=None):
-        """Return (page, parameters of the redirect); one of them is None."""
-        parts = urlsplit(url)
-        web = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=10, context=self.context)
-        body = urlencode(form) if form else None
-        kind = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
-        web.request("POST" if form else "GET", f"{parts.path}?{parts.query}", body, kind)
-        answer = web.getresponse()
-        page, location = answer.read().decode(), answer.getheader("Location")
-        web.close()
-        if location:
-            return None, dict(parse_qsl(urlsplit(location).query))
-        return page, None
-
-    def fields(self, page):
-        return {name: html.unescape(value or "on") for name, value, _checked in HIDDEN.findall(page)}
-
-    def log_in(self, url, user=ALICE, password="alicepw", button="allow", without=()):
-        page, back = self.open(url)
-        if back is not None:
-            return back
-        form = {**self.fields(page), "user": user, "password": password, "step": "login"}
-        page, back = self.open(self.provider.authorize_url, form)
-        if back is not None or "Wrong address" in page:
-            return back
-        form = {name: value for name, value in self.fields(page).items() if name not in without}
-        return self.open(self.provider.authorize_url, {**form, "step": button})[1]
 
 
 class FlowCase(OAuthCase):
@@ -72,7 +32,7 @@ class FlowCase(OAuthCase):
             setattr(self.provider, name, value)
         self.provider.rotates = True
         self.provider.asked.clear()
-        self.browser = Browser(self.provider)
+        self.browser = OAuthVisitor(self.provider)
         self.verifier = new_verifier(lambda count: bytes(range(count)))
 
     def client(self, **options):

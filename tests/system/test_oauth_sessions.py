@@ -13,6 +13,12 @@ from .case import letter, sandbox, wait_for
 from .oauth import ALICE, BOB, OAuthCase
 
 MECHANISMS = ("XOAUTH2", "OAUTHBEARER")
+APPLICATION = {
+    "grant_type": "client_credentials",
+    "scope": "mail",
+    "client_id": "application",
+    "client_secret": "application-secret",
+}
 EXPIRED = "The access token was refused: it has expired, was revoked, or belongs to another account than the user name."
 
 
@@ -76,6 +82,15 @@ class TestMailboxTokens(OAuthCase):
         self.assertEqual(self.imap(self.dovecot.imaps, token), 1)
         self.provider.revoke(refresh)
         self.assertEqual(self.refused(self.imap, self.dovecot.imaps, token).field, "token")
+
+    def test_the_token_of_an_application(self):
+        """Client credentials: a token without a person, which Dovecot knows for the mailbox that it is for."""
+        self.provider.application_user = ALICE
+        self.addCleanup(setattr, self.provider, "application_user", "")
+        token = self.provider.token(APPLICATION)["access_token"]
+        for _name, open_mailbox in self.both():
+            self.assertEqual(open_mailbox(token), 1)
+            self.assertEqual(self.refused(open_mailbox, token, BOB).field, "token")
 
     def test_a_provider_that_is_down(self):
         token, _refresh = self.provider.grant(ALICE)
@@ -228,14 +243,7 @@ class TestSendingTokens(OAuthCase):
 
     def test_several_mailboxes_with_the_token_of_an_application(self):
         sink = self.sink()
-        answer = self.provider.token(
-            {
-                "grant_type": "client_credentials",
-                "scope": "mail",
-                "client_id": "application",
-                "client_secret": "application-secret",
-            }
-        )
+        answer = self.provider.token(APPLICATION)
         for user in (ALICE, BOB):
             self.smtp(sink.port, answer["access_token"], user)
         self.assertEqual([message["user"] for message in sink.messages()], [ALICE, BOB])
