@@ -6,12 +6,21 @@ from __future__ import annotations
 import re
 
 from tools import browser
+from tools.dovecot import Dovecot
 from tools.oauth_provider import OAuthProvider
 from tools.sandbox import DOMAIN
+from tools.smtp_sink import SmtpSink
 
 from .case import SIZE, BrowserCase
 
 USER = f"grievance@{DOMAIN}"
+END = """
+credential = env["spp.email.oauth"].browse(id)
+credential.write({"access_until": "2020-01-01 00:00:00"})
+env.cr.commit()
+env["spp.email.oauth"]._cron_renew()
+env["spp.email.health"]._check()
+"""
 
 
 class TestOAuth(BrowserCase):
@@ -169,6 +178,84 @@ class TestOAuth(BrowserCase):
         self.screenshot("oauth-address")
         self.press("Connect")
         self.assertIn("where nobody is logged in", self.refusal())
+
+    def sink(self):
+        """Start an outgoing server that takes tokens of the provider only."""
+        sink = SmtpSink(
+            authority=self.sandbox.authority, mechanisms="XOAUTH2", introspect_url=self.provider.introspect_url
+        )
+        sink.start()
+        self.addCleanup(sink.stop)
+        return sink
+
+    def test_the_guide_from_the_outgoing_server_to_the_green_badge(self):
+        sink = self.sink()
+        self.credential("microsoft", name="Microsoft 365 of the office")
+        self.open("outgoing-email-servers/new")
+        self.fill("Name", "Outlook")
+        self.pick("OAuth Credential")
+        self.fill("Username", USER)
+        self.choose("OAuth Credential", "Microsoft 365 of the office")
+        self.fill("SMTP Server", "localhost")
+        self.choose("SMTP Port", "Another port")
+        self.page.locator("[name=smtp_port] input").fill(str(sink.port))
+        self.tab("Certificate")
+        self.fill("Private CA", self.sandbox.ca_certificate)
+        self.tab("Connection")
+        self.save()
+        self.page.get_by_text("Outlook Token Not Valid").wait_for()
+        self.press("Connect your Outlook account")
+        self.log_in_there()
+        self.wait_for_view()
+        # Back at the server, and green because the server let us in meanwhile.
+        self.assertIn("/outgoing-email-servers/", self.page.url)
+        self.page.get_by_text("Outlook Token Valid").wait_for()
+        self.screenshot("oauth-outgoing-server")
+        self.press("Test Connection")
+        self.assertIn("The server let us in.", self.notification())
+
+    def test_a_mailbox_is_connected_and_one_that_ended_is_reconnected(self):
+        mailboxes = Dovecot(
+            self.sandbox.directory / "oauth-browser", self.sandbox.authority, self.provider.introspect_url
+        )
+        mailboxes.add_users({USER: "no password serves here"})
+        self.addCleanup(mailboxes.stop)
+        mailboxes.start()
+        credential = self.credential("google", name="Gmail of the office")
+        server = self.mailbox(
+            "grievance",
+            port=mailboxes.imaps,
+            password=False,
+            gateway_oauth_id=credential,
+            state="draft",
+            gateway_provider="gmail",
+        )
+        self.open(f"incoming-email-servers/{server}")
+        self.assertNotIn("Password", self.labels())
+        self.press("Connect your Gmail account")
+        self.log_in_there()
+        self.wait_for_view()
+        self.assertIn("/incoming-email-servers/", self.page.url)
+        self.page.get_by_text("Gmail Token Valid").wait_for()
+        self.screenshot("oauth-mailbox")
+        # The person takes the access away at the provider.
+        self.provider.revoke(self.provider.grants[-1].refresh)
+        self.ask(END, id=credential)
+        self.open("email-health")
+        self.page.locator(".o_data_row", has_text="has ended: connect it again").locator("td[name=title]").click()
+        self.page.get_by_role("button", name="Reconnect", exact=True).first.wait_for()
+        self.screenshot("oauth-ended")
+        self.open(f"email-oauth/{credential}")
+        self.page.get_by_text("The refresh token has expired or was revoked").first.wait_for()
+        self.screenshot("oauth-ended-credential")
+        self.open("email-health")
+        self.page.locator(".o_data_row", has_text="has ended: connect it again").locator("td[name=title]").click()
+        self.page.get_by_role("button", name="Reconnect", exact=True).locator("visible=true").last.click()
+        self.log_in_there()
+        self.wait_for_view()
+        self.page.get_by_text("Gmail Token Valid").wait_for()
+        self.ask("env['spp.email.health']._check()")
+        self.assertFalse(self.ask("answer = env['spp.email.health'].search_count([('code', 'like', 'oauth')])"))
 
     def test_general_settings_have_the_guides_words(self):
         self.open("settings")
