@@ -24,7 +24,6 @@ class SppEmailServerMixin(models.AbstractModel):
         string="OAuth Credential",
         ondelete="restrict",
         index="btree_not_null",
-        copy=False,
         help="Logs in with an access token in place of a password. One credential may serve several servers.",
     )
     gateway_oauth_badge = fields.Char("OAuth Badge", related="gateway_oauth_id.badge")
