@@ -28,8 +28,8 @@ class OAuthController(http.Controller):
         try:
             return request.redirect(credentials._complete(parameters))
         except (GatewayError, ConfigurationError) as error:
-            # The provider's word, which is no secret and names nobody.
-            _logger.warning("A return from an OAuth provider was refused: %s.", getattr(error, "code", "") or "setting")
+            # Not the provider's words: they come by the browser, and may name anybody.
+            _logger.warning("A return from an OAuth provider was refused: %s.", type(error).__name__)
             return _page(str(error), getattr(error, "cure", ""), getattr(error, "detail", ""))
         except AccessError:
             return _page(

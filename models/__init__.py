@@ -205,6 +205,7 @@ from . import (
     spp_email_oauth_status,
     fetchmail_server_oauth,
     ir_mail_server_oauth,
+    spp_email_oauth_hand_back,
     ir_http_oauth,
     res_config_settings,
 )

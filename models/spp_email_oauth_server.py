@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
 from ..engine.errors import ConfigurationError, GatewayError
+from .mail_mail import IN_A_HURRY
 from .sealed_field import refuse_evaluated
 
 # Odoo's own kinds of servers: (provider, column prefix, parameter with their client ID).
@@ -160,7 +161,8 @@ class SppEmailServerMixin(models.AbstractModel):
         """Try the login, so that it is known whether the token works; what fails stands on the credential."""
         self.ensure_one()
         try:
-            self._gateway_diagnose()
+            # A person waits.
+            self.with_context(**{IN_A_HURRY: True})._gateway_diagnose()
         except UserError:
             # The credential's own failure is noted there; the server's shows when it is tested.
             return False

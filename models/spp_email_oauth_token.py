@@ -220,8 +220,8 @@ class SppEmailOauth(models.Model):
         with self._own_transaction() as credential:
             if not credential._take_turn(kept):
                 return False
-            word = getattr(error, "code", "") or type(error).__name__
-            _logger.warning("Credential %s got no token: %s.", self.id, word)
+            # Not the provider's words, which may name an account.
+            _logger.warning("Credential %s got no token: %s.", self.id, type(error).__name__)
             credential.write(
                 {
                     "state": "dead" if is_dead else "failing",

@@ -484,6 +484,48 @@ class TestServers(OAuthCase):
         with self.assertRaises(IntegrityError), mute_logger("odoo.sql_db"):
             credential.unlink()
 
+    def test_servers_of_the_addons_move_over_and_back(self):
+        if "google.gmail.mixin" not in self.env:
+            self.skipTest("google_gmail is not installed")
+        self.env["ir.config_parameter"].set_param("google_gmail_client_id", "shared-app")
+        box = self.mailbox(server_type="gmail", server="imap.gmail.com", is_ssl=True)
+        with self.assertRaises(UserError):
+            box.action_gateway_take_over()
+        box.google_gmail_refresh_token = "theirs"
+        key = box._gateway_server_key()
+        box.with_user(self.manager).action_gateway_take_over()
+        credential = box.gateway_oauth_id
+        self.assertEqual((box.server_type, box._gateway_server_key()), ("imap", key))
+        self.assertEqual((self.secret(credential, "refresh_token"), credential.provider), ("theirs", "google"))
+        self.assertFalse(box.google_gmail_refresh_token)
+        with self.assertRaises(UserError):
+            box.action_gateway_take_over()
+        self.env["spp.email.oauth"]._hand_back()
+        self.assertEqual((box.server_type, box.gateway_oauth_id.id), ("gmail", False))
+        self.assertEqual(box._fields["google_gmail_refresh_token"].reveal(box), "theirs")
+
+    def test_tokens_of_odoos_own_service_stay_there(self):
+        if "google.gmail.mixin" not in self.env:
+            self.skipTest("google_gmail is not installed")
+        self.env["ir.config_parameter"].set_param("google_gmail_client_id", False)
+        box = self.mailbox(server_type="gmail", server="imap.gmail.com", is_ssl=True)
+        box.google_gmail_refresh_token = "theirs"
+        with self.assertRaisesRegex(UserError, "Odoo's own application"):
+            box.action_gateway_take_over()
+
+    def test_a_copied_server_logs_in_as_its_original(self):
+        credential = self.connected()
+        server = self.env["ir.mail_server"].create(
+            {
+                "name": "Out",
+                "smtp_host": "smtp.office365.com",
+                "smtp_user": "box@gateway.test",
+                "smtp_authentication": "spp_oauth",
+                "gateway_oauth_id": credential.id,
+            }
+        )
+        self.assertEqual(server.copy().gateway_oauth_id, credential)
+
     def test_disconnect_gives_the_tokens_back(self):
         credential = self.connected(provider="google")
         with self.provider({}) as provider:
