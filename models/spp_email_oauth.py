@@ -17,7 +17,7 @@ from ..engine.web_post import post
 from .sealed_char import SealedChar
 from .sealed_field import refuse_evaluated, revealing
 
-STATES = [("new", "Not Connected"), ("valid", "Valid"), ("failing", "Failing"), ("dead", "Ended")]
+STATES = [("new", "Not Used Yet"), ("valid", "Valid"), ("failing", "Failing"), ("dead", "Ended")]
 # Where General Settings and Odoo's own addons keep the registered application.
 SHARED_CLIENTS = {
     "google": ("google_gmail_client_id", "google_gmail_client_secret"),
@@ -149,7 +149,8 @@ class SppEmailOauth(models.Model):
         for credential in self:
             preset = OAUTH_PROVIDERS[credential.provider or "other"]
             scopes = preset.client_scopes if credential.grant == "client" else preset.scopes
-            credential.scopes = scopes or credential.scopes
+            typed = credential.scopes not in _preset_values("scopes", "client_scopes") and credential.scopes
+            credential.scopes = scopes or typed
 
     @api.depends("provider")
     def _compute_preset(self):
@@ -157,8 +158,10 @@ class SppEmailOauth(models.Model):
         for credential in self:
             preset = OAUTH_PROVIDERS[credential.provider or "other"]
             if preset.code == "other":
-                for name in ("authorize_url", "token_url", "revoke_url", "mail_hosts", "refresh_days"):
-                    credential[name] = credential[name]
+                for name in ("authorize_url", "token_url", "revoke_url"):
+                    credential[name] = credential[name] not in _preset_values(name) and credential[name]
+                credential.mail_hosts = credential.mail_hosts not in MAIL_HOSTS.values() and credential.mail_hosts
+                credential.refresh_days = credential._origin.refresh_days
                 continue
             credential.authorize_url = preset.authorize_url
             credential.token_url = preset.token_url
@@ -353,6 +356,11 @@ class SppEmailOauth(models.Model):
                 field="host",
             )
         return BearerToken(user, self._access_token(), OAUTH_PROVIDERS[self.provider].mechanism)
+
+
+def _preset_values(*names):
+    """Return what the presets have in these attributes."""
+    return {getattr(one, name) for one in OAUTH_PROVIDERS.values() for name in names}
 
 
 def _is_https(url):

@@ -126,7 +126,9 @@ class TestPresets(OAuthCase):
 
     def test_another_provider_is_typed_and_stays(self):
         form = Form(self.env["spp.email.oauth"].with_user(self.manager))
-        form.name, form.provider, form.client_id = "Own", "other", "app"
+        form.name, form.provider, form.client_id = "Own", "google", "app"
+        form.provider = "other"
+        self.assertEqual((form.token_url, form.scopes, form.mail_hosts, form.refresh_days), (False, False, False, 0))
         form.authorize_url, form.token_url = "https://sso.example.org/auth", "https://sso.example.org/token"
         form.scopes, form.mail_hosts = "mail offline_access", "mail.example.org"
         credential = form.save()
