@@ -289,7 +289,7 @@ class TestManInTheMiddle(BearerCase):
 
     def test_starttls_that_was_stripped(self):
         for protocol, script in (
-            ("imap", [Send(b"* OK\r\n"), Expect("CAP", b"* CAPABILITY IMAP4rev1 AUTH=XOAUTH2\r\n<tag> OK\r\n")]),
+            ("imap", [Send(b"* OK x\r\n"), Expect("CAP", b"* CAPABILITY IMAP4rev1 AUTH=XOAUTH2\r\n<tag> OK x\r\n")]),
             ("pop", [Send(b"+OK\r\n"), Expect("^CAPA$", b"+OK\r\nSASL XOAUTH2\r\n.\r\n")]),
             ("smtp", [Send(b"220 mx\r\n"), Expect("^ehlo", b"250-mx\r\n250 AUTH XOAUTH2\r\n")]),
         ):
