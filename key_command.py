@@ -2,6 +2,7 @@
 """What `odoo spp_email_key` does in one database. It prints numbers and the public names of keys, nothing else."""
 
 import contextlib
+import sys
 
 from psycopg2.errors import LockNotAvailable
 
@@ -17,6 +18,10 @@ from .models.spp_email_transaction import commit
 PASSES = 5
 
 
+def _say(text):
+    sys.stdout.write(f"{text}\n")
+
+
 class KeyCommand:
     """The command in one database.
 
@@ -30,7 +35,7 @@ class KeyCommand:
     def status(self):
         """Print how many credentials each key seals; return the exit code: 1 when one cannot be opened."""
         with self._environment() as env:
-            return self._say(env) if env else 1
+            return self._tell(env) if env else 1
 
     def rotate(self):
         """Seal all credentials anew with the first key; return the exit code: 1 when one was left.
@@ -51,13 +56,13 @@ class KeyCommand:
             seal_columns(env)
             commit(env.cr)
             env.registry.signal_changes()
-            print(f"{self._database}: {done} credentials sealed anew.")
-            failed = self._say(env)
+            _say(f"{self._database}: {done} credentials sealed anew.")
+            failed = self._tell(env)
             left = sum(
                 number for (name, remark), number in count_keys(env).items() if name != keys.current_key_id or remark
             )
             if left and not failed:
-                print(f"{self._database}: {left} were left. Run the command again.")
+                _say(f"{self._database}: {left} were left. Run the command again.")
             return 1 if left else failed
 
     @contextlib.contextmanager
@@ -66,7 +71,7 @@ class KeyCommand:
         with registry.cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
             if "spp.email.token.key" not in env:
-                print(f"{self._database}: the Email Gateway is not installed.")
+                _say(f"{self._database}: the Email Gateway is not installed.")
                 yield None
             else:
                 yield env
@@ -75,12 +80,12 @@ class KeyCommand:
         try:
             keys = sealer(env)
         except SealError as error:
-            print(f"{self._database}: {error}")
+            _say(f"{self._database}: {error}")
             return None
         if not keys.current_key_id:
-            print(
-                f"{self._database}: no credential key is configured. Make one with `odoo spp_email_key new`, and put it "
-                "into the environment variable SPP_EMAIL_GATEWAY_KEY or into odoo.conf."
+            _say(
+                f"{self._database}: no credential key is configured. Make one with `odoo spp_email_key new`, and put "
+                "it into the environment variable SPP_EMAIL_GATEWAY_KEY or into odoo.conf."
             )
             return None
         return keys
@@ -101,23 +106,23 @@ class KeyCommand:
         env.invalidate_all()
         return done
 
-    def _say(self, env):
+    def _tell(self, env):
         try:
             counts, keys = count_keys(env), sealer(env)
         except SealError as error:
-            print(f"{self._database}: {error}")
+            _say(f"{self._database}: {error}")
             return 1
         remarks = {"old": " in the older form, bound to no row", "closed": " THAT CANNOT BE OPENED"}
         for (name, remark), number in sorted(counts.items()):
             if not name:
-                print(f"{self._database}: {number} in clear text")
+                _say(f"{self._database}: {number} in clear text")
                 continue
             role = "seals" if name == keys.current_key_id else "opens" if name in keys.key_ids else "not configured"
-            print(f"{self._database}: {number} with key {name} ({role}){remarks.get(remark, '')}")
+            _say(f"{self._database}: {number} with key {name} ({role}){remarks.get(remark, '')}")
         for name in keys.key_ids:
             if not any(name == counted for counted, _remark in counts):
                 role = "seals" if name == keys.current_key_id else "opens"
-                print(f"{self._database}: 0 with key {name} ({role})")
+                _say(f"{self._database}: 0 with key {name} ({role})")
         if not keys.key_ids:
-            print(f"{self._database}: no credential key is configured.")
+            _say(f"{self._database}: no credential key is configured.")
         return 1 if any(remark == "closed" for _name, remark in counts) else 0

@@ -68,11 +68,11 @@ class IrConfigParameter(models.Model):
         secrets.invalidate_recordset(["value"])
         return super(IrConfigParameter, self - secrets).write(vals) if self - secrets else True
 
-    def unlink(self):
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_sealed_with(self):
         # Without it a missing key would no longer be an error, and passwords would be stored in clear unnoticed.
         if any(one.key == SEALED_WITH for one in self) and not is_revealing(self.env):
             raise UserError(self.env._("This parameter says that passwords are sealed. It cannot be deleted."))
-        return super().unlink()
 
     def _gateway_refuse_rename(self, vals):
         """Refuse to give a secret another key, under which it would not open, or another value this one."""

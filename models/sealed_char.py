@@ -3,6 +3,7 @@
 
 from odoo import fields
 
+from ..engine.errors import SealError
 from ..engine.seal import MASK
 from .sealed_field import SealedField, is_revealing, revealing
 
@@ -35,7 +36,12 @@ class SealedChar(SealedField, fields.Char):
 
     def _compute_sparse(self, records):
         for record in records:
-            record[self.name] = self._opened(record[self.sparse].get(self.name), record)
+            try:
+                record[self.name] = self._opened(record[self.sparse].get(self.name), record)
+            except SealError:
+                # mail_environment computes all of its fields at once: without this no form would open any more.
+                # reveal() takes the mask for what it is.
+                record[self.name] = MASK
 
     def _inverse_sparse(self, records):
         for record in records:

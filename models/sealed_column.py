@@ -66,13 +66,14 @@ def credentials(env):
         is_bytes = field_.type == "binary"
         for row_id, text in _rows(env, model._table, _as_text(column, name, is_bytes)):
             yield Credential(field_.place(row_id), text, model._table, row_id, column, name, is_bytes)
-    env.cr.execute("SELECT id, value, key FROM ir_config_parameter WHERE key IN %s AND value <> ''", (SECRET_PARAMETERS,))
+    query = "SELECT id, value, key FROM ir_config_parameter WHERE key IN %s AND value <> ''"
+    env.cr.execute(query, (SECRET_PARAMETERS,))
     for row_id, text, key in env.cr.fetchall():
         yield Credential(parameter_place(key), text, "ir_config_parameter", row_id, "value")
 
 
 def seal_columns(env):
-    """Seal every credential that lies in clear, or in the older form that is bound to no row. Does nothing without a key.
+    """Seal every credential that lies in clear, or in the older form that is bound to no row; nothing without a key.
 
     Returns:
         int: number of credentials that were sealed.
@@ -144,7 +145,7 @@ def count_keys(env):
 def count_closed(env):
     """Return how many credentials are sealed and cannot be opened with the keys at hand.
 
-    The gateway's own signing keys do not count: they are replaced by themselves. Nor does what was typed into dialogues.
+    The gateway's own signing keys do not count, which are replaced by themselves, nor what was typed into dialogues.
     """
     closed = 0
     for credential in credentials(env):

@@ -7,6 +7,7 @@ import sys
 from odoo.exceptions import UserError
 from odoo.tools import OrderedSet
 
+from ..engine.errors import SealError
 from ..engine.seal import MASK, Place, is_sealed
 from .credential_key import note_sealing, opened, sealer, was_sealed
 
@@ -95,7 +96,10 @@ class SealedField:
             SealError: it cannot be opened with the keys at hand.
         """
         refuse_evaluated(record.env, "odoo.addons.spp_email_gateway.")
-        return revealing(record)[self.name]
+        value = revealing(record)[self.name]
+        if value in self._masks:
+            raise SealError("This credential cannot be opened with the keys at hand. Enter it anew.", field="key")
+        return value
 
     def _sealed(self, value, record, values=None):
         """Return the text for the column: sealed, or in clear where there never was a key; None for the mask."""

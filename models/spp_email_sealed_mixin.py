@@ -18,10 +18,10 @@ class SppEmailSealedMixin(models.AbstractModel):
 
     @api.model
     def _post_model_setup__(self):
-        super()._post_model_setup__()
         for name in self._gateway_secrets:
             if name in self._fields and not isinstance(self._fields[name], SealedField):
                 self._seal_field(name)
+        return super()._post_model_setup__()
 
     def _seal_field(self, name):
         """Put a sealed field in the place of another addon's field.

@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..engine.seal import MASK
+from .sealed_field import SealedField
 
 # Where OCA's mail_environment keeps what its file does not say.
 RAW = "server_env_defaults"
@@ -84,6 +85,15 @@ class SppEmailServerMixin(models.AbstractModel):
         self._refuse_raw(vals)
         return super().write(vals)
 
+    def copy_data(self, default=None):
+        # The values that mail_environment keeps go by their own fields: a password belongs to its row.
+        vals_list = super().copy_data(default)
+        for vals in vals_list:
+            for name, value in (vals.pop(RAW, None) or {}).items():
+                if name in self._fields and not isinstance(self._fields[name], SealedField):
+                    vals.setdefault(name, value)
+        return vals_list
+
     def _refuse_raw(self, vals):
         """Refuse values of mail_environment's own column that do not come from its fields.
 
@@ -130,8 +140,6 @@ class SppEmailServerMixin(models.AbstractModel):
             old_host, old_authority, was_proven = before[record.id]
             if host == old_host and authority == old_authority and (is_proven or not was_proven):
                 continue
-            # Tokens are not typed in: they are fetched again. Managers may not read these fields.
-            record.sudo().write({name: False for name in tokens if name not in vals})  # nosemgrep: it only removes
             if record[password] and vals.get(password) in (None, MASK):
                 raise UserError(
                     self.env._(
@@ -139,3 +147,7 @@ class SppEmailServerMixin(models.AbstractModel):
                         "to another one, or to one that need not prove who it is."
                     )
                 )
+            # Tokens are not typed in: they are fetched again. sudo: managers may not read them, and they are removed.
+            held = record.sudo()  # nosemgrep: odoo-sudo-without-context
+            if found := {name: False for name in tokens if name not in vals and held[name]}:
+                held.write(found)

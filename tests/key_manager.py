@@ -30,7 +30,7 @@ class KeyManager(models.AbstractModel):
     @api.model
     def get_key(self, purpose, key_id, version=None):
         if not self.env.su:
-            raise AccessError("Access denied: a permission for key operation 'read' is missing.")
+            raise AccessError(self.env._("Access denied: a permission for key operation 'read' is missing."))
         ASKED.append((purpose, key_id, version))
         return self._get_provider(purpose).get_data_key(f"{purpose}_{key_id}", version)
 
@@ -52,7 +52,7 @@ class DatabaseKeyProvider(models.AbstractModel):
     def get_data_key(self, key_id, version=None):
         if version:
             if not 0 < version <= len(KEYS.get(key_id, ())):
-                raise UserError(f"Encryption key '{key_id}' version {version} not found.")
+                raise UserError(self.env._("This version of the encryption key is not found."))
             return KEYS[key_id][version - 1]
         return KEYS.setdefault(key_id, [os.urandom(32)])[-1]
 

@@ -92,7 +92,8 @@ class TestKeyManager(SealedCase):
             other = self.mailbox(password=SECRET, user="other@gateway.test")
             self.assertEqual(self.stored_with(other, "password"), key_id(KEYS[OWN][1]))
             self.assertFalse(count_closed(self.env))
-            self.assertEqual({name for name, _remark in count_keys(self.env)} - {""}, {key_id(key) for key in KEYS[OWN]})
+            names = {name for name, _remark in count_keys(self.env)} - {""}
+            self.assertEqual(names, {key_id(key) for key in KEYS[OWN]})
 
     def test_a_process_that_does_not_know_the_new_key_asks_again_but_not_at_every_step(self):
         with without_key():

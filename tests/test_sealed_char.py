@@ -59,7 +59,8 @@ class TestSealedChar(SealedCase):
     def test_the_column_is_sealed_and_the_record_clear(self):
         for record, name in self.places():
             with self.subTest(model=record._name):
-                self.assertRegex(self.column(record, name), f"^sealed:2:{sealer(self.env).current_key_id}:[A-Za-z0-9+/=]+$")
+                key = sealer(self.env).current_key_id
+                self.assertRegex(self.column(record, name), f"^sealed:2:{key}:[A-Za-z0-9+/=]+$")
                 self.assertNotIn(SECRET, self.column(record, name))
                 self.assertEqual(self.clear(record, name), SECRET)
                 record.invalidate_recordset()
@@ -212,7 +213,8 @@ class TestSealedChar(SealedCase):
         mine, other = self.mailbox(password=SECRET), self.mailbox(password="another", user="other@gateway.test")
         self.sql(
             "UPDATE fetchmail_server SET password = %s WHERE id = %s RETURNING id",
-            self.column(mine, "password"), other.id,
+            self.column(mine, "password"),
+            other.id,
         )
         other.invalidate_recordset()
         with self.assertRaises(SealError) as caught:
@@ -251,7 +253,8 @@ class TestSealedChar(SealedCase):
         for model in self.env.registry.values():
             if any(isinstance(field, SealedField) and field.store for field in model._fields.values()):
                 with self.subTest(model=model._name):
-                    self.assertIn("spp.email.sealed.mixin", [parent._name for parent in model.mro() if hasattr(parent, "_name")])
+                    parents = [getattr(parent, "_name", "") for parent in model.mro()]
+                    self.assertIn("spp.email.sealed.mixin", parents)
         box = self.mailbox()
         with self.assertRaises(TypeError):
             box._fields["password"].convert_to_column(SECRET, box.browse())

@@ -283,7 +283,8 @@ class TestSecretParameters(SecretCase):
     def test_that_passwords_are_sealed_cannot_be_forgotten(self):
         seal_columns(self.env)
         row = self.row("spp_email_gateway.sealed_with")
-        for call in (row.unlink, lambda: row.write({"key": "other"}), lambda: self.parameters.set_param(row.key, False)):
+        rename, remove = {"key": "other"}, (row.key, False)
+        for call in (row.unlink, lambda: row.write(rename), lambda: self.parameters.set_param(*remove)):
             with self.assertRaises(UserError):
                 call()
 

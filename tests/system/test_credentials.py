@@ -1,5 +1,5 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-"""Credentials in a real database: keys that are rotated and killed, addons that come and go, a dump that is searched."""
+"""Credentials in a real database: rotations that are killed, addons that come and go, a dump that is searched."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ KEY_FILE = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49KeyOfAnArmadillo000
 
 PLANT = """
 import base64
-box = env["fetchmail.server"].create({"name": "in", "server": "127.0.0.1", "user": "in", "password": secrets["mailbox"]})
-out = env["ir.mail_server"].create({"name": "out", "smtp_host": "mx.test", "smtp_user": "u", "smtp_pass": secrets["smtp"]})
+boxes, servers = env["fetchmail.server"], env["ir.mail_server"]
+box = boxes.create({"name": "in", "server": "127.0.0.1", "user": "in", "password": secrets["mailbox"]})
+out = servers.create({"name": "out", "smtp_host": "mx.test", "smtp_user": "u", "smtp_pass": secrets["smtp"]})
 out.smtp_ssl_private_key = base64.b64encode(key_file.encode())
 for server in box + box.create({"name": "no tokens"}), out:
     for name in tokens:
@@ -67,7 +68,8 @@ class CredentialCase(SystemCase):
         for number, value in self.rows("SELECT id, smtp_ssl_private_key FROM ir_mail_server"):
             if value:
                 found["ir_mail_server", "smtp_ssl_private_key", number] = bytes(value).decode()
-        for key, value in self.rows("SELECT key, value FROM ir_config_parameter WHERE key = ANY(%s)", list(PARAMETERS)):
+        query = "SELECT key, value FROM ir_config_parameter WHERE key = ANY(%s)"
+        for key, value in self.rows(query, list(PARAMETERS)):
             found["ir_config_parameter", key, 0] = value
         return found
 
@@ -76,9 +78,10 @@ class CredentialCase(SystemCase):
 
     def uninstall(self, module, key, addons=True):
         self.execute(
-            f"env['ir.module.module'].search([('name', '=', {module!r})]).button_immediate_uninstall()\nenv.cr.commit()",
+            "env['ir.module.module'].search([('name', '=', module)]).button_immediate_uninstall()\nenv.cr.commit()",
             {VARIABLE: key},
             addons=addons,
+            module=module,
         )
 
     def assert_sealed(self, stored, count):

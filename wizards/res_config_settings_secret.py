@@ -4,7 +4,8 @@
 from odoo import models
 
 from ..engine.seal import MASK
-from .ir_config_parameter_secret import SECRET_PARAMETERS
+from ..models.ir_config_parameter_secret import SECRET_PARAMETERS
+from ..models.sealed_field import revealing
 
 
 class ResConfigSettings(models.TransientModel):
@@ -20,7 +21,7 @@ class ResConfigSettings(models.TransientModel):
         # Odoo's method finds the mask on both sides afterwards, and leaves the parameter alone.
         for name in self._gateway_secrets:
             field = self._fields.get(name)
-            typed = field and field.reveal(self)
+            typed = field and revealing(self)[name]
             if typed and typed != MASK:
                 # sudo: as Odoo does with all settings; whoever may not change them does not get here.
                 self.env["ir.config_parameter"].sudo().set_param(field.config_parameter, typed.strip())  # nosemgrep
