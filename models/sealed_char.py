@@ -5,7 +5,7 @@ from odoo import fields
 
 from ..engine.errors import SealError
 from ..engine.seal import MASK
-from .sealed_field import SealedField, is_revealing, revealing
+from .sealed_field import SealedField, computing, is_revealing, revealing
 
 __all__ = ["SealedChar", "revealing"]
 
@@ -29,7 +29,7 @@ class SealedChar(SealedField, fields.Char):
 
     def compute_value(self, records):
         # The compute method copies one sealed field into another: the mask would be all that arrives.
-        return super().compute_value(revealing(records))
+        return super().compute_value(computing(records))
 
     def determine_inverse(self, records):
         return super().determine_inverse(revealing(records))

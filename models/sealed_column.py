@@ -197,5 +197,7 @@ def _as_text(column, name, is_bytes):
 
 
 def _rows(env, table, value):
-    env.cr.execute(SQL("SELECT id, %s FROM %s WHERE %s <> '' ORDER BY id", value, SQL.identifier(table), value))
+    # Dialogues remember the mask where nothing was typed.
+    query = SQL("SELECT id, %s FROM %s WHERE %s NOT IN ('', %s) ORDER BY id", value, SQL.identifier(table), value, MASK)
+    env.cr.execute(query)
     return env.cr.fetchall()

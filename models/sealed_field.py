@@ -15,11 +15,18 @@ from .credential_key import note_sealing, opened, sealer, was_sealed
 # in a template, a server action or an RPC call can name it.
 _REVEAL = "spp_email_reveal"
 _PERMIT = object()
+# While a field is computed the mask is a value: what is there and does not open.
+_COMPUTING = "spp_email_computing"
 
 
 def revealing(records):
     """Return ``records`` so that their sealed fields give the clear text, for use in the server process only."""
     return records.with_context(**{_REVEAL: _PERMIT})
+
+
+def computing(records):
+    """Return ``records`` for a method that computes sealed fields from others."""
+    return revealing(records).with_context(**{_COMPUTING: _PERMIT})
 
 
 def is_revealing(env):
@@ -102,9 +109,10 @@ class SealedField:
         return value
 
     def _sealed(self, value, record, values=None):
-        """Return the text for the column: sealed, or in clear where there never was a key; None for the mask."""
+        """Return the text for the column: sealed, in clear where there never was a key; None in place of the mask."""
         if value in self._masks:
-            return None
+            # A dialogue is saved by one call and acts in the next one: it remembers that nothing was typed.
+            return MASK if record._transient else None
         if not value or is_sealed(value):
             return value
         # A new row's id is known beforehand: spp.email.sealed.mixin draws it.
@@ -122,6 +130,8 @@ class SealedField:
     def write(self, records, value):
         # A form sends back what it was shown when nothing was typed.
         if value in self._masks:
+            if records.env.context.get(_COMPUTING) is _PERMIT:
+                self._update_cache(records, value)
             return None
         self._refuse_sealed(value, records)
         return super().write(records, value)

@@ -134,6 +134,9 @@ class SppEmailServerMixin(models.AbstractModel):
         """
         if self.env.su:
             return
+        if RAW in self._fields:
+            # mail_environment computes host and encryption without saying from what: the cache may be of before.
+            self.invalidate_recordset()
         tokens = [name for name in self._gateway_secrets if name in self._fields]
         for record in self.filtered(lambda record: record.id in before):
             host, authority, is_proven = record._gateway_proof()

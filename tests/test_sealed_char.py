@@ -393,6 +393,27 @@ class TestSealedColumn(SealedCase):
             "environment or the key file, and restart.",
         )
 
+    def test_the_first_sealed_value_is_remembered_before_any_job_ran(self):
+        self.assertFalse(self.env["ir.config_parameter"].get_param(SEALED_WITH))
+        with with_key():
+            self.mailbox(password=SECRET).flush_recordset()
+        self.assertRegex(self.env["ir.config_parameter"].get_param(SEALED_WITH), "^[0-9a-f]{8}$")
+        with without_key(), self.assertRaises(UserError):
+            self.mailbox(password=SECRET, user="other@gateway.test").flush_recordset()
+
+    def test_a_host_with_another_key_opens_nothing_and_says_so(self):
+        with with_key():
+            box = self.mailbox(password=SECRET)
+            self.column(box, "password")
+        with with_key():
+            box.invalidate_recordset()
+            with self.assertRaises(SealError):
+                box._credential()
+            sealed = self.column(box, "password")
+            seal_columns(self.env)
+            self.assertEqual(self.column(box, "password"), sealed)
+            self.assertEqual(count_closed(self.env), 1)
+
     def test_sealed_values_are_opened_as_a_whole(self):
         with with_key():
             places = list(self.places())

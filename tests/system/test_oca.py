@@ -465,3 +465,28 @@ class TestOCALeaves(SendingCase):
             ),
             True,
         )
+
+
+class TestGatewayLeavesOCA(SendingCase):
+    """mail_environment stays when the gateway goes."""
+
+    modules = "mail_environment"
+
+    @classmethod
+    def setUpClass(cls):
+        places = environment.ensure_oca(), str(odoo_home.find().path)
+        cls.odoo_env = {"PYTHONPATH": os.pathsep.join(places), "SPP_EMAIL_GATEWAY_KEY": KEY}
+        super().setUpClass()
+
+    def test_what_it_keeps_is_given_back_in_clear(self):
+        query = "SELECT server_env_defaults::jsonb ->> 'x_smtp_pass_env_default' FROM ir_mail_server WHERE id = %s"
+        server = self.server(smtp_user="typed", smtp_pass="sinkpw")  # noqa: S106
+        self.assertRegex(self.value(query, server), "^sealed:2:")
+        self.console.stop()
+        odoo_server.execute(
+            self.database,
+            "env['ir.module.module'].search([('name', '=', 'spp_email_gateway')]).button_immediate_uninstall()\n"
+            "env.cr.commit()\nprint('true')",
+            env=self.odoo_env,
+        )
+        self.assertEqual(self.value(query, server), "sinkpw")
