@@ -206,5 +206,4 @@ from . import (
     ir_mail_server_oauth,
     spp_email_oauth_hand_back,
     ir_http_oauth,
-    res_config_settings,
 )

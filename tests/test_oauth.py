@@ -157,6 +157,18 @@ class TestPresets(OAuthCase):
         with self.assertRaisesRegex(ConfigurationError, "only given to the provider itself"):
             credential._client()
 
+    def test_what_is_typed_into_general_settings_serves_and_is_never_shown(self):
+        settings = self.env["res.config.settings"].with_user(self.system)
+        typed = {"google_gmail_client_identifier": "shared-app", "google_gmail_client_secret": "shared-secret"}
+        settings.create(typed).execute()
+        client = self.credential(provider="google", client_id=False, client_secret=False)._client()
+        self.assertEqual((client.client_id, client.client_secret), ("shared-app", "shared-secret"))
+        shown = settings.create({}).read(list(typed))[0]
+        self.assertEqual((shown["google_gmail_client_identifier"], shown["google_gmail_client_secret"]), ("shared-app", MASK))
+        # Saved once more as shown, it stays.
+        settings.create({}).execute()
+        self.assertEqual(self.credential(provider="google", client_id=False)._client().client_secret, "shared-secret")
+
     def test_nothing_registered_is_said(self):
         credential = self.credential(client_id=False, client_secret=False)
         with self.assertRaisesRegex(ConfigurationError, "Enter client ID and client secret"):

@@ -25,4 +25,5 @@ from . import (
     spp_email_suppression_resend,
     mail_compose_message,
     res_config_settings_secret,
+    res_config_settings,
 )
