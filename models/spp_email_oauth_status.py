@@ -45,9 +45,11 @@ class SppEmailOauth(models.Model):
                 "and press Test there.",
                 format_datetime(self.env, self.obtained_date),
             )
+        return "\n".join(filter(None, (self._failure_since(), self.failure_cure)))
+
+    def _failure_since(self):
         since = self.env._("Since %s:", format_datetime(self.env, self.failing_date)) if self.failing_date else ""
-        first = " ".join(filter(None, (since, self.failure_text)))
-        return "\n".join(filter(None, (first, self.failure_cure)))
+        return " ".join(filter(None, (since, self.failure_text)))
 
     @api.depends("refresh_date", "refresh_days", "grant")
     def _compute_refresh_until(self):
@@ -88,7 +90,7 @@ class SppEmailOauth(models.Model):
             f"oauth_{self.id}_{self.state}",
             HealthState.FAILURE,
             title,
-            self._status_words(),
+            self._failure_since(),
             self.failure_cure or self.env._("Open the OAuth credential and press Reconnect."),
         )
 
