@@ -4,7 +4,6 @@
 from odoo import models
 
 from ..engine.errors import GatewayError
-from ..engine.mailbox_diagnosis import diagnose_mailbox
 from .sealed_field import refuse_evaluated
 
 
@@ -23,10 +22,7 @@ class FetchmailServer(models.Model):
         return {"server_type": "imap", "gateway_skip_verification": False}
 
     def _gateway_diagnose(self):
-        """Return the engine's MailboxDiagnosis of the login in force; raises as `_gateway_diagnose_with_token`."""
-        return self._gateway_diagnose_with_token(
-            lambda: diagnose_mailbox(self._get_connection_type(), self._gateway_connection(), self._credential())
-        )
+        return self._gateway_diagnose_with_token(super()._gateway_diagnose)
 
 
 class SppEmailReading(models.AbstractModel):

@@ -7,6 +7,8 @@ from odoo import models
 from odoo.exceptions import UserError
 from odoo.tools import format_datetime
 
+from ..engine.mailbox_diagnosis import diagnose_mailbox
+
 
 class FetchmailServer(models.Model):
     _inherit = "fetchmail.server"
@@ -19,6 +21,10 @@ class FetchmailServer(models.Model):
         if not messages:
             return True
         return self._gateway_notification("success", "\n".join(messages))
+
+    def _gateway_diagnose(self):
+        """Return the engine's MailboxDiagnosis of the login in force; raises as `_gateway_settings_now`."""
+        return diagnose_mailbox(self._get_connection_type(), self._gateway_connection(), self._credential())
 
     def _gateway_confirm(self):
         """Open the mailbox, confirm it and return what was found, in words.
