@@ -15,7 +15,7 @@ from .case import SystemCase, letter, wait_for
 from .console import ConsoleError
 
 # Dovecot notices new users after a second, so all are there from the start.
-USERS = [f"box{number}@example.test" for number in range(16)]
+USERS = [f"box{number}@example.test" for number in range(40)]
 _users = iter(USERS)
 _names = itertools.count(1)
 
