@@ -164,7 +164,7 @@ class TestPresets(OAuthCase):
         client = self.credential(provider="google", client_id=False, client_secret=False)._client()
         self.assertEqual((client.client_id, client.client_secret), ("shared-app", "shared-secret"))
         shown = settings.create({}).read(list(typed))[0]
-        self.assertEqual((shown["google_gmail_client_identifier"], shown["google_gmail_client_secret"]), ("shared-app", MASK))
+        self.assertEqual([shown[name] for name in typed], ["shared-app", MASK])
         # Saved once more as shown, it stays.
         settings.create({}).execute()
         self.assertEqual(self.credential(provider="google", client_id=False)._client().client_secret, "shared-secret")
