@@ -199,6 +199,7 @@ from . import (
     spp_email_suppression_learning,
     spp_email_suppression_asking,
     spp_email_suppression_screen,
+    spp_email_suppression_hand_back,
     mail_message_suppression,
     res_partner_suppression,
     spp_email_oauth_status,
