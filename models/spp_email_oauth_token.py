@@ -25,8 +25,6 @@ MARGIN = timedelta(minutes=2)
 AHEAD = timedelta(minutes=20)
 # A token that was got just now and is refused all the same is not helped by another one.
 FRESH = timedelta(minutes=1)
-# A use is noted so often at most: a write for each login would be one for each mailbox and run.
-NOTED = timedelta(minutes=30)
 # Another worker renews for no longer than the request for a token may take.
 WAIT_SECONDS, MOST_WAITS = 0.25, 100
 # Whoever noted something in the same row has done so in a short transaction.
@@ -226,7 +224,7 @@ class SppEmailOauth(models.Model):
                 {
                     "state": "dead" if is_dead else "failing",
                     "failing_date": credential.failing_date or now,
-                    "failure_text": storable(_words(error)),
+                    "failure_text": storable(words_of(error)),
                     "failure_cure": getattr(error, "cure", "") or False,
                     "failures": kept.failures + 1,
                     "next_renewal_date": next_attempt(now, kept.failures + 1, random.Random()),  # noqa: S311 - jitter
@@ -258,54 +256,6 @@ class SppEmailOauth(models.Model):
         return bool(rows)
 
     # ------------------------------------------------------------------
-    # What servers say to a token
-    # ------------------------------------------------------------------
-
-    def _note_login(self):
-        """Note that a server let us in with the token."""
-        now = fields.Datetime.now()
-        is_noted = self.state == "valid" and self.used_date and self.used_date > now - NOTED
-        if is_noted and (not self.obtained_date or self.obtained_date <= self.used_date):
-            return
-        with self._own_transaction() as credential:
-            was_failing = bool(credential.failing_date)
-            credential.write(
-                {
-                    "state": "valid",
-                    "used_date": now,
-                    "failing_date": False,
-                    "failure_text": False,
-                    "failure_cure": False,
-                }
-            )
-        if was_failing:
-            self._call_health()
-
-    def _note_refusal(self, error):
-        """Note that a server did not let us in with a token that was just got."""
-        with self._own_transaction() as credential:
-            works_elsewhere = (
-                credential.state == "valid"
-                and credential.obtained_date
-                and credential.used_date
-                and credential.used_date >= credential.obtained_date
-            )
-            if credential.state == "dead" or works_elsewhere:
-                # Another mailbox was let in with this very token: what is wrong is about the server.
-                return
-            credential.write(
-                {
-                    "state": "failing",
-                    "failing_date": credential.failing_date or fields.Datetime.now(),
-                    "failure_text": storable(_words(error)),
-                    "failure_cure": self.env._(
-                        "Check that the user name on the server is the mailbox, that the account may use it, and that "
-                        "the scopes are right; then press Reconnect and log in with the right account."
-                    ),
-                }
-            )
-
-    # ------------------------------------------------------------------
     # Ahead of time
     # ------------------------------------------------------------------
 
@@ -331,7 +281,7 @@ def _is_fresh(kept, now):
     return bool(kept.obtained_date) and kept.obtained_date > now - FRESH
 
 
-def _words(error):
+def words_of(error):
     """Return what went wrong, with the provider's own words."""
     detail = getattr(error, "detail", "")
     return f"{error} ({detail})" if detail and detail not in str(error) else str(error)
