@@ -86,6 +86,10 @@
         "views/spp_email_inbound_forward_views.xml",
         "views/spp_email_transcript_views.xml",
         "views/spp_email_team_views.xml",
+        "views/spp_email_oauth_views.xml",
+        "views/spp_email_oauth_server_views.xml",
+        "views/spp_email_oauth_templates.xml",
+        "views/res_config_settings_views.xml",
         "views/menus.xml",
     ],
     "assets": {

@@ -45,6 +45,7 @@ def uninstall_hook(env):
     env["mail.mail"]._gateway_hand_back()
     env["spp.email.suppression"]._gateway_hand_back()
     try:
+        env["spp.email.oauth"]._hand_back()
         open_columns(env)
     except SealError as error:
         raise UserError(

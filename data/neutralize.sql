@@ -7,6 +7,9 @@ UPDATE ir_cron SET active = FALSE
  WHERE id IN (SELECT res_id FROM ir_model_data WHERE model = 'ir.cron' AND module = 'spp_email_gateway');
 -- What the original's workers held is nobody's here.
 DELETE FROM spp_email_lease;
+-- A refresh token that a copy uses may be worth nothing to the original afterwards; nor is the secret the copy's.
+UPDATE spp_email_oauth
+   SET access_token = NULL, refresh_token = NULL, client_secret = NULL, access_until = NULL, state = 'new', active = FALSE;
 -- Bound to no database: also with new servers nothing is sent or read until a person says so under Health.
 UPDATE spp_email_binding SET database_uuid = 'neutralized';
 INSERT INTO spp_email_binding (database_uuid, database_name, bound_date)

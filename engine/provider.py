@@ -50,10 +50,10 @@ _TLS, _STARTTLS = Security.TLS, Security.STARTTLS
 _GOOGLE_SECRET = (
     "The user name is the whole address. The password is an app password of 16 characters, made at "
     "myaccount.google.com/apppasswords once two-step verification is on; the account's own password is refused. "
-    "OAuth is the other way: install Odoo's Gmail module and choose Gmail OAuth Authentication."
+    "OAuth is the other way: choose an OAuth credential in place of the password."
 )
 _MICROSOFT_SECRET = (
-    "Microsoft asks for OAuth: install Odoo's Microsoft Outlook module and choose Outlook OAuth Authentication. A "
+    "Microsoft asks for OAuth: choose an OAuth credential in place of the password. A "
     "password works only where the organization's administrator still allows authenticated SMTP for the mailbox."
 )
 

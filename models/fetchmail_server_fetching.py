@@ -29,7 +29,8 @@ class FetchmailServer(models.Model):
         # sudo: as in Odoo, processing is the system's work; the right to start it was checked above.
         error, new, outcomes = self.env["spp.email.fetching"]._fetch(self.sudo(), FETCH_NOW_SECONDS)  # nosemgrep
         if error is not None:
-            raise UserError(self._gateway_failure_text(str(error), setting=getattr(error, "field", "")))
+            cure = getattr(error, "cure", "")
+            raise UserError(self._gateway_failure_text(str(error), cure, getattr(error, "field", "")))
         return self._gateway_notification(*self._gateway_report(new, outcomes))
 
     def _fetch_mail(self, batch_limit=50):

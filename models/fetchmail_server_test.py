@@ -7,7 +7,6 @@ from odoo import models
 from odoo.exceptions import UserError
 from odoo.tools import format_datetime
 
-from ..engine.errors import ConfigurationError
 from ..engine.mailbox_diagnosis import diagnose_mailbox
 
 
@@ -23,16 +22,17 @@ class FetchmailServer(models.Model):
             return True
         return self._gateway_notification("success", "\n".join(messages))
 
+    def _gateway_diagnose(self):
+        """Return the engine's MailboxDiagnosis of the login in force; raises as `_gateway_settings_now`."""
+        return diagnose_mailbox(self._get_connection_type(), self._gateway_connection(), self._credential())
+
     def _gateway_confirm(self):
         """Open the mailbox, confirm it and return what was found, in words.
 
         Raises:
             UserError: names the first step that failed, the field at fault and the cure.
         """
-        try:
-            diagnosis = diagnose_mailbox(self._get_connection_type(), self._gateway_connection(), self._credential())
-        except ConfigurationError as error:
-            raise UserError(self._gateway_failure_text(str(error), setting=error.field)) from error
+        diagnosis = self._gateway_diagnose()
         if not diagnosis.ok:
             failure = diagnosis.failure
             raise UserError(self._gateway_failure_text(failure.text, failure.cure, failure.field))

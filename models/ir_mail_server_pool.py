@@ -12,7 +12,7 @@ from odoo.tools import config
 
 from ..engine.session_pool import LIMIT, MESSAGES, PATIENCE, SessionPool
 from ..engine.smtp_sending import SendingSession
-from .ir_mail_server import smtplib_is_replaced
+from .ir_mail_server import OAUTH, smtplib_is_replaced
 
 POOL = SessionPool(timer=threading.Timer)
 # A session of the parent process must not be used, nor closed with a word, by a child.
@@ -131,7 +131,12 @@ class IrMailServer(models.Model):
     def _gateway_session_key(self):
         """Return what sessions have in common that may stand for each other: database, server, settings and login."""
         values = [self[name] for name in SETTINGS if name in self._fields] if self else []
-        if self and self.smtp_authentication not in ("cli", "certificate"):
+        if self and self._gateway_uses_oauth():
+            # Not the token: a session outlives the one that it was opened with.
+            values += [self.smtp_user, self.gateway_oauth_id.id, self.gateway_oauth_id.refresh_date]
+        elif self and self.smtp_authentication in OAUTH:
+            values += [self.smtp_user]
+        elif self and self.smtp_authentication not in ("cli", "certificate"):
             credential = self._credential()
             values += [credential.user, credential.secret]
         else:

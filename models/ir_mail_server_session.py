@@ -2,6 +2,7 @@
 """The session with an outgoing server: connected, encrypted and logged in as the record says."""
 
 import smtplib
+from dataclasses import replace
 
 import idna
 
@@ -81,9 +82,16 @@ class IrMailServer(models.Model):
             return self._gateway_mark(session)
         if mail_server_id:
             self._check_forced_mail_server(server, allow_archived, smtp_from)
-        session = open_session(server._gateway_connection())
+        session = server._gateway_logged_in()
+        session.from_filter = server.from_filter
+        session.smtp_from = found_from
+        return self._gateway_mark(session)
+
+    def _gateway_logged_in(self):
+        """Return a session that is connected and logged in; raises as `_connect__`."""
+        session = open_session(self._gateway_connection())
         try:
-            server._gateway_login(session)
+            self._gateway_login(session)
             # Some methods of smtplib need a greeting that nobody sent yet.
             session.ehlo_or_helo_if_needed()
             session.unlimit()
@@ -93,9 +101,7 @@ class IrMailServer(models.Model):
         except BaseException:
             session.close()
             raise
-        session.from_filter = server.from_filter
-        session.smtp_from = found_from
-        return self._gateway_mark(session)
+        return session
 
     def _gateway_mark(self, session):
         """Let a session put this database's mark on what it sends; return the session."""
@@ -139,6 +145,9 @@ class IrMailServer(models.Model):
         user = credential.user
         if at and not domain.isascii():
             user = local + at + idna.encode(domain).decode("ascii")
+        if not isinstance(credential, Password):
+            session.login_token(replace(credential, user=user))
+            return
         self._smtp_login__(session, user, credential.secret)
         # Odoo's addons for OAuth do not look at the answer.
         session.confirm_login()

@@ -22,7 +22,7 @@ class IrMailServer(models.Model):
             return only_from
         return sender_for_test(
             self._gateway_filter(self.from_filter),
-            email_normalize(self._credential().user) or "",
+            email_normalize(self.smtp_user or "") or "",
             email_normalize(self._get_default_from_address()) or "",
             self.env.user.email_normalized or "",
         )

@@ -56,6 +56,7 @@ class _Round:
         leases: of the mailboxes that are read, by id.
         remaining: mailboxes that are not done.
         fruitful: those that gave messages, by id.
+        renewed: those whose access token was renewed after a refusal, by id.
         may_be_due: there may be messages to be processed.
         lane: as `spp.email.lane._process_due` takes it.
     """
@@ -65,6 +66,7 @@ class _Round:
     leases: dict[int, Claim]
     remaining: int
     fruitful: set = field(default_factory=set)
+    renewed: set = field(default_factory=set)
     first_error: Exception | None = None
     new: int = 0
     outcomes: Any = None

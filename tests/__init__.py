@@ -49,6 +49,8 @@ from . import (
     test_mail_server_session,
     test_no_secret_by_rpc,
     test_notices,
+    test_oauth,
+    test_oauth_return,
     test_original_email,
     test_own_mail_headers,
     test_parameters,

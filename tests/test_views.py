@@ -97,7 +97,9 @@ class TestViews(GatewayCase):
         own = {name for name in shown if name.startswith("gateway_")}
         targets = {"gateway_record", "gateway_target_hint", "gateway_target_warning"}
         local = {"gateway_intake_id", "gateway_pipe_url", "gateway_pipe_line"}
-        self.assertEqual(own, {"gateway_use_starttls", "gateway_action"} | targets | local)
+        # In place of a password.
+        oauth = {name for name in own if name.startswith("gateway_oauth_")} | {"gateway_addon_provider"}
+        self.assertEqual(own, {"gateway_use_starttls", "gateway_action"} | targets | local | oauth)
         self.assertEqual(len(arch.findall(".//div[@name='gateway_warnings']")), 1)
 
     def test_only_who_may_open_a_mailbox_gets_a_link_to_it(self):

@@ -26,4 +26,5 @@ from . import (
     spp_email_transcript_start,
     mail_compose_message,
     res_config_settings_secret,
+    res_config_settings,
 )

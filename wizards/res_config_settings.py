@@ -1,0 +1,31 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""General Settings: the applications that were registered at Google and Microsoft, as the guides name them."""
+
+from odoo import fields, models
+
+
+class ResConfigSettings(models.TransientModel):
+    _inherit = "res.config.settings"
+
+    # The fields and parameters of Odoo's google_gmail and microsoft_outlook, so that both see one registration, and it
+    # can be entered without these addons.
+    google_gmail_client_identifier = fields.Char("Gmail Client Id", config_parameter="google_gmail_client_id")
+    google_gmail_client_secret = fields.Char("Gmail Client Secret", config_parameter="google_gmail_client_secret")
+    microsoft_outlook_client_identifier = fields.Char(
+        "Outlook Client Id", config_parameter="microsoft_outlook_client_id"
+    )
+    microsoft_outlook_client_secret = fields.Char(
+        "Outlook Client Secret", config_parameter="microsoft_outlook_client_secret"
+    )
+    gateway_google_redirect_uri = fields.Char("Gmail Redirect URI", compute="_compute_gateway_redirect_uris")
+    gateway_microsoft_redirect_uri = fields.Char("Outlook Redirect URI", compute="_compute_gateway_redirect_uris")
+
+    def _compute_gateway_redirect_uris(self):
+        credentials = self.env["spp.email.oauth"]
+        for settings in self:
+            settings.gateway_google_redirect_uri = credentials.new({"provider": "google"}).redirect_uri
+            settings.gateway_microsoft_redirect_uri = credentials.new({"provider": "microsoft"}).redirect_uri
+
+    def action_gateway_open_credentials(self):
+        """Open the credentials that use the registered applications."""
+        return self.env["ir.actions.act_window"]._for_xml_id("spp_email_gateway.action_spp_email_oauth")
