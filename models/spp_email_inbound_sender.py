@@ -4,6 +4,7 @@
 from odoo import fields, models
 from odoo.exceptions import UserError
 
+from ..engine.audit_action import AuditAction
 from ..engine.outcome import InboundReason, selection
 from ..engine.sender_verdict import SENDER_RESULT_WORDS
 
@@ -39,4 +40,5 @@ class SppEmailInbound(models.Model):
             chosen = env[self._name].sudo().browse(ids)  # nosemgrep
             chosen.filtered(lambda inbound: inbound.state == "received").write({"is_sender_accepted": True})
 
-        return waiting._send_on(self.env._("Accept the sender"), before=accept)._show_outcome()
+        what, action = self.env._("Accept the sender"), AuditAction.SENDER_ACCEPTED
+        return waiting._send_on(what, before=accept, action=action)._show_outcome()

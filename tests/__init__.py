@@ -4,11 +4,13 @@ from . import (
     test_alias_matching,
     test_allowed_recipients,
     test_automatic_replies,
+    test_audit,
     test_batch,
     test_bounce_address,
     test_breaker,
     test_capacity,
     test_catchall_mail,
+    test_changes,
     test_claim,
     test_database_copy,
     test_decision_alias,
@@ -190,3 +192,5 @@ from .engine import test_quota as test_engine_quota
 from .engine import test_round_trip as test_engine_round_trip
 from .engine import test_suppression as test_engine_suppression
 from .engine import test_upload as test_engine_upload
+from .engine import test_audit_action as test_engine_audit_action
+from .engine import test_setting_change as test_engine_setting_change
