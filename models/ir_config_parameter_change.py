@@ -8,7 +8,7 @@ from .ir_config_parameter_sync import FIELDS, SYNCING
 
 KEYS = ("web.base.url", "web.base.url.freeze")
 PREFIXES = ("mail.", "spp_email_gateway.", "google_gmail_", "microsoft_outlook_")
-# Written by the system: the public name of the key that passwords are sealed with, among others.
+# Keys that Odoo makes for itself.
 NOT_SETTINGS = ("mail.web_push_vapid",)
 
 
@@ -23,10 +23,9 @@ class IrConfigParameter(models.Model):
         shadows = FIELDS if self.env.context.get(SYNCING) else ()
         new = vals.get("key") or ""
         # sudo: only its name.
-        watched = self.sudo().filtered(  # nosemgrep
-            lambda one: one.key not in shadows and (self._gateway_is_mail_key(one.key) or self._gateway_is_mail_key(new))
-        )
-        return watched.with_env(self.env)
+        shown = self.sudo().filtered(lambda one: one.key not in shadows)  # nosemgrep
+        kept = shown.filtered(lambda one: self._gateway_is_mail_key(one.key) or self._gateway_is_mail_key(new))
+        return kept.with_env(self.env)
 
     def _gateway_is_mail_key(self, key):
         return key in KEYS or (key.startswith(PREFIXES) and not key.startswith(NOT_SETTINGS))
@@ -38,3 +37,8 @@ class IrConfigParameter(models.Model):
 
     def _gateway_change_name(self):
         return self.key
+
+    def _gateway_keep_note(self, record, name, company, kind, changes):
+        # The name of one that is made or removed is told already.
+        told = changes if kind == "changed" else [change for change in changes if change.name != "key"]
+        return super()._gateway_keep_note(record, name, company, kind, told)

@@ -34,7 +34,6 @@ class SppEmailAudit(models.Model):
     message_digest = fields.Char(
         "Digest of the Message-ID", readonly=True, index="btree_not_null", help="SHA-256, in hexadecimal digits."
     )
-    who = fields.Char(compute="_compute_who")
     inbound_id = fields.Many2one(
         "spp.email.inbound", string="Incoming Email", compute="_compute_inbound_id", search="_search_inbound_id"
     )
@@ -44,12 +43,6 @@ class SppEmailAudit(models.Model):
     )
 
     _record_index = models.Index("(model, res_id, id)")
-
-    @api.depends("user_id")
-    def _compute_who(self):
-        for row in self:
-            # sudo: the name of a colleague, also of one who has left.
-            row.who = row.sudo().user_id.name or self.env._("The system")  # nosemgrep
 
     @api.depends("model", "res_id")
     def _compute_inbound_id(self):

@@ -33,27 +33,23 @@ class SppEmailChange(models.Model):
     old = fields.Text("Before", readonly=True)
     new = fields.Text("After", readonly=True)
 
-    who = fields.Char(compute="_compute_words")
-    model_name = fields.Char("Kind", compute="_compute_words")
-    field_name = fields.Char("Field", compute="_compute_words")
+    field_name = fields.Char("Field", compute="_compute_field_name")
 
     _record_index = models.Index("(model, res_id, id)")
 
-    @api.depends("user_id", "origin", "model", "field")
+    @api.depends("user_id", "origin")
+    def _compute_who(self):
+        installed = self.filtered(lambda change: change.origin == INSTALL)
+        installed.who = dict(self._fields["origin"]._description_selection(self.env))[INSTALL]
+        return super(SppEmailChange, self - installed)._compute_who()
+
+    @api.depends("model", "field")
     @api.depends_context("lang")
-    def _compute_words(self):
-        origins = dict(self._fields["origin"]._description_selection(self.env))
+    def _compute_field_name(self):
         for change in self:
-            # sudo: the name of a colleague, also of one who has left.
-            change.who = change.sudo().user_id.name or origins.get(change.origin)  # nosemgrep
+            # Of an addon that is gone it has its technical name.
             model = self.env.get(change.model)
-            if model is None:
-                # Of an addon that is gone.
-                change.model_name, change.field_name = change.model, change.field
-                continue
-            # sudo: what things are called.
-            change.model_name = self.env["ir.model"].sudo()._get(change.model).name or change.model  # nosemgrep
-            field = model._fields.get(change.field)
+            field = model._fields.get(change.field) if model is not None else None
             change.field_name = field._description_string(self.env) if field else change.field
 
     @api.model
@@ -107,7 +103,7 @@ class SppEmailChange(models.Model):
     def _show(self, title, domain):
         """Return the action that lists changes."""
         action = self.env["ir.actions.act_window"]._for_xml_id("spp_email_gateway.action_spp_email_change")
-        return {**action, "name": title, "domain": list(domain), "context": {}}
+        return {**action, "name": title, "display_name": title, "domain": list(domain), "context": {}}
 
     def action_open_record(self):
         """Open the record whose setting it was, if it is still there."""

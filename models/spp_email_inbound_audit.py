@@ -53,7 +53,7 @@ class SppEmailDelivery(models.Model):
 
 
 def changes_before(record, date):
-    """Return the action that lists what was changed in the settings of a record's company in the day before ``date``."""
+    """Return the action that lists which settings of a record's company were changed in the day before ``date``."""
     changes = record.env["spp.email.change"]
     title = record.env._("Changes of Settings in the Day Before")
     start = date - timedelta(hours=HOURS_BEFORE)

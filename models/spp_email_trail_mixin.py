@@ -25,14 +25,30 @@ class SppEmailTrailMixin(models.AbstractModel):
     res_id = fields.Many2oneReference("Record ID", model_field="model", required=True, readonly=True)
     company_id = fields.Many2one("res.company", readonly=True, ondelete="set null", index="btree_not_null")
 
+    who = fields.Char(compute="_compute_who")
+    model_name = fields.Char("Kind", compute="_compute_model_name")
+
+    @api.depends("user_id")
+    def _compute_who(self):
+        for row in self:
+            # sudo: the name of a colleague, also of one who has left.
+            row.who = row.sudo().user_id.name or self.env._("The system")  # nosemgrep
+
+    @api.depends("model")
+    @api.depends_context("lang")
+    def _compute_model_name(self):
+        for row in self:
+            # sudo: what things are called. An addon may be gone.
+            row.model_name = self.env["ir.model"].sudo()._get(row.model).name or row.model  # nosemgrep
+
     @api.model_create_multi
-    def create(self, vals_list):
+    def create(self, vals_list):  # pylint: disable=method-required-super
         return self._refuse()
 
-    def write(self, vals):
+    def write(self, vals):  # pylint: disable=method-required-super
         return self._refuse()
 
-    def unlink(self):
+    def unlink(self):  # pylint: disable=method-required-super
         return self._refuse()
 
     def _refuse(self):

@@ -188,7 +188,8 @@ class TestAudit(AuditCase):
         inbound.with_user(self.system).unlink()
         row = self.audit.search([("model", "=", "spp.email.inbound"), ("res_id", "=", number)])
         self.assertEqual((row.action, row.inbound_id.id), ("opened", False))
-        self.assertEqual(self.audit.search([("message_id", "=", "<audited@example.com>"), ("res_id", "=", number)]), row)
+        found = self.audit.search([("message_id", "=", "<audited@example.com>"), ("res_id", "=", number)])
+        self.assertEqual(found, row)
 
     def test_old_ones_are_removed_once_the_content_is(self):
         inbound = self.journal(CONTENT)

@@ -101,7 +101,15 @@ class TestGuide(RoleCase):
         self.assertEqual(outgoing, ["Deliveries", "Suppression", "Queue", "Outgoing Email Servers", "Round Trips"])
         self.assertEqual(
             self.entries("Configuration"),
-            ["Retention", "Retention of Outgoing Emails", "Tags", "Allowed Recipients", "Suppression Policies"],
+            [
+                "Retention",
+                "Retention of Outgoing Emails",
+                "Tags",
+                "Allowed Recipients",
+                "Suppression Policies",
+                "Changes",
+                "Who Did What",
+            ],
         )
         for entry in (entry for entry in incoming if entry != "Upload Emails"):
             with self.subTest(entry=entry):
