@@ -24,6 +24,8 @@ class FetchmailServer(models.Model):
         "password",
         "gateway_oauth_id",
         "company_id",
+        "gateway_team_id",
+        "gateway_is_confidential",
         "priority",
         "attach",
         "original",

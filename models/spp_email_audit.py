@@ -108,6 +108,10 @@ class SppEmailAudit(models.Model):
             if not person:
                 return
             records = records.browse(set(records.ids) - self._opened_lately(records))
+        elif action is AuditAction.ERASED:
+            # Of what is erased the trail keeps no more than who did what, when, with which number.
+            self._forget(records._name, records.ids)
+            detail = ""
         if not records:
             return
         now, detail = fields.Datetime.now(), safe_detail(detail) or None
@@ -119,7 +123,7 @@ class SppEmailAudit(models.Model):
                     "action": action.value,
                     "model": record._name,
                     "res_id": record.id,
-                    "message_digest": self._message_digest(record),
+                    "message_digest": None if action is AuditAction.ERASED else self._message_digest(record),
                     "company_id": self._company_of(record).id or None,
                     "detail": detail,
                 }

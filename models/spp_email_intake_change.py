@@ -12,6 +12,8 @@ class SppEmailIntake(models.Model):
         "name",
         "active",
         "company_id",
+        "gateway_team_id",
+        "gateway_is_confidential",
         "server_id",
         "target_model",
         "size_limit",
