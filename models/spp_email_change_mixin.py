@@ -121,7 +121,8 @@ class SppEmailChangeMixin(models.AbstractModel):
         if field_name not in self._gateway_kept or self._gateway_kept_on:
             return super()._update_field_translations(field_name, translations, digest, source_lang)
         lang = next((lang for lang in translations if lang), None)
-        with self.with_context(lang=lang)._gateway_keeping(self._gateway_kept_among({field_name: True})):
+        mine = self.with_context(lang=lang)
+        with mine._gateway_keeping(mine._gateway_kept_among({field_name: True})):
             return super()._update_field_translations(field_name, translations, digest, source_lang)
 
     # ------------------------------------------------------------------

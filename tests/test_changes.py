@@ -209,6 +209,37 @@ class TestChanges(ChangeCase):
         self.other_company.name = "Renamed"
         self.assertEqual(self.rows(since=last), [])
 
+    def test_a_translation_of_a_notice(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        template = self.env.ref("spp_email_gateway.mail_template_answer")
+        self.assertChanged(
+            template,
+            lambda: template.update_field_translations("subject", {"fr_FR": "Bonjour"}),
+            ("subject", template.subject, "Bonjour"),
+        )
+        self.assertChanged(
+            template,
+            lambda: template.with_context(lang="fr_FR").write({"subject": "Salut"}),
+            ("subject", "Bonjour", "Salut"),
+        )
+
+    def test_a_view_that_extends_a_notice(self):
+        last = self.last()
+        view = self.env["ir.ui.view"].create(
+            {
+                "name": "our words",
+                "type": "qweb",
+                "mode": "extension",
+                "inherit_id": self.env.ref("mail.mail_bounce_catchall").id,
+                "arch": "<data><xpath expr='//div' position='inside'><p>Ask the office.</p></xpath></data>",
+            }
+        )
+        made = [row[2] for row in self.rows(view, last) if row[0] == "arch_db"]
+        self.assertTrue(made and "Ask the office" in made[0], made)
+        last = self.last()
+        view.arch = view.arch.replace("the office", "us")
+        self.assertEqual([row[0] for row in self.rows(view, last)], ["arch_db"])
+
     # Parameters
 
     def test_parameters(self):
