@@ -100,12 +100,14 @@ class SppEmailChangeMixin(models.AbstractModel):
             with self._gateway_keeping(self._gateway_kept_among(vals), vals):
                 return super().write(vals)
         name = self._gateway_kept_on[0]
+        # sudo: whose settings these lines are.
         owners = self.sudo()[name] | self._gateway_kept_owners([vals[name]] if vals.get(name) else [])
         with self._gateway_keeping(owners):
             return super().write(vals)
 
     def unlink(self):
         if self._gateway_kept_on:
+            # sudo: whose settings these lines were.
             with self._gateway_keeping(self.sudo()[self._gateway_kept_on[0]]):
                 return super().unlink()
         before = [
