@@ -315,10 +315,8 @@ class TestChanges(ChangeCase):
             ("client_secret", "set", "changed"),
         )
         # What the job that renews tokens writes.
-        self.assertChanged(
-            credential.sudo(),
-            lambda: credential.sudo().write({"access_token": "x", "refresh_token": "y", "state": "valid", "failures": 0}),
-        )
+        tokens = {"access_token": "x", "refresh_token": "y", "state": "valid", "failures": 0}
+        self.assertChanged(credential.sudo(), lambda: credential.sudo().write(tokens))
 
     # Who
 
@@ -493,8 +491,7 @@ class TestChanges(ChangeCase):
                 self.assertEqual(bool(row.exists()), is_kept)
 
     def test_no_setting_is_forgotten(self):
-        """Every stored field of these models that is the gateway's and can be written by people is kept, or is said here
-        to be no setting."""
+        """Every stored field of the gateway that people write on these models is kept, or said here to be no setting."""
         not_settings = {
             "fetchmail.server": {"gateway_next_fetch_date"},
             "mail.alias.domain": {"gateway_former_ids", "gateway_subaddress_ids"},
