@@ -491,7 +491,7 @@ class TestChanges(ChangeCase):
                 self.assertEqual(bool(row.exists()), is_kept)
 
     def test_no_setting_is_forgotten(self):
-        """Every stored field of the gateway that people write on these models is kept, or said here to be no setting."""
+        """Every stored field of the gateway that people write here is kept, or said to be no setting."""
         not_settings = {
             "fetchmail.server": {"gateway_next_fetch_date"},
             "mail.alias.domain": {"gateway_former_ids", "gateway_subaddress_ids"},

@@ -24,4 +24,5 @@ from . import (
     spp_email_suppression_import,
     spp_email_suppression_resend,
     mail_compose_message,
+    res_config_settings_secret,
 )
