@@ -90,6 +90,8 @@
         "views/spp_email_oauth_server_views.xml",
         "views/spp_email_oauth_templates.xml",
         "views/res_config_settings_views.xml",
+        "views/spp_email_change_views.xml",
+        "views/spp_email_audit_views.xml",
         "views/menus.xml",
     ],
     "assets": {

@@ -4,9 +4,11 @@
 from odoo import http
 from odoo.http import request
 
+from ..engine.audit_action import AuditAction
+
 
 class InboundController(http.Controller):
-    @http.route("/spp_email_gateway/inbound/<int:inbound_id>/eml", type="http", auth="user", readonly=True)
+    @http.route("/spp_email_gateway/inbound/<int:inbound_id>/eml", type="http", auth="user")
     def eml(self, inbound_id):
         """Return a message exactly as received, as attachment: it is never rendered on this origin."""
         inbound = request.env["spp.email.inbound"].browse(inbound_id).exists()
@@ -16,6 +18,8 @@ class InboundController(http.Controller):
         content = request.env["spp.email.content"]._load(inbound.id)
         if content is None:
             return request.not_found()
+        # Committed before the bytes are sent: Odoo answers after the commit.
+        request.env["spp.email.audit"]._note(AuditAction.DOWNLOADED, inbound)
         return request.make_response(
             content,
             headers=[

@@ -1,6 +1,10 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 from . import (
     spp_email_transaction,
+    spp_email_trail_mixin,
+    spp_email_change_mixin,
+    spp_email_change,
+    spp_email_audit,
     spp_email_claim_mixin,
     spp_email_sealed_mixin,
     spp_email_server_mixin,
@@ -217,4 +221,18 @@ from . import (
     ir_mail_server_oauth,
     spp_email_oauth_hand_back,
     ir_http_oauth,
+    spp_email_inbound_audit,
+    # The last: what they keep is what was written in the end.
+    fetchmail_server_change,
+    ir_mail_server_change,
+    mail_alias_domain_change,
+    mail_alias_change,
+    ir_config_parameter_change,
+    spp_email_rule_change,
+    spp_email_intake_change,
+    spp_email_policy_change,
+    mail_template_change,
+    ir_cron_change,
+    spp_email_oauth_change,
+    spp_email_team_change,
 )

@@ -1,9 +1,10 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """What people decide about deliveries: rows are locked, read under the lock, and the decision is kept."""
 
-from odoo import fields, models
+from odoo import SUPERUSER_ID, fields, models
 from odoo.exceptions import AccessError, UserError
 
+from ..engine.audit_action import AuditAction
 from ..engine.outcome import OutboundReason, OutboundState
 from ..engine.storable import storable
 from .spp_email_delivery import FINAL, NOT_REACHED, WAITING
@@ -44,13 +45,20 @@ class SppEmailDelivery(models.Model):
             },
             RETRYABLE,
             needs_mail=True,
+            action=AuditAction.RETRIED,
         )
         changed._start()
         return changed
 
     def _hurry(self):
         """Let rows that wait be tried now; return them."""
-        changed = self._decide(self.env._("Send now"), {"next_attempt_date": False}, WAITING, needs_mail=True)
+        changed = self._decide(
+            self.env._("Send now"),
+            {"next_attempt_date": False},
+            WAITING,
+            needs_mail=True,
+            action=AuditAction.SENT_NOW,
+        )
         changed._start()
         return changed
 
@@ -65,11 +73,12 @@ class SppEmailDelivery(models.Model):
                 "final_date": fields.Datetime.now(),
             },
             WAITING,
+            action=AuditAction.CANCELLED,
         )
         changed.mail_id._gateway_follow()
         return changed
 
-    def _settle(self, what):
+    def _settle(self, what, action=AuditAction.SETTLED):
         """Note that a person has seen these failures and wants nothing more of them; return them.
 
         What may have arrived and may not is cancelled: somebody has decided, so it is undecided no longer.
@@ -83,8 +92,11 @@ class SppEmailDelivery(models.Model):
                 "is_settled": True,
             },
             (OutboundState.UNKNOWN.value,),
+            action=action,
         )
-        failed = (self - unknown)._decide(what, {"is_settled": True}, NOT_REACHED)
+        failed = (self - unknown)._decide(
+            what, {"is_settled": True}, NOT_REACHED, action=action
+        )
         settled = unknown | failed
         settled._ignore_notifications()
         settled.mail_id._gateway_follow()
@@ -105,7 +117,7 @@ class SppEmailDelivery(models.Model):
             mails._gateway_follow()
             mails._gateway_wake()
 
-    def _decide(self, what, values, states, needs_mail=False):
+    def _decide(self, what, values, states, needs_mail=False, *, action=AuditAction.DECIDED):
         """Write ``values`` on the rows that are in one of ``states``, note who decided it, and return them.
 
         The rows are locked first and read under the lock: of two people who decide at once the second finds nothing
@@ -118,6 +130,9 @@ class SppEmailDelivery(models.Model):
         changed = locked.filtered(lambda row: row.state in states and (row.mail_id or not needs_mail))
         for row in changed:
             row.write({**values, "trace": [*(row.trace or []), row._decision_step(what)][-MOST_STEPS:]})
+        # The queue's own jobs decide nothing that somebody has to answer for.
+        if self.env.uid != SUPERUSER_ID:
+            self.env["spp.email.audit"]._note(action, changed)
         return changed
 
     def _decision_step(self, what):
@@ -192,12 +207,14 @@ class SppEmailDelivery(models.Model):
     def action_hold(self):
         """Keep rows, their mail and its bytes from being removed, whatever the rules of retention say."""
         self._check_may_decide()
-        self._decide(self.env._("Legal hold"), {"is_held": True}, (*FINAL, *WAITING, OutboundState.UNKNOWN.value))
+        states = (*FINAL, *WAITING, OutboundState.UNKNOWN.value)
+        self._decide(self.env._("Legal hold"), {"is_held": True}, states, action=AuditAction.HELD)
         return True
 
     def action_release(self):
         """Let the rules of retention apply again."""
         self._check_may_decide()
         states = (*FINAL, *WAITING, OutboundState.UNKNOWN.value)
-        self._decide(self.env._("End of the legal hold"), {"is_held": False}, states)
+        what = self.env._("End of the legal hold")
+        self._decide(what, {"is_held": False}, states, action=AuditAction.HOLD_ENDED)
         return True

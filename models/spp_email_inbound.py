@@ -7,6 +7,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import html_sanitize
 
+from ..engine.audit_action import AuditAction
 from ..engine.harmless import harmless
 from ..engine.health import HealthFinding, HealthState
 from ..engine.outcome import (
@@ -131,13 +132,18 @@ class SppEmailInbound(models.Model):
                 "<tbody>%s</tbody></table>"
             ) % (self.env._("Looked at"), self.env._("Found"), self.env._("What followed"), rows)
 
+    # Of each person by himself: what one has opened, the next one has not.
     @api.depends("digest")
+    @api.depends_context("uid")
     def _compute_preview(self):
         """The body sanitised by Odoo's own cleaner. The form shows it in a sandboxed frame without remote content."""
         contents = self.env["spp.email.content"]
         for inbound in self:
             # A form shows one message; a list never reads these fields.
             content = contents._load(inbound.id) if isinstance(inbound.id, int) else None
+            if content is not None:
+                # In the transaction that gives it: nobody reads a message without being noted.
+                self.env["spp.email.audit"]._note(AuditAction.OPENED, inbound)
             shown = preview(content or b"")
             if shown.html:
                 clean = html_sanitize(

@@ -6,6 +6,7 @@ import time
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
+from ..engine.audit_action import AuditAction
 from ..engine.outcome import INBOUND_REASON_WORDS, InboundReason, InboundState
 from ..engine.storable import storable
 from ..engine.target import Target
@@ -73,7 +74,7 @@ class SppEmailInbound(models.Model):
         if not self.env.user.has_group("spp_email_gateway.group_email_gateway_officer"):
             raise AccessError(self.env._("Only officers of the email gateway decide what becomes of a message."))
 
-    def _decide(self, what, values, states=WAITING):
+    def _decide(self, what, values, states=WAITING, *, action=AuditAction.DECIDED, detail=""):
         """Write ``values`` on those messages that still wait, note who did it, and return them.
 
         The rows are locked first and their state is read under the lock. Of two people who decide at once the second
@@ -83,6 +84,8 @@ class SppEmailInbound(models.Model):
             what: the decision in words, for the trace.
             values: of the fields; what depends on the message is given as a function of it.
             states: in which a message may be decided on.
+            action: what the audit trail calls it.
+            detail: for the trail, without personal data.
 
         Raises:
             AccessError: see _check_may_decide.
@@ -101,15 +104,16 @@ class SppEmailInbound(models.Model):
                     "decisions": [*(inbound.decisions or []), step][-MOST_DECISIONS:],
                 }
             )
+        self.env["spp.email.audit"]._note(action, decided, detail)
         return decided.with_env(self.env)
 
-    def _decide_all(self, what, values, states=WAITING):
+    def _decide_all(self, what, values, states=WAITING, **noted):
         """Like _decide, but refuse when nothing is left to decide on.
 
         Raises:
             UserError: all of these messages are in work, or were decided on by somebody else.
         """
-        decided = self._decide(what, values, states)
+        decided = self._decide(what, values, states, **noted)
         if not decided:
             raise UserError(
                 self.env._(
@@ -133,7 +137,7 @@ class SppEmailInbound(models.Model):
     # Processing at once
     # ------------------------------------------------------------------
 
-    def _send_on(self, what, target=None, before=None, values=None):
+    def _send_on(self, what, target=None, before=None, values=None, *, action=AuditAction.DECIDED, detail=""):
         """Put messages back into work with ``target``, committed, and process them at once; return those decided.
 
         A worker sees only what is committed, so the decision has a transaction of its own. It reads what others
@@ -143,6 +147,7 @@ class SppEmailInbound(models.Model):
             target: engine.target.Target, None to leave the routing to replies, aliases and the mailbox.
             before: called with the Environment of that transaction, for what must be there with the decision.
             values: further values of the journal row.
+            action, detail: see _decide.
         """
         with self._gateway_cursor(read_committed=True) as env:
             decided = self.with_env(env)._decide_all(
@@ -155,6 +160,8 @@ class SppEmailInbound(models.Model):
                     "attempts": 0,
                     **(values or {}),
                 },
+                action=action,
+                detail=detail,
             )
             if before:
                 before(env)
@@ -218,7 +225,9 @@ class SppEmailInbound(models.Model):
     def action_retry(self):
         """Put messages back into work, at once. What is done, discarded or in work is left alone."""
         decided = self._decide(
-            self.env._("Retry"), {"state": "received", "next_attempt_date": False, "starts": 0, "attempts": 0}
+            self.env._("Retry"),
+            {"state": "received", "next_attempt_date": False, "starts": 0, "attempts": 0},
+            action=AuditAction.RETRIED,
         )
         if not decided:
             raise UserError(self.env._("Only quarantined or waiting messages can be tried again."))
@@ -234,17 +243,18 @@ class SppEmailInbound(models.Model):
         values = {"state": "discarded", "reason": InboundReason.BY_HAND.value}
         if why:
             values["detail"] = lambda inbound: storable("\n".join(filter(None, (why, inbound.detail))))
-        self._decide(self.env._("Discard"), values, (*WAITING, "received"))
+        self._decide(self.env._("Discard"), values, (*WAITING, "received"), action=AuditAction.DISCARDED)
         return True
 
     def action_hold(self):
         """Keep messages from being removed, whatever the rules of retention say."""
-        self._decide(self.env._("Legal hold"), {"is_held": True}, NOT_IN_WORK)
+        self._decide(self.env._("Legal hold"), {"is_held": True}, NOT_IN_WORK, action=AuditAction.HELD)
         return True
 
     def action_release(self):
         """Let the rules of retention apply again."""
-        self._decide(self.env._("End of the legal hold"), {"is_held": False}, NOT_IN_WORK)
+        what = self.env._("End of the legal hold")
+        self._decide(what, {"is_held": False}, NOT_IN_WORK, action=AuditAction.HOLD_ENDED)
         return True
 
     def _open_wizard(self, model, title):

@@ -4,6 +4,8 @@
 from odoo import fields, models
 from odoo.exceptions import UserError
 
+from ..engine.audit_action import AuditAction
+
 
 class SppEmailInbound(models.Model):
     _inherit = "spp.email.inbound"
@@ -23,5 +25,6 @@ class SppEmailInbound(models.Model):
         kept = self.filtered(lambda inbound: inbound.state == "discarded" and contents._load(inbound.id))
         if not kept:
             raise UserError(self.env._("Only discarded messages whose content is still there can be reconsidered."))
-        kept._decide_all(self.env._("Back to quarantine"), {"state": "quarantined"}, ("discarded",))
+        what, action = self.env._("Back to quarantine"), AuditAction.RECONSIDERED
+        kept._decide_all(what, {"state": "quarantined"}, ("discarded",), action=action)
         return True

@@ -4,6 +4,7 @@
 from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
 
+from ..engine.audit_action import AuditAction
 from ..engine.loop import is_forged
 from ..engine.outcome import InboundReason
 from ..engine.sender_verdict import SenderResult
@@ -75,7 +76,9 @@ class SppEmailInbound(models.Model):
             )
         what = self.env._("Release, and accept all mail of the sender") if is_allowed else self.env._("Release")
         senders = {one.id: one.loop_sender or one.sender for one in self}
-        decided = self._send_on(what, values={"is_loop_released": True, "loop_held_by": False})
+        values = {"is_loop_released": True, "loop_held_by": False}
+        detail = self.env._("and accepted all mail of the sender") if is_allowed else ""
+        decided = self._send_on(what, values=values, action=AuditAction.RELEASED, detail=detail)
         if is_allowed:
             # sudo: the list is the administrators'; managers of the gateway decide what comes in.
             breakers = self.env["spp.email.loop.breaker"].sudo()  # nosemgrep

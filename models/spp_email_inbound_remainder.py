@@ -5,6 +5,7 @@ from odoo import models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
+from ..engine.audit_action import AuditAction
 from ..engine.errors import ConfigurationError, GatewayError
 from ..engine.mailbox import Entry, Selection
 from ..engine.outcome import InboundReason, InboundState
@@ -18,8 +19,8 @@ class SppEmailInbound(models.Model):
     def action_retry(self):
         return super(SppEmailInbound, self._whole_ones()).action_retry()
 
-    def _send_on(self, what, target=None, before=None, values=None):
-        return super(SppEmailInbound, self._whole_ones())._send_on(what, target, before, values)
+    def _send_on(self, what, target=None, before=None, values=None, **noted):
+        return super(SppEmailInbound, self._whole_ones())._send_on(what, target, before, values, **noted)
 
     def _whole_ones(self):
         """Return those whose body is here: the others would become records without text.
@@ -103,6 +104,7 @@ class SppEmailInbound(models.Model):
                 raise UserError(self.env._("Somebody else decided about this message just now."))
             env["spp.email.content"].search([("inbound_id", "=", self.id)]).unlink()
             env["spp.email.content"]._store({self.id: content})
+            env["spp.email.audit"]._note(AuditAction.FETCHED, self.with_env(env))
 
 
 class SppEmailProcessing(models.AbstractModel):

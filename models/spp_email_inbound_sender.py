@@ -4,6 +4,7 @@
 from odoo import fields, models
 from odoo.exceptions import UserError
 
+from ..engine.audit_action import AuditAction
 from ..engine.outcome import InboundReason, selection
 from ..engine.sender_verdict import SENDER_RESULT_WORDS
 
@@ -35,4 +36,5 @@ class SppEmailInbound(models.Model):
             raise UserError(self.env._("Only messages that wait because of their sender can be accepted."))
         # Asked again under the lock: it may wait for another reason by now, which is tried again and no more.
         accepted = {"is_sender_accepted": lambda one: one.is_sender_accepted or one.reason == reason}
-        return waiting._send_on(self.env._("Accept the sender"), values=accepted)._show_outcome()
+        what, action = self.env._("Accept the sender"), AuditAction.SENDER_ACCEPTED
+        return waiting._send_on(what, values=accepted, action=action)._show_outcome()

@@ -7,6 +7,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
+from ..engine.audit_action import AuditAction
 from ..engine.health import HealthFinding, HealthState
 from ..engine.loop import LOOP_LIMIT_WORDS, LoopLimit, bare, is_forged
 from ..engine.outcome import selection
@@ -149,6 +150,7 @@ class SppEmailLoopBreaker(models.Model):
             raise AccessError(self.env._("Only managers of the email gateway reset a loop breaker."))
         # sudo: the columns are readonly for everybody; the right was checked above.
         self.sudo()._end()  # nosemgrep
+        self.env["spp.email.audit"]._note(AuditAction.RELEASED, self)
         return True
 
     def action_open_held(self):

@@ -3,12 +3,14 @@ from . import (
     test_access,
     test_alias_matching,
     test_allowed_recipients,
+    test_audit,
     test_automatic_replies,
     test_batch,
     test_bounce_address,
     test_breaker,
     test_capacity,
     test_catchall_mail,
+    test_changes,
     test_claim,
     test_company_of_mail,
     test_content_access,
@@ -197,6 +199,7 @@ from .engine import (
     test_web_post,
     test_worker,
 )
+from .engine import test_audit_action as test_engine_audit_action
 from .engine import test_breaker as test_engine_breaker
 from .engine import test_discovery as test_engine_discovery
 from .engine import test_loop as test_engine_loop
@@ -205,5 +208,6 @@ from .engine import test_parameter_value as test_engine_parameter_value
 from .engine import test_provider as test_engine_provider
 from .engine import test_quota as test_engine_quota
 from .engine import test_round_trip as test_engine_round_trip
+from .engine import test_setting_change as test_engine_setting_change
 from .engine import test_suppression as test_engine_suppression
 from .engine import test_upload as test_engine_upload

@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import escape_psql
 
+from ..engine.audit_action import AuditAction
 from ..engine.default_values import parse_default_values
 from ..engine.envelope import header_order, recipients
 from ..engine.errors import ConfigurationError
@@ -152,4 +153,5 @@ class SppEmailInboundAlias(models.TransientModel):
             # sudo: managers set up which mail goes where, also without the right to the aliases of other apps.
             env["mail.alias"].sudo().create(values)  # nosemgrep
 
-        return chosen._send_on(what, before=create_alias)._show_outcome()
+        noted = {"action": AuditAction.ALIAS_CREATED, "detail": self.target_model}
+        return chosen._send_on(what, before=create_alias, **noted)._show_outcome()

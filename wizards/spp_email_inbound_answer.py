@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import is_html_empty
 
+from ..engine.audit_action import AuditAction
 from ..engine.notice import may_answer
 from ..engine.outcome import InboundReason, InboundState
 from ..engine.recipient import answer_address, answer_references
@@ -123,7 +124,7 @@ class SppEmailInboundAnswer(models.TransientModel):
         values = {}
         if self.is_discarded:
             values = {"state": InboundState.DISCARDED.value, "reason": InboundReason.ANSWERED.value}
-        decided = answerable._decide_all(self.env._("Answer the sender"), values)
+        decided = answerable._decide_all(self.env._("Answer the sender"), values, action=AuditAction.ANSWERED)
         # sudo: officers may answer what they decide on, and may not touch other mail in the queue.
         self.env["mail.mail"].sudo().create([answers[inbound] for inbound in decided])  # nosemgrep
         self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()  # nosemgrep: starting work, no data

@@ -4,6 +4,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..engine.audit_action import AuditAction
 from ..engine.target import Target
 
 
@@ -37,4 +38,5 @@ class SppEmailInboundAttach(models.TransientModel):
         chosen._check_may_decide()
         target = Target(record._name, record.id, forced=True, why=self.env._("decided by a person"))
         what = self.env._("Attach to %(model)s, record %(record)s", model=record._name, record=record.id)
-        return chosen._send_on(what, target)._show_outcome()
+        detail = f"{record._name},{record.id}"
+        return chosen._send_on(what, target, action=AuditAction.ATTACHED, detail=detail)._show_outcome()

@@ -4,6 +4,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
+from ..engine.audit_action import AuditAction
 from ..engine.target import Target
 
 
@@ -98,7 +99,8 @@ class SppEmailInboundRoute(models.TransientModel):
         if missing:
             raise UserError(missing)
         target = Target(self.target_model, defaults=values, forced=True, why=self.env._("decided by a person"))
-        return chosen._send_on(self.env._("Route to %s", self.target_model), target)._show_outcome()
+        what, action = self.env._("Route to %s", self.target_model), AuditAction.ROUTED
+        return chosen._send_on(what, target, action=action, detail=self.target_model)._show_outcome()
 
 
 class SppEmailInboundRouteValue(models.TransientModel):

@@ -4,6 +4,7 @@
 from odoo import api, fields, models
 from odoo.tools.mail import email_normalize, email_normalize_all
 
+from ..engine.audit_action import AuditAction
 from ..models.spp_email_delivery import NOT_REACHED
 
 
@@ -115,7 +116,9 @@ class SppEmailResendLine(models.TransientModel):
         if not notification.res_partner_id:
             values["mail_email_address"] = email_normalize(self.email)
         notification.write(values)
-        rows._settle(self.env._("Sent again in an email of its own"))
+        rows._settle(self.env._("Sent again in an email of its own"), AuditAction.SENT_AGAIN)
+        if not rows:
+            self.env["spp.email.audit"]._note(AuditAction.SENT_AGAIN, notification.mail_message_id)
         if old.state == "exception" and not old.gateway_delivery_ids:
             # Without rows only its notifications tell whom it did not reach.
             failed = self.env["mail.notification"].sudo().search_count(  # nosemgrep: counted only

@@ -103,11 +103,14 @@ class TestGuide(RoleCase):
             self.entries("Configuration"),
             [
                 "Teams",
+                "OAuth Credentials",
                 "Retention",
                 "Retention of Outgoing Emails",
                 "Tags",
                 "Allowed Recipients",
                 "Suppression Policies",
+                "Changes",
+                "Who Did What",
             ],
         )
         for entry in (entry for entry in incoming if entry != "Upload Emails"):
