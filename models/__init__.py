@@ -1,5 +1,6 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 from . import (
+    spp_email_log,
     spp_email_transaction,
     spp_email_claim_mixin,
     spp_email_sealed_mixin,
