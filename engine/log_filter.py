@@ -33,7 +33,6 @@ _ABOUT_MAIL = (
     "odoo.addons.microsoft_outlook",
     "odoo.addons.base.models.ir_mail_server",
     "odoo.addons.iap",
-    "odoo.service.model",
     "aiosmtpd",
     "authlib",
     "dkim",
@@ -49,6 +48,8 @@ _ABOUT_MAIL = (
     "smtplib",
     "urllib3",
 )
+# Whose lines are calls from outside: the method's name stays, its arguments (passwords, too) do not.
+_ABOUT_CALLS = ("odoo.service.model",)
 # Whose lines hold statements.
 _ABOUT_SQL = ("odoo.sql_db", "odoo.addons.base.models.ir_cron")
 # While one of these runs, lines of any logger are about the mail that is being worked on.
@@ -120,9 +121,11 @@ class PersonalDataFilter(logging.Filter):
         caller, is_work = (None, False) if is_own else self._look_around(record)
         if _below(record.name, _ABOUT_SQL):
             self._mask_statement(record)
+        elif _below(record.name, _ABOUT_CALLS):
+            self._mask_values(record, caller, lambda word: word.isidentifier() or self._is_known(word))
         elif is_work or _below(record.name, _ABOUT_MAIL):
             is_work = True
-            self._mask_values(record, caller)
+            self._mask_values(record, caller, self._is_known)
         elif _below(record.name, _OURS):
             self._mask_message(record)
         else:
@@ -133,7 +136,7 @@ class PersonalDataFilter(logging.Filter):
             # Formatters take this text in place of one that they would make.
             record.exc_text = mask_traceback(error, words)
 
-    def _mask_values(self, record, caller):
+    def _mask_values(self, record, caller, is_known):
         """Keep the line's own words, and of its values what identifies nobody."""
         if isinstance(record.msg, BaseException):
             record.msg, record.args = error_words(record.msg), None
@@ -142,9 +145,9 @@ class PersonalDataFilter(logging.Filter):
             record.msg, record.args = f"{HIDDEN} ({record.filename}:{record.lineno})", None
         elif record.args:
             if isinstance(record.args, dict):
-                record.args = {name: mask_value(value, self._is_known) for name, value in record.args.items()}
+                record.args = {name: mask_value(value, is_known) for name, value in record.args.items()}
             else:
-                record.args = tuple(mask_value(value, self._is_known) for value in record.args)
+                record.args = tuple(mask_value(value, is_known) for value in record.args)
 
     def _mask_statement(self, record):
         if record.args and not isinstance(record.args, dict):
@@ -221,6 +224,6 @@ def _is_literal(message, caller):
 def _statement(value):
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
-    if value is None or isinstance(value, int | float):
-        return value
-    return mask_text(mask_sql(str(value)))
+    text = str(value)
+    masked = mask_text(mask_sql(text))
+    return value if masked == text else masked

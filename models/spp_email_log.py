@@ -16,7 +16,7 @@ VARIABLE = "SPP_EMAIL_GATEWAY_LOG_CLEAR"
 
 
 def _is_model(word):
-    return any(word in registry for registry in list(Registry.registries.d.values()))
+    return any(word in registry for registry in Registry.registries.snapshot.values())
 
 
 _filter = PersonalDataFilter(_is_model)

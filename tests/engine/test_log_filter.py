@@ -68,6 +68,10 @@ class TestLogFilter(unittest.TestCase):
         logger.info(TEMPLATE, 5)
         self.assertTrue(self.logged().endswith("5 of the module"))
 
+    def test_calls_keep_the_name_of_the_method(self):
+        self.logger("odoo.service.model").debug("call %s.%s(%s)", "crm.lead", "create", Broken())
+        self.assertTrue(self.logged().endswith("call crm.lead.create(<Broken>)"))
+
     def test_an_error_of_mail_shows_places_and_types(self):
         logger = self.logger("odoo.addons.mail.models.mail_mail")
         try:

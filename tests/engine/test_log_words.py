@@ -37,7 +37,7 @@ STATEMENTS = (
     (r"x = E'a\'b''c\\' AND y = 'd'", "x = '?' AND y = '?'"),
     (r"data = '\x00ff'::bytea", "data = '?'::bytea"),
     ("x = 'two\nlines' AND z", "x = '?' AND z"),
-    ("SELECT 'never closed", "SELECT '?"),
+    ("SELECT 'never closed", "SELECT '?'"),
 )
 
 
