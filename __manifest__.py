@@ -83,6 +83,8 @@
         "views/mail_alias_domain_automatic_views.xml",
         "views/fetchmail_server_automatic_views.xml",
         "views/spp_email_inbound_forward_views.xml",
+        "views/spp_email_data_request_views.xml",
+        "views/spp_email_erased_views.xml",
         "views/menus.xml",
     ],
     "assets": {

@@ -193,4 +193,8 @@ from . import (
     spp_email_suppression_screen,
     mail_message_suppression,
     res_partner_suppression,
+    spp_email_personal_data,
+    spp_email_personal_export,
+    spp_email_personal_erasure,
+    spp_email_data_request,
 )

@@ -48,6 +48,7 @@ from . import (
     test_original_email,
     test_own_mail_headers,
     test_parameters,
+    test_personal_data,
     test_preview_harmless,
     test_processing,
     test_program_calls,

@@ -24,4 +24,6 @@ from . import (
     spp_email_suppression_import,
     spp_email_suppression_resend,
     mail_compose_message,
+    spp_email_data_search,
+    spp_email_data_search_line,
 )
