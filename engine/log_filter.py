@@ -24,7 +24,7 @@ from .log_words import (
 )
 
 _ADDON = "odoo.addons.spp_email_gateway"
-# Whose lines are about mail or about calls that set it up: of their values only numbers, records and models' names stay.
+# Whose lines are about mail: of their values only numbers, records and names of models stay.
 _ABOUT_MAIL = (
     "odoo.addons.mail",
     "odoo.addons.mass_mailing",

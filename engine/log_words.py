@@ -1,5 +1,5 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-"""What of a log line may be kept: ids, numbers, types and the words of the program; never what people wrote or are called."""
+"""What of a log line may be kept: ids, numbers, types and the program's own words; nothing of people."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ MESSAGE_ID = "[message-id]"
 HIDDEN = "[hidden]"
 SECRET = "[secret]"  # noqa: S105 - what stands in its place
 
-# An address ends where no address goes on, and is looked for where a word begins, so that a long word costs no more than
-# its length. Quoted local parts may hold blanks (RFC 5321 §4.1.2).
+# An address ends where no address goes on, and is looked for where a word begins, so that a long word costs no more
+# than its length. Quoted local parts may hold blanks (RFC 5321 §4.1.2).
 _ENDS = r"\s<>()\[\]{},;:\"'=|/\\?&@"
 _DOMAIN = rf"(?:\[[0-9A-Fa-f:.]{{2,45}}\]|[^{_ENDS}]+)"
 _PLAIN_ADDRESS = re.compile(rf"(?:\"[^\"\n]{{1,64}}\"|(?<![^{_ENDS}])[^{_ENDS}]+)(?:@|%40){_DOMAIN}(?:@{_DOMAIN})*")
@@ -27,7 +27,9 @@ _NAMED_ADDRESS = re.compile(
 # A Message-ID has the shape of an address in angle brackets; only the words in front of it tell them apart.
 _NAMED_MESSAGE_ID = re.compile(r"(Message-I[dD]:? )'?<?[^\s<>,;']{1,998}>?'?")
 # Secrets that a browser brings back in a URL, and so a web server's line of access.
-_URL_SECRET = re.compile(r"([?&](?:\w+_)?(?:token|code|state|key|secret|password|login|email)=)[^&\s\"]+", re.IGNORECASE)
+_URL_SECRET = re.compile(
+    r"([?&](?:\w+_)?(?:token|code|state|key|secret|password|login|email)=)[^&\s\"]+", re.IGNORECASE
+)
 # Values that psycopg2 wrote into a statement: '…' with '' for a quote, E'…' with backslashes.
 _SQL_VALUE = re.compile(r"\bE'[^'\\]*(?:(?:\\.|'')[^'\\]*)*(?:'|\Z)|'[^']*(?:''[^']*)*(?:'|\Z)", re.DOTALL)
 # Digits up to which a text is taken for a number of ours: a telephone has more.
@@ -110,7 +112,7 @@ def error_words(error: BaseException) -> str:
 
 
 def _database_words(error):
-    """Return what PostgreSQL says of a statement, "" where it may quote a value; never its DETAIL, which shows the row."""
+    """Return what PostgreSQL says of a statement, without values; never its DETAIL, which shows the row."""
     code, message = getattr(error, "pgcode", None), getattr(getattr(error, "diag", None), "message_primary", None)
     if not isinstance(code, str):
         return ""

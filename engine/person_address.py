@@ -12,7 +12,7 @@ import idna
 from .summary import sole_address
 from .suppression_address import suppression_address
 
-# Before the digest of an address that asked not to be written to. No address begins like this: ":" is not allowed there.
+# Before the digest of an address that is erased. No address begins like this: ":" is not allowed there.
 ERASED = "erased:"
 # Domain that can never be anybody's (RFC 2606 §2).
 ERASED_DOMAIN = "erased.invalid"
@@ -54,8 +54,10 @@ def person_address(text: str, *, with_details: bool = True) -> PersonAddress:
     locals_ = dict.fromkeys([local, unicodedata.normalize("NFD", local)])
     domains = dict.fromkeys([domain, _ace(domain)])
     plain = [f"{one}@{other}" for one in locals_ for other in domains]
-    details = [f"{as_pattern(one)}+%@{as_pattern(other)}" for one in locals_ for other in domains] if "+" not in local else []
-    return PersonAddress(address, tuple(plain), tuple(details if with_details else ()))
+    if "+" in local or not with_details:
+        return PersonAddress(address, tuple(plain))
+    details = [f"{as_pattern(one)}+%@{as_pattern(other)}" for one in locals_ for other in domains]
+    return PersonAddress(address, tuple(plain), tuple(details))
 
 
 def erased_address(address: str) -> str:

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 
 
-def personal_archive(tables: Mapping[str, Iterable[Mapping]], messages: Iterable[tuple[str, bytes]], about: Mapping) -> bytes:
+def personal_archive(
+    tables: Mapping[str, Iterable[Mapping]], messages: Iterable[tuple[str, bytes]], about: Mapping
+) -> bytes:
     """Return a ZIP file.
 
     Args:

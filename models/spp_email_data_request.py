@@ -1,5 +1,5 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-"""What stays of a request of a person about her data: who dealt with it, when, and how much it was. Never the address."""
+"""What stays of a person's request: who dealt with it, when, and how much it was. Never the address."""
 
 from markupsafe import Markup
 
@@ -56,15 +56,19 @@ class SppEmailDataRequest(models.Model):
     def _compute_counts_text(self):
         places = dict(self._place_words())
         for request in self:
-            rows = [(places[name], count, "") for name, count in (request.counts or {}).items() if name in places]
-            rows += [
-                (places.get(kept["place"], kept["place"]), kept["count"], kept["why"]) for kept in request.kept or []
-            ]
-            body = Markup().join(Markup("<tr><td>%s</td><td class='text-end'>%s</td><td>%s</td></tr>") % row for row in rows)
+            counts = request.counts or {}
+            kept = {one["place"]: one for one in request.kept or []}
+            rows = Markup().join(
+                Markup("<tr><td>%s</td><td class='text-end'>%s</td><td class='text-end'>%s</td><td>%s</td></tr>")
+                % (words, counts.get(name, ""), *_left(kept.get(name)))
+                for name, words in places.items()
+                if name in counts or name in kept
+            )
+            done = self.env._("Given Out") if request.request_type == "export" else self.env._("Removed")
             request.counts_text = rows and Markup(
-                "<table class='table table-sm'><thead><tr><th>%s</th><th class='text-end'>%s</th><th>%s</th></tr></thead>"
-                "<tbody>%s</tbody></table>"
-            ) % (self.env._("What"), self.env._("How Many"), self.env._("Left, and Why"), body)
+                "<table class='table table-sm'><thead><tr><th>%s</th><th class='text-end'>%s</th>"
+                "<th class='text-end'>%s</th><th>%s</th></tr></thead><tbody>%s</tbody></table>"
+            ) % (self.env._("What"), done, self.env._("Left"), self.env._("Why It Was Left"), rows)
 
     @api.model
     def _place_words(self):
@@ -103,3 +107,8 @@ class SppEmailDataRequest(models.Model):
         if is_done:
             values.update(state="done", done_date=fields.Datetime.now())
         report.write(values)
+
+
+def _left(kept):
+    """Return (number, why) of what was left of a place."""
+    return (kept["count"], kept["why"]) if kept else ("", "")

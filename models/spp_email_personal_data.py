@@ -141,7 +141,12 @@ class SppEmailPersonalData(models.AbstractModel):
         asked = suppression & self._asked_for()
         found += [
             ("suppression", *self._counts("spp.email.suppression", suppression, asked), 0),
-            ("event", self._search_count("spp.email.suppression.event", [("suppression_id", "any", suppression)]), 0, 0),
+            (
+                "event",
+                self._search_count("spp.email.suppression.event", [("suppression_id", "any", suppression)]),
+                0,
+                0,
+            ),
         ]
         for name, place in (
             ("soft", "spp.email.suppression.count"),

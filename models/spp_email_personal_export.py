@@ -69,8 +69,8 @@ class SppEmailPersonalData(models.AbstractModel):
             "part": after["part"],
             "has_more_parts": bool(more),
             "not_here": self.env._(
-                "Odoo's own records (contacts, messages of records, users), which its Privacy Lookup finds, and messages "
-                "of other people that name the address."
+                "Odoo's own records (contacts, messages of records, users), which its Privacy Lookup finds, and "
+                "messages of other people that name the address."
             ),
         }
         return personal_archive(tables, messages, about), counts, more

@@ -10,6 +10,8 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from ..engine.person_address import person_address
+from ..models import spp_email_personal_erasure as erasure
+from ..models import spp_email_personal_export as export
 from .common import eml
 from .test_sent_content import SentCase
 
@@ -23,7 +25,9 @@ class TestPersonalData(SentCase):
         self.data = self.env["spp.email.personal.data"].with_user(self.manager)
 
     def search(self, address=ANN, user=None, **values):
-        wizard = self.env["spp.email.data.search"].with_user(user or self.manager).create({"address": address, **values})
+        wizard = (
+            self.env["spp.email.data.search"].with_user(user or self.manager).create({"address": address, **values})
+        )
         wizard.action_search()
         return wizard
 
@@ -54,7 +58,9 @@ class TestPersonalData(SentCase):
         listed = self.env["spp.email.suppression"]
         made["asked"] = listed.create({"address": ANN, "company_id": self.company.id, "note": "Ann told us"})
         made["bounced"] = listed.create({"address": "ann+x@ngo.example", "company_id": self.company.id})
-        self.sql("UPDATE spp_email_suppression SET reason = 'hard_bounce' WHERE id = %s RETURNING id", made["bounced"].id)
+        self.sql(
+            "UPDATE spp_email_suppression SET reason = 'hard_bounce' WHERE id = %s RETURNING id", made["bounced"].id
+        )
         listed.invalidate_model()
         self.env["spp.email.suppression.count"]._add(self.company.id, ANN, made["asked"].entered_date.date())
         return made
@@ -65,7 +71,10 @@ class TestPersonalData(SentCase):
             found = self.found(self.search(typed))
             with self.subTest(typed):
                 self.assertEqual(
-                    {name: found.get(name) for name in ("incoming", "content", "delivery", "sent", "suppression", "soft")},
+                    {
+                        name: found.get(name)
+                        for name in ("incoming", "content", "delivery", "sent", "suppression", "soft")
+                    },
                     {"incoming": 2, "content": 2, "delivery": 1, "sent": 1, "suppression": 2, "soft": 1},
                 )
         self.assertEqual(self.found(self.search(with_details=False))["incoming"], 1)
@@ -128,8 +137,6 @@ class TestPersonalData(SentCase):
         self.assertEqual(made["incoming"].subject, "My case")
 
     def test_a_large_file_comes_in_parts_that_have_everything_once(self):
-        from odoo.addons.spp_email_gateway.models import spp_email_personal_export as export
-
         rows = [self.written(Subject=f"Part {number}") for number in range(5)]
         sent = [self.sent(recipient=ANN, mail=self.mail(email_to=ANN))[0] for _number in range(3)]
         self.patch(export, "PART_ROWS", 2)
@@ -154,7 +161,9 @@ class TestPersonalData(SentCase):
         made = self.everywhere()
         report = self.erase(self.search(reference="DSR-2"))
         self.assertEqual((report.state, report.request_type, report.user_id), ("done", "erase", self.manager))
-        counts = {name: report.counts.get(name) for name in ("incoming", "content", "delivery", "sent", "digest", "soft")}
+        counts = {
+            name: report.counts.get(name) for name in ("incoming", "content", "delivery", "sent", "digest", "soft")
+        }
         self.assertEqual(counts, {"incoming": 2, "content": 2, "delivery": 1, "sent": 1, "digest": 1, "soft": 1})
         self.env.flush_all()
         tables = [
@@ -211,7 +220,9 @@ class TestPersonalData(SentCase):
         self.env.invalidate_all()
         self.assertEqual(made["asked"].address, person_address(ANN).digest)
         self.assertFalse(made["asked"].note or made["asked"].event_ids)
-        refused = self.env["spp.email.suppression"]._refusals(["Ann@ngo.example", "ben@ngo.example"], self.company.id, "mass")
+        refused = self.env["spp.email.suppression"]._refusals(
+            ["Ann@ngo.example", "ben@ngo.example"], self.company.id, "mass"
+        )
         self.assertEqual(set(refused), {"Ann@ngo.example"})
         # A second request finds the digest, and leaves it.
         wizard = self.search()
@@ -267,8 +278,6 @@ class TestPersonalData(SentCase):
         self.assertFalse(self.env["spp.email.content"]._load(bounce.id))
 
     def test_it_goes_on_where_its_time_ended(self):
-        from odoo.addons.spp_email_gateway.models import spp_email_personal_erasure as erasure
-
         self.patch(erasure, "BATCH", 1)
         rows = [self.written() for _number in range(3)]
         person = person_address(ANN)
@@ -291,7 +300,9 @@ class TestPersonalData(SentCase):
                 with self.assertRaises(AccessError):
                     self.env["spp.email.data.request"].with_user(user).search_count([])
         foreign = self.written()
-        self.sql("UPDATE spp_email_inbound SET company_id = %s WHERE id = %s RETURNING id", self.other_company.id, foreign.id)
+        self.sql(
+            "UPDATE spp_email_inbound SET company_id = %s WHERE id = %s RETURNING id", self.other_company.id, foreign.id
+        )
         self.env.invalidate_all()
         self.assertEqual(self.found(self.search()), {})
         with self.own_cursors():

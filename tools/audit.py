@@ -40,7 +40,7 @@ def bandit():
 
 
 def pip_audit():
-    """Return (findings, why it was not asked): known holes of the packages in requirements.txt, by their locked versions."""
+    """Return (known holes of the locked packages of requirements.txt, why it could not look)."""
     wanted = checkout.DEV / "audited.txt"
     wanted.write_text("\n".join(_locked()) + "\n")
     command = [environment.ensure_audit(), "-m", "pip_audit", "-r", str(wanted), "--no-deps", "--disable-pip"]
@@ -57,11 +57,12 @@ def pip_audit():
             return [], f"its list of known holes cannot be reached ({last})"
         return [f"pip-audit ended with {words.returncode}: {last}"], ""
     # A registry without such a list answers with nothing for each package, which is no answer.
-    unasked = [f"{package['name']} ({package['skip_reason']})" for package in report["dependencies"] if "skip_reason" in package]
-    why = f"{len(unasked)} of {len(report['dependencies'])} packages were not looked at: {unasked[0]}" if unasked else ""
+    packages = report["dependencies"]
+    unasked = [package["skip_reason"] for package in packages if "skip_reason" in package]
+    why = f"{len(unasked)} of {len(packages)} packages were not looked at: {unasked[0]}" if unasked else ""
     return [
-        f"{package['name']} {package['version']}: {hole['id']}, mended in {', '.join(hole['fix_versions']) or 'no version'}"
-        for package in report["dependencies"]
+        f"{package['name']} {package['version']}: {hole['id']}, mended in {hole['fix_versions'] or 'no version'}"
+        for package in packages
         for hole in package.get("vulns", ())
     ], why
 

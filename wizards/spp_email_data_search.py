@@ -158,14 +158,15 @@ class SppEmailDataSearch(models.TransientModel):
             values.update(state="done", address=False, progress=self.env._("Done. The report below stays."))
         else:
             removed = sum(counts.values())
-            values.update(state="more", progress=self.env._("%s entries were removed, and there are more: go on.", removed))
+            words = self.env._("%s entries were removed, and there are more: go on.", removed)
+            values.update(state="more", progress=words)
         self.write(values)
         return self._show()
 
     def _kept(self, person):
         """Return what is still held, as the report keeps it."""
         return [
-            {"place": name, "count": count, "why": self._why(name, kept, waiting)}
+            {"place": name, "count": count, "why": self._why(name, kept, waiting) or self._why_left()}
             for name, count, kept, waiting in self._data()._count(person)
             if count
         ]
@@ -186,6 +187,9 @@ class SppEmailDataSearch(models.TransientModel):
         if name == "audit":
             words.append(self.env._("who opened and decided: stays, without the address"))
         return "; ".join(words)
+
+    def _why_left(self):
+        return self.env._("belongs to what stays")
 
     def action_privacy_lookup(self):
         """Open Odoo's own search for a person's records, contacts and messages."""

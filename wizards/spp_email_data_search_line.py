@@ -12,7 +12,7 @@ class SppEmailDataSearchLine(models.TransientModel):
     search_id = fields.Many2one("spp.email.data.search", required=True, ondelete="cascade")
     place = fields.Selection(list(PLACES), required=True, readonly=True)
     name = fields.Char("What", readonly=True)
-    found_count = fields.Integer("How Many", readonly=True)
+    found_count = fields.Integer("Number", readonly=True)
     kept_count = fields.Integer(readonly=True)
     waiting_count = fields.Integer("Waiting", readonly=True)
     why = fields.Char("What Stays When It Is Erased", readonly=True)

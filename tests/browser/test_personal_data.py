@@ -17,9 +17,11 @@ env["spp.email.delivery"].create([
 mail.state = "sent"
 env["spp.email.suppression"].create({"address": "maria@remote.test", "note": "asked by phone"})
 from odoo.addons.spp_email_gateway.models.spp_email_journal import JournalEntry
-content = b"From: Maria <maria@remote.test>\\r\\nTo: help@example.test\\r\\nSubject: My case\\r\\nMessage-ID: <m%d@remote.test>\\r\\n\\r\\nHelp"
+content = b"From: Maria <maria@remote.test>\\r\\nTo: help@example.test\\r\\nSubject: My case\\r\\n"
+content += b"Message-ID: <m%d@remote.test>\\r\\n\\r\\nHelp"
 env["spp.email.journal"]._write_entries([
-    JournalEntry("b" * 32, "INBOX", "1", str(number), content % number, company_id=env.company.id) for number in range(3)
+    JournalEntry("b" * 32, "INBOX", "1", str(number), content % number, company_id=env.company.id)
+    for number in range(3)
 ])
 env["spp.email.lane"]._process_due()
 """

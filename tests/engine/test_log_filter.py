@@ -16,6 +16,19 @@ PLANTED = ("ann@ngo.example", "Ann", "Help me", "mail.ngo.example", "hunter2")
 TEMPLATE = "%s of the module"
 
 
+def _call(what):
+    what()
+
+
+def _fail(text):
+    raise ValueError(text)
+
+
+def in_module(name, function):
+    """Return a function as if it stood in a module of this name."""
+    return types.FunctionType(function.__code__, {**globals(), "__name__": name})
+
+
 class Broken:
     def __str__(self):
         raise RuntimeError("Ann")
@@ -59,7 +72,7 @@ class TestLogFilter(unittest.TestCase):
 
     def test_a_line_that_was_put_together_before_shows_its_place_only(self):
         logger = self.logger("odoo.addons.mail.models.mail_thread")
-        logger.info("Routing %s" % "Help me")
+        logger.info("Routing " + PLANTED[2])
         self.assertRegex(self.logged(), r"mail_thread \[hidden\] \(test_log_filter.py:\d+\)$")
         logger.info("of " + PLANTED[1] + " %s", 5)
         self.assertNotIn("Ann", self.logged())
@@ -112,25 +125,23 @@ class TestLogFilter(unittest.TestCase):
     def test_while_mail_is_worked_on_every_line_is_about_mail(self):
         logger = self.logger("odoo.addons.other.models.thing")
         other = self.logger("somebody.else")
-        code = "def process(log):\n    log('x')\n"
         for name, is_work in (
             ("odoo.addons.spp_email_gateway.models.spp_email_batch", True),
             ("odoo.addons.other.models.work", False),
         ):
-            module = types.ModuleType(name)
-            exec(code, module.__dict__)  # noqa: S102 - a function of a module of this name
+            process = in_module(name, _call)
             for each in (logger, other):
-                module.process(lambda _x, each=each: each.info("Made %s for %s", "Help me", "crm.lead"))
-                self.assertTrue(self.logged().endswith("Made [hidden] for crm.lead" if is_work else "Made Help me for crm.lead"))
+                process(lambda each=each: each.info("Made %s for %s", "Help me", "crm.lead"))
+                words = "Made [hidden] for crm.lead" if is_work else "Made Help me for crm.lead"
+                self.assertTrue(self.logged().endswith(words))
 
     def test_an_error_out_of_mail_code_is_hidden_wherever_it_is_logged(self):
         name = "odoo.addons.mail.models.fetchmail"
-        module = types.ModuleType(name)
-        exec("def fail(text):\n    raise ValueError(text)\n", module.__dict__)  # noqa: S102
+        fail = in_module(name, _fail)
         logger = self.logger("odoo.http")
         for words in (logger.warning, lambda error: logger.error("Failed", exc_info=error)):
             try:
-                module.fail(" ".join(PLANTED))
+                fail(" ".join(PLANTED))
             except ValueError as error:
                 words(error)
             text = self.logged()

@@ -14,7 +14,7 @@ TEXTS = (
     ("login:ann@ngo.example from 10.0.0.1", "login:[address] from 10.0.0.1"),
     ("GET /web/login?login=ann%40ngo.example HTTP/1.1", "GET /web/login?login=[secret] HTTP/1.1"),
     ("GET /x/ann%40ngo.example HTTP/1.1", "GET /x/[address] HTTP/1.1"),
-    ('GET /google_gmail/confirm?code=4/abc&state=%7B%7D&scope=x" 303', 'GET /google_gmail/confirm?code=[secret]&state=[secret]&scope=x" 303'),
+    ('GET /confirm?code=4/abc&state=%7B%7D&scope=x" 303', 'GET /confirm?code=[secret]&state=[secret]&scope=x" 303'),
     ("reset?db=a&token=abc", "reset?db=a&token=[secret]"),
     ('to "Ann Smith" <ann@ngo.example>, bob@b.example', "to [address], [address]"),
     ("to Ann Smith <ann@ngo.example> now", "to [address] now"),
