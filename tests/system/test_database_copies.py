@@ -1,8 +1,8 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """Copies of a database with waiting mail, run as real servers: the original's mail servers never hear of them.
 
-Each way to copy a database is tried with every way out. What proves it is on the other side: connections that were counted by
-proxies in front of Dovecot, an SMTP sink and a name server.
+Each way to copy a database is tried with every way out. What proves it is on the other side: connections, counted by
+proxies in front of Dovecot and an SMTP sink, and questions to a name server.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ import json
 env["ir.config_parameter"].set_param("spp_email_gateway.dns_servers", f"127.0.0.1:{dns}")
 env["ir.mail_server"].search([]).active = False
 out = env["ir.mail_server"].create({
-    "name": "out", "smtp_host": "127.0.0.1", "smtp_port": smtp, "smtp_encryption": "none", "from_filter": "example.test"})
+    "name": "out", "smtp_host": "127.0.0.1", "smtp_port": smtp, "smtp_encryption": "none",
+    "from_filter": "example.test"})
 lead = env["ir.model"]._get("crm.lead").id
 box = env["fetchmail.server"].create({
     "name": "in", "server_type": "imap", "server": "127.0.0.1", "port": imap, "user": user, "password": password,
@@ -87,7 +88,8 @@ ways = {
     "reset": lambda: env.ref("base.user_admin").action_reset_password(),
     "test connection": lambda: out.test_smtp_connection(),
     "return path": lambda: out.action_prove_return_path(),
-    "round trip": lambda: env["spp.email.round.trip"].create({"server_id": out.id, "mailbox_id": box.id}).action_send(),
+    "round trip": lambda: (
+        env["spp.email.round.trip"].create({"server_id": out.id, "mailbox_id": box.id}).action_send()),
     "fetch now": lambda: box.fetch_mail(),
     "fetch job": lambda: env["fetchmail.server"]._fetch_mails(),
     "test and confirm": lambda: box.button_confirm_login(),
