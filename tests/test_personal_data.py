@@ -8,6 +8,7 @@ import zipfile
 
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
+from odoo.tools import SQL
 
 from ..engine.person_address import person_address
 from ..models import spp_email_personal_erasure as erasure
@@ -288,6 +289,20 @@ class TestPersonalData(SentCase):
         self.env.invalidate_all()
         self.assertTrue(all(row.erased_date for row in rows))
         self.assertEqual(report.counts["incoming"], 2)
+
+    def test_the_question_is_answered_by_indexes(self):
+        self.written()
+        self.env.cr.execute("SET LOCAL enable_seqscan = off")
+        person = person_address("ann@bücher.example")
+        for place, indexes in (
+            ("spp.email.inbound", ("person_sender", "person_return_path", "person_original")),
+            ("spp.email.delivery", ("person_recipient",)),
+        ):
+            query = self.env[place]._search(self.data._domains(person)[place], order="id", limit=500)
+            plan = "\n".join(line for (line,) in self.env.execute_query(SQL("EXPLAIN %s", query.select())))
+            for index in indexes:
+                # Equality and the beginning of a subaddress, in each of two spellings of the domain.
+                self.assertGreaterEqual(plan.count(f"_{index}_index"), 2, plan)
 
     def test_only_managers_ask_and_only_for_their_companies(self):
         for user in (self.plain, self.viewer, self.officer, self.portal):

@@ -72,7 +72,8 @@ def notify():
     env.cr.commit()
 def raw():
     servers = env["ir.mail_server"]
-    servers.send_email(servers._build_email__("office@example.test", ["r@remote.test"], "S", "T"), mail_server_id=out.id)
+    email = servers._build_email__("office@example.test", ["r@remote.test"], "S", "T")
+    servers.send_email(email, mail_server_id=out.id)
 def by_hand():
     rows = env["spp.email.inbound"].search([("state", "=", "received")])
     rows._send_on("Retry")
