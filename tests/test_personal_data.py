@@ -300,9 +300,9 @@ class TestPersonalData(SentCase):
         ):
             query = self.env[place]._search(self.data._domains(person)[place], order="id", limit=500)
             plan = "\n".join(line for (line,) in self.env.execute_query(SQL("EXPLAIN %s", query.select())))
+            self.assertNotIn("Seq Scan", plan)
             for index in indexes:
-                # Equality and the beginning of a subaddress, in each of two spellings of the domain.
-                self.assertGreaterEqual(plan.count(f"_{index}_index"), 2, plan)
+                self.assertIn(f"_{index}_index", plan)
 
     def test_only_managers_ask_and_only_for_their_companies(self):
         for user in (self.plain, self.viewer, self.officer, self.portal):
