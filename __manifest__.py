@@ -17,6 +17,7 @@
             "cryptography",
             "regex",
             "aiosmtpd",
+            "authlib",
             "dnspython",
             "dkimpy",
             "authres",

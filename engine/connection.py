@@ -81,7 +81,20 @@ class XOAuth2:
     initial_response: str = field(repr=False)
 
 
-Credential = Password | XOAuth2
+@dataclass(frozen=True, slots=True)
+class BearerToken:
+    """An OAuth 2 access token for the mailbox `user`.
+
+    `mechanism` is what is used where the server offers it, "XOAUTH2" or "OAUTHBEARER"; with "" the server's offer
+    decides. See engine/sasl_bearer.py.
+    """
+
+    user: str
+    token: str = field(repr=False)
+    mechanism: str = ""
+
+
+Credential = Password | XOAuth2 | BearerToken
 
 
 class _Paced:

@@ -102,8 +102,9 @@ _ACCEPTED = StatusWords("The server accepted the message.")
 
 # What providers say goes before what their codes should mean: 5.7.1 and 5.0.0 are used for everything.
 _BY_TEXT = (
-    (r"5\.7\.139|basic auth\w* is disabled|BasicAuthBlocked|5\.7\.30\b", _NO_BASIC),
+    # Microsoft says it with 5.7.139, which means other things too.
     (r"SmtpClientAuthentication is disabled|5\.7\.57", _NO_SMTP),
+    (r"5\.7\.139|basic auth\w* is disabled|BasicAuthBlocked|5\.7\.30\b", _NO_BASIC),
     (r"gr[ea]y.?list", _GREYLISTED),
     (r"receiving (mail|messages) (at a rate|too)|receiving rate", _RECIPIENT_LIMIT),
     (r"daily (user )?(sending|message|mail)[\w ]*(limit|quota)|submission ?quota|sending (rate|limit|quota)"
@@ -165,7 +166,7 @@ _BY_CODE = {
 
 
 # RFC 3463 §3.2 and §3.3: about a mailbox, too large or full, which texts of one kind often mix up.
-_PLAIN = {"1.1", "1.2", "1.3", "1.6", "2.2", "2.3", "3.4", "7.57", "7.139"}
+_PLAIN = {"1.1", "1.2", "1.3", "1.6", "2.2", "2.3", "3.4", "7.57"}
 
 
 def explain_status(code: int, enhanced: str = "", text: str = "") -> StatusWords:

@@ -9,11 +9,11 @@ class GatewayError(Exception):
 
     Attributes:
         permanent: trying again without a change is of no use.
-        phase: resolve, connect, greeting, tls, login, folder, list, fetch, acknowledge, sender or close.
+        phase: resolve, connect, greeting, tls, login, folder, list, fetch, acknowledge, sender, close or oauth.
         code: the server's own code or word, "535" or "AUTHENTICATIONFAILED".
         detail: the server's own text.
         field: the setting most probably at fault: host, port, security, certificate, user, password, folder,
-            sender, or "".
+            sender, token, or "".
         entries: keys (folder, UIDVALIDITY, UID) of the messages that it is about, when the rest of the mailbox is well.
     """
 
@@ -34,6 +34,38 @@ class GatewayError(Exception):
         self.detail = detail
         self.field = field
         self.entries: tuple[tuple[str, str, str], ...] = ()
+
+
+class OAuthError(GatewayError):
+    """A provider gave no access token, or none that can be used.
+
+    `str()` says what is wrong; `code` is the provider's own word ("invalid_grant") or ours where it had none
+    ("bad_answer", "no_refresh_token", "missing_code", "scope_missing"), `detail` its own description, with every secret
+    of ours taken out.
+
+    Attributes:
+        cure: what helps, in words for whoever set the credential up.
+        remedy: who can help: "reconnect" (log in at the provider again), "settings" (something typed here or at the
+            provider is wrong), "wait" (it passes), or "" (nobody knows).
+        number: Microsoft's number ("7000215"), or "".
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        permanent: bool = False,
+        code: str = "",
+        detail: str = "",
+        field: str = "",
+        cure: str = "",
+        remedy: str = "",
+        number: str = "",
+    ):
+        super().__init__(message, permanent=permanent, phase="oauth", code=code, detail=detail, field=field)
+        self.cure = cure
+        self.remedy = remedy
+        self.number = number
 
 
 class ConfigurationError(Exception):

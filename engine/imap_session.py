@@ -9,15 +9,19 @@ from contextlib import contextmanager
 
 from imapclient import IMAPClient
 
-from .connection import Connection, Credential, Dial, XOAuth2, dial, network_error
+from .bearer_refusal import bearer_refusal
+from .connection import Connection, Credential, Dial, Password, Security, dial, network_error
 from .errors import ConfigurationError, GatewayError
 from .imap_wire import Refused, Wire
 from .login_refusal import login_refusal, require_printable
 from .mailbox import After, AfterKind
 from .mailbox_session import MailboxSession
+from .sasl_bearer import bearer_login, dummy_answer
 
 # RFC 5530 §3: what says that the folder, or our right to it, is wrong for good.
 _PERMANENT_CODES = {"NONEXISTENT", "NOPERM", "CANNOT", "AUTHORIZATIONFAILED", "TRYCREATE"}
+# Exchange Online takes a token for any mailbox, and says only here that it opens none.
+_NOT_CONNECTED = "authenticated but not connected"
 _TRANSIENT_CODES = {"UNAVAILABLE", "INUSE", "SERVERBUG", "LIMIT", "OVERQUOTA", "CORRUPTION"}
 
 
@@ -97,10 +101,10 @@ class ImapSession(MailboxSession):
         credential, client = self.credential, self._client
         require_printable(credential)
         self._patience()
-        if isinstance(credential, XOAuth2):
-            self._login_xoauth2(client)
-            return
         capabilities = client._imap.capabilities
+        if not isinstance(credential, Password):
+            self._login_bearer(client, [word[5:] for word in capabilities if word.upper().startswith("AUTH=")])
+            return
         with self._logging_in():
             if "AUTH=PLAIN" in capabilities:
                 # RFC 4616: UTF-8, which LOGIN leaves undefined
@@ -117,18 +121,26 @@ class ImapSession(MailboxSession):
             else:
                 client._imap.login_literally(credential.user, credential.secret)
 
-    def _login_xoauth2(self, client: _Client) -> None:
+    def _login_bearer(self, client: _Client, offered: list[str]) -> None:
+        connection = self.connection
+        mechanism, response = bearer_login(
+            self.credential,
+            offered,
+            host=connection.host,
+            port=connection.port,
+            is_encrypted=connection.security is not Security.NONE,
+        )
         challenges: list[bytes] = []
 
         def respond(challenge: bytes):
             challenges.append(challenge)
             if len(challenges) == 1:
-                return self.credential.initial_response
-            # The refusal comes as a JSON challenge, and its NO only after an empty answer to it. None aborts.
-            return "" if len(challenges) == 2 else None
+                return response
+            # The refusal comes as a JSON challenge, and its NO only after an answer without content. None aborts.
+            return dummy_answer(mechanism) if len(challenges) == 2 else None
 
         with self._logging_in(challenges):
-            client.sasl_login("XOAUTH2", respond)
+            client.sasl_login(mechanism, respond)
 
     def _logged_in(self) -> None:
         if self.folder is not None:
@@ -198,7 +210,7 @@ class ImapSession(MailboxSession):
         except GatewayError as error:
             if not isinstance(error.__cause__, Refused):
                 raise
-            raise login_refusal(error.code, error.detail, challenges[1:] if challenges else ()) from error
+            raise login_refusal(error.code, error.detail, self.credential, (challenges or [])[1:]) from error
 
     @contextmanager
     def _speaking(self, phase: str, field: str = ""):
@@ -208,6 +220,8 @@ class ImapSession(MailboxSession):
             yield
         except Refused as error:
             self._broken = broken
+            if phase == "folder" and _NOT_CONNECTED in error.text and not isinstance(self.credential, Password):
+                raise bearer_refusal(error.status, error.text) from error
             raise _refusal(error, phase, field) from error
         except (GatewayError, ConfigurationError):
             raise

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-import json
+import base64
 import re
 from collections.abc import Sequence
 
-from .connection import Credential, XOAuth2
+from .bearer_refusal import bearer_refusal
+from .connection import BearerToken, Credential, Password, XOAuth2
 from .errors import ConfigurationError, GatewayError
 
 # RFC 5530 §3 (IMAP), RFC 2449 §8 and RFC 3206 §4 (POP): the server's trouble, not ours.
@@ -22,6 +23,12 @@ _UNENCRYPTED = re.compile(r"plaintext auth|cleartext|non-secure|must (use|issue)
 
 # What providers say, in their own words, when a password is refused that is right in itself.
 _PROVIDERS = (
+    # Before 5.7.139, which Microsoft says with it.
+    (
+        re.compile(r"5\.7\.57|SmtpClientAuthentication is disabled|smtp_auth_disabled", re.IGNORECASE),
+        "Sending with authentication is switched off for this mailbox or tenant. An administrator must allow "
+        "authenticated SMTP for it.",
+    ),
     (
         re.compile(
             r"5\.7\.139|basic auth\w* is disabled|AuthFailed:LogonDenied-BasicAuthBlocked|5\.7\.30", re.IGNORECASE
@@ -33,11 +40,6 @@ _PROVIDERS = (
             r"application-specific password|app(lication)?[- ]password|InvalidSecondFactor|5\.7\.9", re.IGNORECASE
         ),
         "This account has two-step verification. Make an app password at the provider and enter that.",
-    ),
-    (
-        re.compile(r"5\.7\.57|SmtpClientAuthentication is disabled|smtp_auth_disabled", re.IGNORECASE),
-        "Sending with authentication is switched off for this mailbox or tenant. An administrator must allow "
-        "authenticated SMTP for it.",
     ),
     (
         re.compile(r"web login required|WEBALERT|5\.7\.14", re.IGNORECASE),
@@ -52,28 +54,41 @@ _PROVIDERS = (
 
 def require_printable(credential: Credential) -> None:
     """A line break in a user name or password would be a second command to the server."""
-    secret = credential.initial_response if isinstance(credential, XOAuth2) else credential.secret
-    allowed = "\1" if isinstance(credential, XOAuth2) else ""
-    for text, name in ((credential.user, "user"), (secret, "password")):
+    if isinstance(credential, BearerToken):
+        # RFC 6750 §2.1: a token has no blanks; with a control character it would end where it should not.
+        secret, name, allowed = credential.token, "token", ""
+    elif isinstance(credential, XOAuth2):
+        secret, name, allowed = credential.initial_response, "password", "\1"
+    else:
+        secret, name, allowed = credential.secret, "password", ""
+    for text, what in ((credential.user, "user"), (secret, name)):
         if not text:
-            raise ConfigurationError(f"The {name} is missing.", field=name)
+            raise ConfigurationError(f"The {what} is missing.", field=what)
         if any(char in "\r\n\0" or (ord(char) < 32 and char not in allowed) for char in text):
-            raise ConfigurationError(f"The {name} contains control characters.", field=name)
+            raise ConfigurationError(f"The {what} contains control characters.", field=what)
 
 
-def login_refusal(code: str, detail: str, challenges: Sequence[bytes] = ()) -> GatewayError:
-    """The refusal that the server gave as `code` and `detail`; `challenges` are the JSON errors of XOAUTH2."""
-    challenge = b" ".join(challenges).decode("utf-8", "replace")
-    whole = f"{detail} {challenge}".strip()
-    facts = {"phase": "login", "code": code, "detail": whole}
-    if code in _TEMPORARY or (code not in ("AUTHENTICATIONFAILED", "AUTH") and _TEMPORARY_WORDS.search(detail)):
+def secrets_of(credential: Credential) -> tuple[str, ...]:
+    """Return what a server must not be quoted with, should it repeat what it was sent."""
+    if isinstance(credential, BearerToken):
+        secret = credential.token
+    elif isinstance(credential, XOAuth2):
+        secret = credential.initial_response
+    else:
+        secret = credential.secret
+    return tuple(filter(None, (secret, base64.b64encode(secret.encode()).decode())))
+
+
+def login_refusal(code: str, detail: str, credential: Credential, challenges: Sequence[bytes] = ()) -> GatewayError:
+    """The refusal that a mailbox server gave as `code` and `detail`; `challenges` are what it sent before."""
+    is_temporary = code in _TEMPORARY or (
+        code not in ("AUTHENTICATIONFAILED", "AUTH") and bool(_TEMPORARY_WORDS.search(detail))
+    )
+    if not isinstance(credential, Password):
+        return bearer_refusal(code, detail, challenges, secrets=secrets_of(credential), is_temporary=is_temporary)
+    facts = {"phase": "login", "code": code, "detail": detail}
+    if is_temporary:
         return GatewayError("The server cannot check logins at the moment.", **facts)
-    advice = provider_advice(whole)
-    if challenges:
-        status = _status(challenges[-1])
-        text = f"The access token was refused ({status})." if status else "The access token was refused."
-        text = f"{text} {advice or 'Connect the account again.'}"
-        return GatewayError(text, permanent=True, field="password", **facts)
     if code == "PRIVACYREQUIRED" or _UNENCRYPTED.search(detail):
         text, field = "The server takes no password on an unencrypted connection. Choose STARTTLS or TLS.", "security"
     elif code == "EXPIRED":
@@ -82,17 +97,9 @@ def login_refusal(code: str, detail: str, challenges: Sequence[bytes] = ()) -> G
         text, field = "The account may not use this service. Ask whoever runs the mail server.", "user"
     else:
         text, field = "User name or password is wrong.", "password"
-    return GatewayError(advice or text, permanent=True, field=field, **facts)
+    return GatewayError(provider_advice(detail) or text, permanent=True, field=field, **facts)
 
 
 def provider_advice(text: str) -> str:
     """What to do about a refusal that a large provider is known for, or ''."""
     return next((advice for pattern, advice in _PROVIDERS if pattern.search(text)), "")
-
-
-def _status(challenge: bytes) -> str:
-    try:
-        found = json.loads(challenge)
-    except ValueError:
-        return ""
-    return str(found.get("status", ""))[:40] if isinstance(found, dict) else ""

@@ -24,6 +24,7 @@ _CURES = {
     "security": "Change how the connection is encrypted.",
     "certificate": "Add the CA certificate, or have the certificate renewed.",
     "user": "Check the user name.",
+    "token": "Renew the token, or connect the account again.",
     "password": "Enter the password again. Providers with two-step verification want an app password or OAuth.",
     "folder": "Check the name of the folder; subfolders are written as INBOX/Name or INBOX.Name, as the server does.",
 }

@@ -9,17 +9,12 @@ from .confirmation import asks_to_confirm, speaks_of_confirming
 from .message_kind import Classification, MessageKind
 from .outcome import InboundReason, InboundState
 from .pipeline import Facts, Step, Verdict
+from .subaddress import without_detail
 from .summary import Summary
 from .trace import TraceStep
 
 # Machines whose mail makes records where it is for an alias; automatic replies and reports go ways of their own.
 _MACHINES = frozenset((MessageKind.AUTO_GENERATED, MessageKind.MAILING_LIST))
-
-
-def without_detail(address: str) -> str:
-    """Return an address without its subaddress (RFC 5233), lower-case: "bounce+x@y" is "bounce@y"."""
-    local, _at, domain = address.lower().rpartition("@")
-    return f"{local.partition('+')[0]}@{domain}"
 
 
 def hold_unbidden(

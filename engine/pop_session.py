@@ -8,11 +8,12 @@ import re
 import ssl
 from contextlib import contextmanager
 
-from .connection import Connection, Credential, Dial, XOAuth2, dial, network_error
+from .connection import Connection, Credential, Dial, Password, Security, dial, network_error
 from .errors import GatewayError
 from .login_refusal import login_refusal, require_printable
 from .mailbox_session import MailboxSession
 from .pop_wire import Wire
+from .sasl_bearer import bearer_login, dummy_answer
 
 
 class PopSession(MailboxSession):
@@ -77,14 +78,25 @@ class PopSession(MailboxSession):
         self._patience()
         challenges: list[bytes] = []
         with self._logging_in(challenges):
-            if isinstance(credential, XOAuth2):
-                wire.authenticate("XOAUTH2", credential.initial_response, challenges)
+            if not isinstance(credential, Password):
+                mechanism, response = self._bearer_login()
+                wire.authenticate(mechanism, response, challenges, dummy_answer(mechanism))
             elif "PLAIN" in self._capabilities.get("SASL", ()) and not credential.secret.isascii():
                 # RFC 4616 says UTF-8; USER and PASS say nothing about it.
                 wire.authenticate("PLAIN", f"\0{credential.user}\0{credential.secret}", challenges)
             else:
                 wire.user(credential.user)
                 wire.pass_(credential.secret)
+
+    def _bearer_login(self) -> tuple[str, str]:
+        connection = self.connection
+        return bearer_login(
+            self.credential,
+            self._capabilities.get("SASL"),
+            host=connection.host,
+            port=connection.port,
+            is_encrypted=connection.security is not Security.NONE,
+        )
 
     def close(self) -> None:
         pending = self.deletions_confirmed is False
@@ -128,7 +140,7 @@ class PopSession(MailboxSession):
         except GatewayError as error:
             if self._broken:
                 raise
-            raise login_refusal(error.code, error.detail, challenges) from error
+            raise login_refusal(error.code, error.detail, self.credential, challenges) from error
 
     @contextmanager
     def _speaking(self, phase: str):

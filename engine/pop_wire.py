@@ -68,8 +68,8 @@ class Wire(poplib.POP3):
                 raise poplib.error_proto("the message is too long")
             pieces.append(piece)
 
-    def authenticate(self, mechanism: str, response: str, challenges: list[bytes]) -> None:
-        """AUTH (RFC 5034 §4); what the server asks after `response` is added to `challenges` and answered emptily.
+    def authenticate(self, mechanism: str, response: str, challenges: list[bytes], dummy: str = "") -> None:
+        """AUTH (RFC 5034 §4); what the server asks after `response` is added to `challenges` and answered by `dummy`.
 
         Without an initial response on the same line: tokens are longer than the 255 octets allowed there.
         """
@@ -79,7 +79,7 @@ class Wire(poplib.POP3):
             if len(challenges) > MAX_CHALLENGES:
                 raise poplib.error_proto("the server asks without end")
             answer = self._shortcmd(encoded)
-            encoded = ""
+            encoded = base64.b64encode(dummy.encode()).decode()
             if not answer.startswith(b"+OK"):
                 try:
                     challenges.append(base64.b64decode(answer[1:].strip()))

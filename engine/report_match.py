@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .message_kind import MessageKind, RecipientReport
-from .return_path import LIFETIME
+from .subaddress import LIFETIME
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,25 +5,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from .errors import TokenError
 from .outcome import InboundReason, InboundState
 from .pipeline import Facts, Step, Verdict
+from .subaddress import LIFETIME, RECIPIENT_FIELDS, with_detail
 from .summary import Summary
 from .token import TokenRing
 from .trace import TraceStep
 
-# RFC 5321 §4.5.4.1: a server tries for 5 days, and so does one that reports the failure.
-LIFETIME = timedelta(days=15)
-# RFC 5321 §4.5.3.1.1.
-LONGEST_LOCAL_PART = 64
 TOKEN_LENGTH = 40
 PROOF_HEADER = "X-SPP-Email-Gateway-Return-Path"
 _RETURN_PATH = "return-path"
 _PROOF = "return-path-proof"
-# Fields that name whom a server delivered a message to.
-_DELIVERED_TO = ("to", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-rcpt-to")
 # The rare part first: what stands before the + is looked at only where a token follows.
 _DETAIL = re.compile(r"\+[a-z2-7]{40}@[\w\-][\w.\-]{0,254}", re.IGNORECASE | re.ASCII)
 _BEFORE = re.compile(r"[\w.\-]{1,24}\Z", re.ASCII)
@@ -40,7 +35,7 @@ def sign_return_path(ring: TokenRing, address: str, value: int, now: datetime) -
         value: 0 to 2**64-1, names the SMTP transaction.
         now: UTC.
     """
-    return _with_detail(address, ring.sign(_RETURN_PATH, value, now + LIFETIME))
+    return with_detail(address, ring.sign(_RETURN_PATH, value, now + LIFETIME)) or address
 
 
 def read_return_path(ring: TokenRing, address: str, now: datetime) -> tuple[str, int] | None:
@@ -76,7 +71,7 @@ def report_texts(content: bytes, message: Summary, envelope_recipient: str) -> t
         content: the message as received; its first 256 kB are looked at.
         envelope_recipient: what the mail server said, "" when it did not.
     """
-    fields = (value for name, value in message.headers if name in _DELIVERED_TO)
+    fields = (value for name, value in message.headers if name in RECIPIENT_FIELDS)
     return (envelope_recipient, *fields, content[:_LONGEST].decode("ascii", "replace"))
 
 
@@ -114,9 +109,3 @@ def find_return_path_proof(ring: TokenRing, now: datetime) -> Step:
         )
 
     return step
-
-
-def _with_detail(address: str, token: str) -> str:
-    local, _at, domain = address.rpartition("@")
-    signed = f"{local}+{token}"
-    return f"{signed}@{domain}" if len(signed) <= LONGEST_LOCAL_PART else address

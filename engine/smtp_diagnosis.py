@@ -23,6 +23,7 @@ _CURES = {
     "security": "Change how the connection is encrypted.",
     "certificate": "Add the CA certificate, or have the certificate renewed.",
     "user": "Check the user name.",
+    "token": "Renew the token, or connect the account again.",
     "password": "Enter the password again. Providers with two-step verification want an app password or OAuth.",
     "sender": "Use a sender that this account may use, and set the FROM filter to it.",
 }

@@ -7,10 +7,15 @@ import base64
 import binascii
 import hmac
 import smtplib
+import ssl
+from collections.abc import Sequence
 
+from .bearer_refusal import bearer_refusal
+from .connection import BearerToken
 from .enhanced_status import split_enhanced
 from .errors import GatewayError
-from .login_refusal import provider_advice
+from .login_refusal import provider_advice, require_printable, secrets_of
+from .sasl_bearer import OAUTHBEARER, XOAUTH2, bearer_login, dummy_answer
 from .smtp_answer import as_text
 
 _CHALLENGES = 5
@@ -25,6 +30,8 @@ class LoginSession:
 
     auth_answer: tuple[int, bytes] | None = None
     _in_auth = False
+    # By what the last AUTH logged in, which says whether a token was refused or a password.
+    _mechanism = ""
 
     def docmd(self, cmd, args=""):
         """Send a command like smtplib; what answers AUTH and its continuation is remembered.
@@ -32,6 +39,8 @@ class LoginSession:
         Odoo's addons for OAuth send AUTH by this method and do not look at the answer.
         """
         answer = super().docmd(cmd, args)
+        if cmd.upper() == "AUTH":
+            self._mechanism = args.partition(" ")[0].upper()
         if cmd.upper() == "AUTH" or self._in_auth:
             self.auth_answer = answer
             self._in_auth = answer[0] == 334
@@ -63,8 +72,32 @@ class LoginSession:
             return None
         return f"{self.user} {hmac.new(self.password.encode(), challenge, 'md5').hexdigest()}"
 
-    def confirm_login(self) -> None:
+    def login_token(self, credential: BearerToken) -> None:
+        """Log in with an access token, by the mechanism that fits what the server offers.
+
+        Raises:
+            ConfigurationError: user or token are missing or hold control characters.
+            GatewayError: with phase login; its field is "token" where a new token may help.
+            smtplib.SMTPException: the connection broke, or the server does not speak SMTP.
+        """
+        require_printable(credential)
+        self.ehlo_or_helo_if_needed()
+        mechanism, response = bearer_login(
+            credential,
+            self.esmtp_features["auth"].split() if self.has_extn("auth") else [],
+            host=self._host,
+            port=self.sock.getpeername()[1],
+            is_encrypted=isinstance(self.sock, ssl.SSLSocket),
+        )
+        # RFC 4954 §4: in one line, of up to 12,288 octets.
+        self.docmd("AUTH", f"{mechanism} {_encoded(response)}")
+        self.confirm_login(secrets_of(credential))
+
+    def confirm_login(self, secrets: Sequence[str] = ()) -> None:
         """Notice a login that the server refused while nobody looked.
+
+        Args:
+            secrets: what must not stand in the error, should the server repeat it.
 
         Raises:
             GatewayError: with phase login and the reason in words.
@@ -77,34 +110,56 @@ class LoginSession:
         for _challenge in range(_CHALLENGES):
             if code != 334:
                 break
-            challenges.append(as_text(reply))
-            # RFC 7628 §3.2.3, and XOAUTH2 of Google and Microsoft: the error comes as a challenge, and only an empty
-            # answer to it brings the code.
-            code, reply = self.docmd("")
+            challenges.append(_decoded(reply))
+            # The error comes as a challenge, and only an answer without content to it brings the code.
+            code, reply = self.docmd(_encoded(dummy_answer(self._mechanism)))
         # RFC 4954 §4: 503 after a login that succeeded before.
         if code not in (235, 503):
-            raise smtp_login_refusal(code, reply, is_token=bool(challenges))
+            is_token = bool(challenges) or self._mechanism in (XOAUTH2, OAUTHBEARER)
+            raise smtp_login_refusal(code, reply, is_token=is_token, challenges=challenges, secrets=secrets)
 
 
 def _encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode("ascii")
 
 
-def smtp_login_refusal(code: int, reply: bytes | str, *, is_token: bool = False) -> GatewayError:
+def _decoded(reply: bytes) -> bytes:
+    try:
+        return base64.b64decode(reply)
+    except binascii.Error:
+        return reply
+
+
+def smtp_login_refusal(
+    code: int,
+    reply: bytes | str,
+    *,
+    is_token: bool = False,
+    challenges: Sequence[bytes] = (),
+    secrets: Sequence[str] = (),
+) -> GatewayError:
     """Return the refusal of a login as an error in words.
 
     Args:
         is_token: an access token was refused, and no password.
+        challenges: what the server sent before it refused a token, decoded.
+        secrets: what must not stand in the error, should the server repeat it.
     """
     detail = as_text(reply)
-    field, permanent = "password", code >= 500
-    advice = provider_advice(f"{code} {detail}")
+    for secret in secrets:
+        detail = detail.replace(secret, "***")
+    enhanced, _words = split_enhanced(detail)
+    word, said = f"{code} {enhanced}".strip(), f"{code} {detail}".strip()[:500]
     if code in (530, 538):
         # RFC 4954 §6: encryption needed; RFC 3207 §4: "530 Must issue a STARTTLS command first"
         text, field = "The server takes no login on an unencrypted connection. Choose STARTTLS or TLS.", "security"
-    elif is_token and code != 454:
-        text, permanent = f"The access token was refused. {advice or 'Connect the account again.'}", True
-    elif advice:
+        return GatewayError(text, permanent=True, phase="login", code=word, detail=said, field=field)
+    if is_token:
+        # RFC 4954 §6: 454 is a temporary failure; other codes below 500 are a challenge that never ended.
+        return bearer_refusal(word, said, challenges, secrets=secrets, is_temporary=400 <= code < 500)
+    field, permanent = "password", code >= 500
+    advice = provider_advice(f"{code} {detail}")
+    if advice:
         text = advice
     elif 400 <= code < 500:
         text, field = "The server cannot check logins at the moment.", ""
@@ -112,8 +167,4 @@ def smtp_login_refusal(code: int, reply: bytes | str, *, is_token: bool = False)
         text = "The server wants another way of logging in, perhaps OAuth."
     else:
         text = "User name or password is wrong."
-    enhanced, _words = split_enhanced(detail)
-    word = f"{code} {enhanced}".strip()
-    return GatewayError(
-        text, permanent=permanent, phase="login", code=word, detail=f"{code} {detail}".strip()[:500], field=field
-    )
+    return GatewayError(text, permanent=permanent, phase="login", code=word, detail=said, field=field)

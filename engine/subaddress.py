@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from .envelope import HEADERS
 from .errors import TokenError
 from .outcome import InboundReason, InboundState
 from .pipeline import Facts, Step, Verdict
@@ -13,14 +14,15 @@ from .summary import Summary, addresses
 from .token import TokenRing
 from .trace import TraceStep
 
-# RFC 5321 §4.5.4.1: a server tries for 5 days; what comes later is still no mail for a person.
-PROOF_LIFETIME = timedelta(days=15)
+# How long an address with a signed detail is known. RFC 5321 §4.5.4.1: a server tries for 5 days, and so does one that
+# reports the failure; what comes later is still no mail for a person.
+LIFETIME = timedelta(days=15)
 # RFC 5321 §4.5.3.1.1.
 LONGEST_LOCAL_PART = 64
 # A local part of plus signs alone would be a question each.
 MOST_BASES = 4
 # Where a message says for whom it is, the surest first; the first ones are what servers write when they deliver.
-RECIPIENT_FIELDS = ("x-original-to", "envelope-to", "x-envelope-to", "delivered-to", "to", "cc", "resent-to")
+RECIPIENT_FIELDS = (*(name.lower() for name in HEADERS), "to", "cc", "resent-to")
 MOST_ADDRESSES = 100
 _PROOF = "subaddress-proof"
 
@@ -37,6 +39,12 @@ def bases(address: str) -> tuple[str, ...]:
         if local:
             found.append(f"{local}@{domain}")
     return tuple(found)
+
+
+def without_detail(address: str) -> str:
+    """Return an address, lower-case, without all that follows a plus sign: "bounce+x+y@z" is "bounce@z"."""
+    local, _at, domain = address.lower().rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
 
 
 def with_detail(address: str, detail: str) -> str:
@@ -74,7 +82,7 @@ def proof_address(ring: TokenRing, address: str, proof: int, now: datetime) -> s
         proof: id of the proof's row.
         now: UTC.
     """
-    return with_detail(address, ring.sign(_PROOF, proof, now + PROOF_LIFETIME))
+    return with_detail(address, ring.sign(_PROOF, proof, now + LIFETIME))
 
 
 def find_subaddress_proof(ring: TokenRing, now: datetime, envelope: Iterable[str] = ()) -> Step:

@@ -33,12 +33,6 @@ def suppression_address(text: str) -> str:
     return found if is_address(found) else ""
 
 
-def without_detail(address: str) -> str:
-    """Return an address without its subaddress (RFC 5233): bounce+token@ is bounce@."""
-    local, _at, domain = address.rpartition("@")
-    return f"{local.partition('+')[0]}@{domain}"
-
-
 def _readable(domain: str) -> str:
     if domain.isascii() and _ACE not in domain:
         return domain

@@ -32,12 +32,7 @@ class MailAlias(models.Model):
         found = domains._find_aliases(addresses)
         if not found:
             return []
-        every = domains.search([])  # pylint: disable=no-search-all
-        reserved = {
-            address.lower()
-            for address in every.mapped("bounce_email") + every.mapped("catchall_email")
-            if address
-        }
+        reserved = domains._gateway_domain_addresses("bounce", "catchall")
         return [address for address in found if address not in reserved]
 
     def _alias_bounce_incoming_email(self, message, message_dict, set_invalid=True):

@@ -81,16 +81,9 @@ class MailAliasDomain(models.Model):
 
     def _gateway_contact_address(self, company):
         """Return where people write to: the company's address, or its first alias that makes records; "" for none."""
-        own = {address.lower() for address in self._gateway_unread_addresses()}
+        own = self._gateway_domain_addresses() | self.env["spp.email.former.address"]._every().keys()
         email = email_normalize(company.email) or ""
         return contact_address(email, own, "" if email and email not in own else self._gateway_first_alias(company))
-
-    def _gateway_unread_addresses(self):
-        """Return the addresses of all domains that are not for writing."""
-        every = self.search([])  # pylint: disable=no-search-all
-        named = every.mapped("catchall_email") + every.mapped("bounce_email") + every.mapped("default_from_email")
-        former = self.env["spp.email.former.address"]._every()
-        return {*(address for address in named if address), *former}
 
     def _gateway_first_alias(self, company):
         """Return the address of the first alias of ``company`` in this domain that makes a record of anybody's mail."""

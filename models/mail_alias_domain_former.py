@@ -65,7 +65,10 @@ class MailThread(models.AbstractModel):
 
     @api.model
     def _detect_is_bounce(self, message, message_dict):
-        """Mail at a former bounce address is a bounce when it is about mail of ours."""
+        """Mail at a former bounce address is a bounce when it is about mail of ours.
+
+        For mail that Odoo's own code reads; while the gateway processes, its kind decides (mail_thread_report.py).
+        """
         if super()._detect_is_bounce(message, message_dict):
             return True
         formers = self.env["spp.email.former.address"]

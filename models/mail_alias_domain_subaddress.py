@@ -69,7 +69,7 @@ class MailAliasDomain(models.Model):
             return {}
         asked = {base for found in owners.values() for base in found} | owners.keys()
         ours = set(self.with_context(**{EXACT_ONLY: True})._find_aliases(sorted(asked)))
-        bounces = {(email or "").lower() for email in self.search([]).mapped("bounce_email")}
+        bounces = self._gateway_domain_addresses("bounce")
         found = {}
         for address, candidates in owners.items():
             base = next((one for one in candidates if one in ours), None)

@@ -6,7 +6,6 @@ from markupsafe import escape
 from odoo import api, models
 
 from ..engine.automatic_policy import AutomaticPolicy
-from ..engine.message_kind import Classification, MessageKind
 from ..engine.outcome import InboundReason, InboundState
 from .mail_thread import ATTEMPT
 
@@ -15,14 +14,6 @@ SUBTYPE = "spp_email_gateway.mt_automatic_reply"
 
 class MailThread(models.AbstractModel):
     _inherit = "mail.thread"
-
-    @api.model
-    def _detect_is_bounce(self, message, message_dict):
-        attempt = self.env.context.get(ATTEMPT)
-        if attempt is not None and is_automatic_reply(attempt):
-            # RFC 3834 §4: absence notices go to the return path. They say that the address is alive.
-            return False
-        return super()._detect_is_bounce(message, message_dict)
 
     @api.model
     def _gateway_route(self, find_routes, message, message_dict, model, thread_id, custom_values, attempt):
@@ -118,7 +109,3 @@ class MailThread(models.AbstractModel):
                 values[name] = message_dict[name]
         values.update(thread._process_attachments_for_post(message_dict.get("attachments") or [], [], values))
         return thread._message_create([values])
-
-
-def is_automatic_reply(attempt):
-    return (attempt.facts.get("kind") or Classification()).kind is MessageKind.AUTOMATIC_REPLY

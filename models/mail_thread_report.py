@@ -6,8 +6,8 @@ from odoo.tools import email_split
 
 from ..engine.message_kind import REPORTS, MessageKind
 from ..engine.outcome import InboundReason, InboundState
+from ..engine.subaddress import without_detail
 from .mail_thread import ATTEMPT
-from .transaction_answers import answers
 
 
 class MailThread(models.AbstractModel):
@@ -45,20 +45,6 @@ class MailThread(models.AbstractModel):
             "bounced_msg_ids": [],
             "bounced_message": self.env["mail.message"],
         }
-
-    @api.model
-    def _detect_loop_headers(self, msg_dict):
-        """A report on one of our notices refers to it, as an answer does, and is no loop: it is never answered."""
-        if self._gateway_kind() in REPORTS:
-            return False
-        return super()._detect_loop_headers(msg_dict)
-
-    @api.model
-    def _detect_loop_sender(self, message, message_dict, routes):
-        """A mailer-daemon may write as often as it has to."""
-        if not routes and self._gateway_kind() in REPORTS:
-            return False
-        return super()._detect_loop_sender(message, message_dict, routes)
 
     @api.model
     def message_parse(self, message, save_original=False):
@@ -129,18 +115,8 @@ class MailThread(models.AbstractModel):
         written_to = email_split(inbound.envelope_recipient or "") or email_split(
             ",".join(filter(None, (message_dict.get("to"), message_dict.get("cc"))))
         )
-        ours = self._gateway_bounce_addresses() if written_to else set()
-        return bool(written_to) and all(_without_detail(address) in ours for address in written_to)
-
-    @api.model
-    def _gateway_bounce_addresses(self):
-        """Return the bounce addresses of all alias domains, lower-case; asked once a transaction."""
-        known = answers(self.env)
-        if "bounce addresses" not in known:
-            # sudo: whether an address is ours is asked for everybody's mail. A database has a handful of domains.
-            domains = self.env["mail.alias.domain"].sudo().search([], limit=1000)  # nosemgrep
-            known["bounce addresses"] = {address.lower() for address in domains.mapped("bounce_email") if address}
-        return known["bounce addresses"]
+        ours = self.env["mail.alias.domain"]._gateway_domain_addresses("bounce") if written_to else set()
+        return bool(written_to) and all(without_detail(address) in ours for address in written_to)
 
     @api.model
     def _gateway_route_from_bounce_address(self, find_routes, attempt):
@@ -160,9 +136,3 @@ class MailThread(models.AbstractModel):
         attempt.trace.add("address that it was written to", "takes reports on mail, not mail", "quarantine")
         attempt.fate = InboundState.QUARANTINED, InboundReason.NOT_FOR_WRITING
         return []
-
-
-def _without_detail(address):
-    """Return an address, lower-case, without what follows a + in its local part (RFC 5233)."""
-    local, _at, domain = address.lower().rpartition("@")
-    return f"{local.partition('+')[0]}@{domain}"

@@ -13,7 +13,10 @@ class MailThread(models.AbstractModel):
 
     @api.model
     def _detect_is_bounce(self, message, message_dict):
-        """Odoo knows the bare bounce address; a signed one is the same, and nobody else can make one."""
+        """Odoo knows the bare bounce address; a signed one is the same, and nobody else can make one.
+
+        For mail that Odoo's own code reads; while the gateway processes, its kind decides (mail_thread_report.py).
+        """
         if super()._detect_is_bounce(message, message_dict):
             return True
         addresses = [one for one in email_normalize_all(message_dict.get("to") or "") if "+" in one]

@@ -8,11 +8,11 @@ from ..engine.automatic_policy import AutomaticPolicy
 from ..engine.envelope import header_order
 from ..engine.envelope import recipients as delivered_for
 from ..engine.message_kind import Classification, MessageKind
-from ..engine.not_for_writing import hold_unbidden, without_detail
+from ..engine.not_for_writing import hold_unbidden
 from ..engine.pipeline import Verdict
 from ..engine.recipient import recipients
+from ..engine.subaddress import without_detail
 from ..engine.summary import addresses
-from .mail_thread import ATTEMPT
 
 # As Odoo: the last ones are the closest.
 MOST_REFERENCES = 32
@@ -60,23 +60,12 @@ class SppEmailProcessing(models.AbstractModel):
 
     def _reserved_addresses(self, inbound):
         """Return the addresses of ours that nobody is to write to, lower-case."""
-        # With the key of an attempt they are asked for once a transaction.
-        domains = self.env["mail.alias.domain"].with_context(**{ATTEMPT: True})
-        domains = domains.search([])  # pylint: disable=no-search-all
-        reserved = {
-            without_detail(address)
-            for domain in domains
-            for address in (domain.bounce_email, domain.catchall_email, domain.default_from_email)
-            if address
-        }
+        domains = self.env["mail.alias.domain"]
+        reserved = {without_detail(address) for address in domains._gateway_domain_addresses()}
         mailbox = inbound.server_id
         if mailbox.gateway_action and mailbox.user:
             # A mailbox that makes records of what is written to it may be what other mail is sent from.
-            back = {
-                without_detail(one)
-                for one in (domains.mapped("bounce_email") + domains.mapped("catchall_email"))
-                if one
-            }
+            back = {without_detail(one) for one in domains._gateway_domain_addresses("bounce", "catchall")}
             reserved -= {without_detail(mailbox.user)} - back
         return reserved
 

@@ -39,7 +39,8 @@ class SppEmailNotice(models.Model):
         if self.search_count([("inbound_id", "=", inbound.id), ("notice_type", "=", notice_type)], limit=1):
             return TraceStep("whether the sender may be answered", "already told about this message", "no notice")
         recent = self._recent(digest, notice_type)
-        allowed, step = may_answer(recipient, facts, recent=recent, own_addresses=self._own_addresses())
+        own = self.env["mail.alias.domain"]._gateway_own_among([recipient])
+        allowed, step = may_answer(recipient, facts, recent=recent, own_addresses=frozenset(own))
         if not allowed:
             return step
         company = self.env["res.company"].browse(intent.company_id or ()) or inbound.company_id or self.env.company
@@ -106,18 +107,3 @@ class SppEmailNotice(models.Model):
         name = f"{self._name} {notice_type} {digest}"
         ((is_alone,),) = self.env.execute_query(SQL("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", name))
         return is_alone
-
-    def _own_addresses(self):
-        """Return the addresses that this database reads or sends from, lower-case: they are never answered."""
-        rows = self.env.execute_query(
-            SQL(
-                """
-                SELECT lower("user") FROM fetchmail_server WHERE "user" LIKE '%%@%%'
-                UNION SELECT lower(alias_full_name) FROM mail_alias WHERE alias_full_name LIKE '%%@%%'
-                """
-            )
-        )
-        # A database has a handful of alias domains.
-        domains = self.env["mail.alias.domain"].search([], limit=1000)
-        named = domains.mapped("bounce_email") + domains.mapped("catchall_email") + domains.mapped("default_from_email")
-        return frozenset(address for (address,) in rows) | {address.lower() for address in named if address}

@@ -4,38 +4,24 @@
 import secrets
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
 
-from ..engine.outcome import OutboundState
 from ..engine.return_path import PROOF_HEADER, find_return_path_proof, proof_token, sign_return_path
-from ..engine.trial_letter import describe_result
 from .transaction_answers import asked_once
 
 
 class SppEmailReturnPath(models.Model):
     _name = "spp.email.return.path"
-    _inherit = ["spp.email.transaction"]
+    _inherit = ["spp.email.proof.mixin"]
     _description = "Signed Return Path"
     _order = "server_id, address"
-    _rec_name = "address"
 
     server_id = fields.Many2one(
         "ir.mail_server", string="Sent Through", required=True, readonly=True, ondelete="cascade"
     )
-    address = fields.Char("Bounce Address", required=True, readonly=True)
+    address = fields.Char("Bounce Address")
     state = fields.Selection(
-        [
-            ("waiting", "On the Way"),
-            ("proven", "Signed: It Came Back"),
-            ("refused", "Plain: The Server Refuses It"),
-        ],
-        required=True,
-        readonly=True,
-        default="waiting",
+        [("waiting", "On the Way"), ("proven", "Signed: It Came Back"), ("refused", "Plain: The Server Refuses It")]
     )
-    sent_date = fields.Datetime("Tried", readonly=True)
-    proven_date = fields.Datetime("Came Back", readonly=True)
-    result = fields.Text("What the Server Said", readonly=True)
 
     _server_address_unique = models.UniqueIndex("(server_id, lower(address))")
 
@@ -49,36 +35,14 @@ class SppEmailReturnPath(models.Model):
         now = fields.Datetime.now()
         ring = self.env["spp.email.token.key"]._ring()
         signed = sign_return_path(ring, self.address, self.id, now)
-        # Before it leaves: it may be back before this transaction ends.
-        self._write_apart({"state": "waiting", "sent_date": now, "proven_date": False, "result": False})
-        try:
-            results = self.server_id.with_context(gateway_return_path=signed)._gateway_send_now(
-                signed,
-                self.env._("Does the bounce address take mail with a signed detail?"),
-                self.env._("A test of the return path. It makes no record."),
-                # RFC 3834 §5: no absence notice is to answer it.
-                headers={PROOF_HEADER: proof_token(ring, self.id, now), "Auto-Submitted": "auto-generated"},
-            )
-        except UserError as error:
-            self._write_apart({"state": "refused", "result": str(error)})
-            return
-        sent = any(result.state in (OutboundState.SENT, OutboundState.UNKNOWN) for result in results.values())
-        words = "\n".join(describe_result(self.address, result) for result in results.values())
-        self._write_apart({"result": words} if sent else {"state": "refused", "result": words})
-
-    def _write_apart(self, values):
-        """Write in a transaction of its own, committed when this returns."""
-        self.env.flush_all()
-        with self._gateway_cursor(read_committed=True) as env:
-            # sudo: the right to write on the server was needed to come here.
-            self.with_env(env).sudo().write(values)  # nosemgrep
-        self.invalidate_recordset()
-
-    def _note_arrival(self, proof_id):
-        """Note that a proof's mail is in the journal, in the transaction that says so there."""
-        proof = self.browse(proof_id).exists()
-        if proof and proof.state != "proven":
-            proof.write({"state": "proven", "proven_date": fields.Datetime.now()})
+        self._prove_by(
+            self.server_id.with_context(gateway_return_path=signed),
+            signed,
+            self.env._("Does the bounce address take mail with a signed detail?"),
+            self.env._("A test of the return path. It makes no record."),
+            now,
+            headers={PROOF_HEADER: proof_token(ring, self.id, now)},
+        )
 
     def _refuse(self, server_id, address, text):
         """A server refused a signed sender that it took before: it gets plain ones from now on."""
@@ -119,7 +83,5 @@ class SppEmailProcessing(models.AbstractModel):
         return [find_return_path_proof(ring, fields.Datetime.now()), *super()._steps(inbound, content)]
 
     def _finish(self, claim, attempt, state, reason, **values):
-        if attempt.facts.get("return_path_proof"):
-            # sudo: the processing runs for the system; what is noted is no content.
-            self.env["spp.email.return.path"].sudo()._note_arrival(attempt.facts["return_path_proof"])  # nosemgrep
+        self._note_proof(attempt, "return_path_proof", "spp.email.return.path")
         return super()._finish(claim, attempt, state, reason, **values)

@@ -5,10 +5,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..engine.health import HealthFinding, HealthState
-from ..engine.outcome import OutboundState
 from ..engine.subaddress import find_subaddress_proof, proof_address
 from ..engine.summary import addresses
-from ..engine.trial_letter import describe_result
 from .transaction_answers import asked_once, forget
 
 QUESTION = "subaddresses"
@@ -16,22 +14,12 @@ QUESTION = "subaddresses"
 
 class SppEmailSubaddress(models.Model):
     _name = "spp.email.subaddress"
-    _inherit = ["spp.email.transaction"]
+    _inherit = ["spp.email.proof.mixin"]
     _description = "Address With a Detail"
     _order = "alias_domain_id, id desc"
-    _rec_name = "address"
 
     alias_domain_id = fields.Many2one("mail.alias.domain", required=True, readonly=True, ondelete="cascade")
-    address = fields.Char("Catchall Address", required=True, readonly=True)
-    state = fields.Selection(
-        [("waiting", "On the Way"), ("proven", "It Came Back"), ("refused", "The Server Refuses It")],
-        required=True,
-        readonly=True,
-        default="waiting",
-    )
-    sent_date = fields.Datetime("Tried", readonly=True)
-    proven_date = fields.Datetime("Came Back", readonly=True)
-    result = fields.Text("What the Server Said", readonly=True)
+    address = fields.Char("Catchall Address")
 
     _address_unique = models.UniqueIndex("(alias_domain_id, lower(address))")
 
@@ -61,37 +49,19 @@ class SppEmailSubaddress(models.Model):
         server = servers._find_mail_server(self.env.user.email_formatted or self.address)[0]
         if not server:
             raise UserError(self.env._("There is no outgoing email server to send the test with."))
-        # Before it leaves: it may be back before this transaction ends.
-        self._write_apart({"state": "waiting", "sent_date": now, "proven_date": False, "result": False})
-        try:
-            results = server._gateway_send_now(
-                address,
-                self.env._("Does the catchall take mail with a signed detail?"),
-                self.env._("A test of reply addresses. It makes no record."),
-                # RFC 3834 §5: no absence notice is to answer it.
-                headers={"Auto-Submitted": "auto-generated"},
-            )
-        except UserError as error:
-            self._write_apart({"state": "refused", "result": str(error)})
-            return
-        sent = any(result.state in (OutboundState.SENT, OutboundState.UNKNOWN) for result in results.values())
-        words = "\n".join(describe_result(self.address, result) for result in results.values())
-        self._write_apart({"result": words} if sent else {"state": "refused", "result": words})
-
-    def _write_apart(self, values):
-        """Write in a transaction of its own, committed when this returns."""
-        self.env.flush_all()
-        with self._gateway_cursor(read_committed=True) as env:
-            # sudo: as in `_prove`.
-            self.with_env(env).sudo().write(values)  # nosemgrep
-        self.invalidate_recordset()
+        self._prove_by(
+            server,
+            address,
+            self.env._("Does the catchall take mail with a signed detail?"),
+            self.env._("A test of reply addresses. It makes no record."),
+            now,
+        )
 
     def _note_arrival(self, proof_id):
-        """Note that a proof's mail is in the journal, in the transaction that says so there."""
-        proof = self.browse(proof_id).exists()
-        if proof and proof.state != "proven":
-            proof.write({"state": "proven", "proven_date": fields.Datetime.now()})
-            proof.alias_domain_id._gateway_signs_again(proof.address)
+        proof = super()._note_arrival(proof_id)
+        for one in proof:
+            one.alias_domain_id._gateway_signs_again(one.address)
+        return proof
 
     # ------------------------------------------------------------------
     # Use
@@ -149,7 +119,5 @@ class SppEmailProcessing(models.AbstractModel):
         return [find_subaddress_proof(ring, fields.Datetime.now(), envelope), *super()._steps(inbound, content)]
 
     def _finish(self, claim, attempt, state, reason, **values):
-        if attempt.facts.get("subaddress_proof"):
-            # sudo: the processing runs for the system; what is noted is no content.
-            self.env["spp.email.subaddress"].sudo()._note_arrival(attempt.facts["subaddress_proof"])  # nosemgrep
+        self._note_proof(attempt, "subaddress_proof", "spp.email.subaddress")
         return super()._finish(claim, attempt, state, reason, **values)

@@ -3,10 +3,9 @@
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tools import SQL
 
 from ..engine.suppression import Entry, Reach, SuppressionReason, SuppressionSource
-from ..engine.suppression_address import suppression_address, without_detail
+from ..engine.suppression_address import suppression_address
 from .spp_email_suppression import QUESTION
 from .transaction_answers import forget
 
@@ -139,21 +138,5 @@ class SppEmailSuppression(models.Model):
 
         Addresses of users are none of these: a colleague's mailbox can be as dead as anybody's.
         """
-        plain = {address: {address, without_detail(address)} for address in addresses}
-        asked = tuple(sorted(set().union(*plain.values()))) or ("",)
-        # sudo: whether the addresses are ours, no content. The columns are lower-case but for the logins.
-        domains = self.env["mail.alias.domain"].sudo().search([], limit=1000)  # nosemgrep
-        names = domains.mapped("bounce_email") + domains.mapped("catchall_email") + domains.mapped("default_from_email")
-        self.env["mail.alias"].flush_model(["alias_full_name"])
-        self.env["fetchmail.server"].flush_model(["user"])
-        rows = self.env.execute_query(
-            SQL(
-                """
-                SELECT alias_full_name FROM mail_alias WHERE alias_full_name IN %(asked)s
-                UNION SELECT lower("user") FROM fetchmail_server WHERE lower("user") IN %(asked)s
-                """,
-                asked=asked,
-            )
-        )
-        own = {suppression_address(name) for name in [*names, *(name for (name,) in rows)] if name} - {""}
-        return {address for address, forms in plain.items() if forms & own}
+        # sudo: whether the addresses are ours, no content.
+        return self.env["mail.alias.domain"].sudo()._gateway_own_among(addresses)  # nosemgrep

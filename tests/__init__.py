@@ -91,6 +91,8 @@ from .engine import (
     test_automatic,
     test_automatic_header,
     test_bearer,
+    test_bearer_login,
+    test_bearer_refusal,
     test_binary_copy,
     test_catchall,
     test_charset,
@@ -135,6 +137,10 @@ from .engine import (
     test_mailbox_diagnosis,
     test_not_for_writing,
     test_notice,
+    test_oauth_answer,
+    test_oauth_client,
+    test_oauth_provider,
+    test_oauth_refusal,
     test_outcome,
     test_own_mark,
     test_pace,
@@ -183,6 +189,7 @@ from .engine import (
     test_trace,
     test_trial_letter,
     test_web_fetch,
+    test_web_post,
     test_worker,
 )
 from .engine import test_breaker as test_engine_breaker

@@ -74,7 +74,8 @@ class SppEmailInboundAnswer(models.TransientModel):
         summary, facts = notices._facts(inbound)
         address = answer_address(summary)
         # How often notices went out does not bind a person; that machines are never answered does.
-        allowed, step = may_answer(address, facts, recent=0, own_addresses=notices._own_addresses())
+        own = notices.env["mail.alias.domain"]._gateway_own_among([address])
+        allowed, step = may_answer(address, facts, recent=0, own_addresses=frozenset(own))
         return address, "" if allowed else step.found, answer_references(summary)
 
     def action_send(self):

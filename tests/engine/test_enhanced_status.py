@@ -63,7 +63,7 @@ ANSWERS = (
     (552, "5.7.0 This message was blocked because its content presents a potential security issue: virus", SPAM),
     # Microsoft
     (535, "5.7.139 Authentication unsuccessful, basic authentication is disabled. [X.PROD.OUTLOOK.COM]", NO_BASIC),
-    (535, "5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.", NO_BASIC),
+    (535, "5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.", NO_SMTP),
     (550, "5.7.30 Basic authentication is not supported for Client Submission.", NO_BASIC),
     (530, "5.7.57 Client not authenticated to send mail. [X.PROD.OUTLOOK.COM]", NO_SMTP),
     (554, "5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied", SENDER),

@@ -170,7 +170,7 @@ class TestOpening(ImapCase):
             ],
             credential=XOAuth2("someone", "user=someone\1auth=Bearer token\1\1"),
         )
-        self.assertEqual((error.permanent, error.field), (True, "password"))
+        self.assertEqual((error.permanent, error.field), (True, "token"))
         self.assertIn("400", str(error))
         self.assertIn('"schemes": "Bearer"', error.detail)
         self.assertNotIn("token", error.detail)

@@ -1,7 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 from ...engine.confirmation import asks_to_confirm
 from ...engine.message_kind import Classification, MessageKind
-from ...engine.not_for_writing import hold_unbidden, without_detail
+from ...engine.not_for_writing import hold_unbidden
 from ...engine.outcome import InboundReason, InboundState
 from ...engine.pipeline import walk
 from ...engine.recipient import recipients
@@ -58,9 +58,6 @@ class TestNotForWriting(EngineCase):
         return bool(
             verdict and (verdict.state, verdict.reason) == (InboundState.QUARANTINED, InboundReason.NOT_FOR_WRITING)
         )
-
-    def test_the_detail_is_no_part_of_the_name(self):
-        self.assertEqual(without_detail("Bounce+a+b@Gateway.test"), "bounce@gateway.test")
 
     def test_whose_mail_is_held(self):
         person = {"subject": "A question", "body": "Who are you?"}

@@ -123,7 +123,7 @@ class TestOpening(PopCase):
         script = [GREETING, capa(), Expect("^AUTH XOAUTH2$", b"+ \r\n"), Expect(".", b"+ " + challenge + b"\r\n")]
         script += [Expect("^$", b"-ERR [AUTH] no\r\n"), QUIT]
         error = self.refusal(script, credential=XOAuth2("someone", "user=someone\1auth=Bearer token\1\1"))
-        self.assertEqual((error.permanent, error.field), (True, "password"))
+        self.assertEqual((error.permanent, error.field), (True, "token"))
         self.assertIn("401", str(error))
 
     def test_challenges_without_end(self):

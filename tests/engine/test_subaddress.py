@@ -11,6 +11,7 @@ from ...engine.subaddress import (
     find_subaddress_proof,
     proof_address,
     with_detail,
+    without_detail,
 )
 from ...engine.summary import summarize
 from ...engine.token import TokenRing
@@ -53,6 +54,15 @@ class TestSubaddress(EngineCase):
         self.assertEqual(with_detail("a@b.org", "x"), "a+x@b.org")
         self.assertEqual(with_detail("a" * 62 + "@b.org", "x"), "a" * 62 + "+x@b.org")
         self.assertEqual(with_detail("a" * 63 + "@b.org", "x"), "")
+
+    def test_all_that_follows_a_plus_sign_is_detail(self):
+        for address, expected in (
+            ("Bounce+a+b@Gateway.test", "bounce@gateway.test"),
+            ("bounce+abc@a.org", "bounce@a.org"),
+            ("ann@a.org", "ann@a.org"),
+        ):
+            with self.subTest(address):
+                self.assertEqual(without_detail(address), expected)
 
     def test_for_whom_a_message_is(self):
         for headers, envelope, found in (

@@ -1,7 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 import unittest
 
-from ...engine.suppression_address import suppression_address, without_detail
+from ...engine.suppression_address import suppression_address
 
 SAME = (
     ("ann@a.org", "ann@a.org"),
@@ -51,7 +51,3 @@ class TestSuppressionAddress(unittest.TestCase):
         for text in NONE:
             with self.subTest(text[:30]):
                 self.assertEqual(suppression_address(text), "")
-
-    def test_the_address_without_its_detail(self):
-        for address, expected in (("bounce+abc@a.org", "bounce@a.org"), ("ann@a.org", "ann@a.org")):
-            self.assertEqual(without_detail(address), expected)

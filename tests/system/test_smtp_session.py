@@ -378,7 +378,7 @@ class TestOAuthSession(SessionCase):
         self.token("expired")
         ((results, error, _seconds),) = self.send(self.gmail(sink), ["a@x.test"], sender="box@gmail.test")
         self.assertEqual(results, {})
-        self.assertIn("GatewayError: The access token was refused. Connect the account again.", error)
+        self.assertIn("GatewayError: The access token was refused: it has expired, was revoked", error)
         self.assertEqual(sink.count, 0)
 
     def test_the_connection_test_sees_it_too(self):
@@ -390,4 +390,4 @@ class TestOAuthSession(SessionCase):
             "except UserError as error:\n    answer = str(error)",
             id=self.gmail(sink),
         )
-        self.assertIn("The access token was refused.", answer or "")
+        self.assertIn("The access token was refused: it has expired", answer or "")
