@@ -8,7 +8,6 @@ from unittest.mock import patch
 
 import psycopg2
 
-from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from ..engine.log_filter import PersonalDataFilter
@@ -62,7 +61,7 @@ class TestLog(GatewayCase):
         def message_new(records, message_dict, custom_values=None):
             log.warning("A ticket of %s about %s", message_dict["from"], message_dict["subject"])
             log.warning(f"Text: {message_dict['body']}")  # noqa: G004 - as addons do
-            raise UserError(f"No ticket for {message_dict['from']}: {message_dict['subject']}")
+            raise ValueError(f"No ticket for {message_dict['from']}: {message_dict['subject']}")
 
         self.alias("help")
         with patch.object(failing, "message_new", message_new):
