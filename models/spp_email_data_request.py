@@ -42,6 +42,7 @@ class SppEmailDataRequest(models.Model):
     request_date = fields.Datetime("Begun", required=True, readonly=True, default=fields.Datetime.now)
     done_date = fields.Datetime("Done", readonly=True)
     user_id = fields.Many2one("res.users", string="By", required=True, readonly=True, ondelete="restrict")
+    company_id = fields.Many2one("res.company", required=True, readonly=True, default=lambda self: self.env.company)
     reference = fields.Char(readonly=True, help="Number of the request in your own files. No name and no address.")
     address_digest = fields.Char(
         required=True, readonly=True, help="By which it can be told that a request was about an address that you know."
@@ -83,6 +84,7 @@ class SppEmailDataRequest(models.Model):
             {
                 "request_type": request_type,
                 "user_id": self.env.uid,
+                "company_id": self.env.company.id,
                 "reference": reference or False,
                 "address_digest": person.digest,
                 "counts": {},
