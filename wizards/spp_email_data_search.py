@@ -155,7 +155,7 @@ class SppEmailDataSearch(models.TransientModel):
         if is_done:
             self.line_ids.unlink()
             # The address is not kept longer than it is needed.
-            values.update(state="done", address=False, progress=self.env._("Done. The report below stays."))
+            values.update(state="done", address=False, progress=self.env._("Done. The report of it stays."))
         else:
             removed = sum(counts.values())
             words = self.env._("%s entries were removed, and there are more: go on.", removed)

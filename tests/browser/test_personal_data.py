@@ -56,7 +56,7 @@ class TestPersonalData(BrowserCase):
         dialog.get_by_role("button", name="Erase", exact=True).click()
         sure = self.page.locator(".modal-content", has_text="removed for good")
         sure.locator("footer .btn-primary, footer .btn-danger").first.click()
-        dialog.get_by_text("Done. The report below stays.").wait_for()
+        dialog.get_by_text("Done. The report of it stays.").wait_for()
         self.screenshot("personal-data-done")
         dialog.get_by_role("button", name="Open the Report").click()
         self.page.locator(".o_field_widget[name=counts_text] td", has_text="Emails to the person").first.wait_for()
