@@ -43,6 +43,7 @@ def uninstall_hook(env):
             )
         )
     env["mail.mail"]._gateway_hand_back()
+    env["spp.email.suppression"]._gateway_hand_back()
     try:
         open_columns(env)
     except SealError as error:

@@ -41,6 +41,12 @@ def quote(html: str) -> str:
     return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE].rstrip()} …"
 
 
+def quote_header(subject: str, date: str) -> str:
+    """Return by what a person knows a message again, without any of its text, one line each."""
+    lines = (("Subject", subject), ("Date", date))
+    return "\n".join(f"{name}: {' '.join(value.split())[:_LONGEST_NAME]}" for name, value in lines if value.strip())
+
+
 def greeted(email_from: str) -> str:
     """Return whom the notice greets: the name in a From field, else the address in it."""
     name, address = next(((name, address) for name, address in named_addresses([email_from]) if address), ("", ""))

@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import dkim
 
@@ -95,7 +96,8 @@ class SignedMessage:
         self._content = content
         self._now = now
         self._message: dkim.DKIM | None = None
-        self._head = self._body = b""
+        self._head = b""
+        self._begin = 0
         # Why no signature of it is looked at, in words; "".
         self.problem = self._read()
 
@@ -189,6 +191,11 @@ class SignedMessage:
         is_relaxed = tags.get(b"c", b"").strip().lower().endswith(b"/relaxed")
         return _compressed(self._body) if is_relaxed else self._body
 
+    @cached_property
+    def _body(self) -> bytes:
+        """The body as signatures are computed with; copied only once one is: who asks for names needs none."""
+        return _even_body(self._content[self._begin :])
+
     def _fields(self):
         return self._message.headers if self._message else ()
 
@@ -217,8 +224,7 @@ class SignedMessage:
         twice = sorted(name for name in _ONCE if names.count(name) > 1)
         if twice:
             return f"its field {twice[0].decode()} stands more than once"
-        self._message, self._head = message, head
-        self._body = _even_body(self._content[end.end() :])
+        self._message, self._head, self._begin = message, head, end.end()
         return ""
 
     def _refusal(self, tags: dict[bytes, bytes]) -> str:

@@ -80,6 +80,10 @@ class SealError(ConfigurationError):
     """A credential cannot be sealed or opened with the keys at hand."""
 
 
+class UnknownKeyError(SealError):
+    """A credential was sealed with a key that is not at hand."""
+
+
 class TokenError(Exception):
     """A token is malformed, forged, expired or made for another purpose."""
 

@@ -35,12 +35,17 @@ class Own:
     Attributes:
         is_in_chatter: its Message-ID is one of a chatter message, so that it is taken for a duplicate anyway.
         is_sent: its Message-ID is one of a mail that this database sent.
+        was_taken: asked only when it matters: a message with this Message-ID and this text came in before and was
+            processed to its end. Its writer chose the Message-ID, and mail that passes it on has it too.
+        is_for_others: asked only after that: this copy is for others of our aliases than the earlier one.
         is_allowed: asked only when it matters: the sender is on the list of those who may send without limit.
     """
 
     is_in_chatter: bool = False
     is_sent: bool = False
     is_allowed: Callable[[], bool] = lambda: False
+    was_taken: Callable[[], bool] = lambda: False
+    is_for_others: Callable[[], bool] = lambda: False
 
 
 def turns(message: Summary) -> int:
@@ -105,6 +110,12 @@ def find_loop(own: Own, *, most_hops: int = HOPS) -> Step:
         is_own = bool(facts.get("own_mark"))
         if own.is_in_chatter and (is_own or own.is_sent):
             return Verdict((TraceStep("own mail that came back", "its Message-ID is known", ""),))
+        if (is_own or own.is_sent) and own.was_taken():
+            # Its message was deleted meanwhile, so that the chatter no more tells a second copy.
+            if own.is_for_others():
+                return Verdict((TraceStep("Message-ID", "a message with it was taken before, for others", ""),))
+            step = TraceStep("Message-ID", "a message with it was taken before", "not processed again")
+            return Verdict((step,), InboundState.DUPLICATE, InboundReason.KNOWN_MESSAGE_ID)
         for found, looked_at, words in (
             (is_own, "mark of this database", "This database sent it itself, and it came back."),
             (own.is_sent, "Message-ID", "This database sent a mail with this Message-ID, and it came back."),

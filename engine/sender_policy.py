@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -55,6 +56,12 @@ class SenderDecision:
     reason: InboundReason | None = None
     words: str = ""
     is_proved: bool = False
+
+
+def strictest(policies: Iterable[str]) -> str:
+    """Return the strictest of stored policies; "" for none."""
+    order = [policy.value for policy in SenderPolicy]
+    return max(policies, key=order.index, default="")
 
 
 def decide(

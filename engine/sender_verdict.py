@@ -25,7 +25,7 @@ SENDER_RESULT_WORDS = {
 
 
 class SenderPolicy(str, Enum):
-    """What becomes of a message whose sender is not proved. The values are stored."""
+    """What becomes of a message whose sender is not proved, the most lenient first. The values are stored."""
 
     ACCEPT = "accept"
     MARK = "mark"

@@ -9,7 +9,8 @@ from odoo.tools import email_normalize
 
 from ..engine.connection import Connection, Password, Security, XOAuth2, default_port
 from ..engine.mailbox import open_mailbox
-from .sealed_char import SealedChar, revealing
+from .sealed_char import SealedChar
+from .sealed_field import refuse_evaluated, revealing
 
 # Modules whose _connect__ and _imap_login__ the gateway knows how to replace. A mailbox whose connection another
 # addon (or a test) makes is read by Odoo's own code.
@@ -120,6 +121,7 @@ class FetchmailServer(models.Model):
     def _credential(self):
         """Return the engine's credential. The only place where the password is read."""
         self.ensure_one()
+        refuse_evaluated(self.env)
         if self.server_type == "gmail":
             return XOAuth2(self.user, self._generate_oauth2_string(self.user, self.google_gmail_refresh_token))
         if self.server_type == "outlook":

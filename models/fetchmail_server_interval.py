@@ -11,6 +11,7 @@ from odoo.tools import format_datetime
 from ..engine.interval import is_due, next_check
 from ..engine.mailbox import open_mailbox
 from ..engine.watching import Watched
+from .sealed_field import refuse_evaluated
 from .spp_email_watch import FETCH_JOB
 
 INTERVALS = {
@@ -114,6 +115,7 @@ class FetchmailServer(models.Model):
             ConfigurationError, GatewayError, UserError: a setting is wrong, or there is no token.
         """
         self.ensure_one()
+        refuse_evaluated(self.env)
         return self._get_connection_type(), self._gateway_connection(), self._credential()
 
     def _gateway_opening(self, opening=open_mailbox):

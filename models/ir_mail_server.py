@@ -6,6 +6,7 @@ import smtplib
 from odoo import api, fields, models
 
 from ..engine.connection import Security, default_port
+from .sealed_binary import SealedBinary
 from .sealed_char import SealedChar
 
 # smtplib as it was when this module was loaded. Odoo's tests and test addons put their own class in its place, and
@@ -46,6 +47,7 @@ class IrMailServer(models.Model):
     # Odoo's groups and the managers, whose part it is to set up servers.
     smtp_user = fields.Char(groups="base.group_system,spp_email_gateway.group_email_gateway_manager")
     smtp_pass = SealedChar(groups="base.group_system,spp_email_gateway.group_email_gateway_manager")
+    smtp_ssl_private_key = SealedBinary()
     company_id = fields.Many2one("res.company", help="Company that this server belongs to.")
     smtp_encryption = fields.Selection(string="Encryption and Verification", default="starttls_strict")
     smtp_port = fields.Integer(default=587)

@@ -15,7 +15,7 @@ from ..engine.smtp_sending import SendingSession
 from ..engine.smtp_session import NOTICE_HEADER, adopt_session, open_session
 from .ir_mail_server import ENCRYPTIONS, OAUTH, smtplib_is_replaced
 from .mail_mail import IN_A_HURRY
-from .sealed_char import revealing
+from .sealed_field import refuse_evaluated, revealing
 
 # Seconds while a person waits for the answer; the queue goes on with what takes longer.
 HURRY = {"connect_timeout": 5.0, "read_timeout": 10.0}
@@ -126,6 +126,7 @@ class IrMailServer(models.Model):
     def _credential(self):
         """Return the engine's credential; its user is "" where no login is wanted. The only reader of the password."""
         self.ensure_one()
+        refuse_evaluated(self.env)
         return Password(self.smtp_user or "", self._fields["smtp_pass"].reveal(self) or "")
 
     def _gateway_login(self, session):

@@ -2,6 +2,7 @@
 """Aliases, and failures of their targets, while the gateway processes messages."""
 
 from odoo import api, models
+from odoo.tools import plaintext2html
 
 from .mail_thread import ATTEMPT
 from .transaction_answers import forget
@@ -45,6 +46,9 @@ class MailAlias(models.Model):
         """
         attempt = self.env.context.get(ATTEMPT)
         if attempt is None or not set_invalid:
+            if attempt is not None:
+                quoted = self.env["mail.thread"]._gateway_quoted(message, message_dict)
+                message_dict = {**message_dict, "body": plaintext2html(quoted)}
             return super()._alias_bounce_incoming_email(message, message_dict, set_invalid=set_invalid)
         attempt.invalid_aliases.extend(self.ids)
         return None

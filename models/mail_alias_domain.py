@@ -57,12 +57,14 @@ class MailAliasDomain(models.Model):
             addresses: those that it was delivered for or is addressed to, lower-case, the surest first.
             company: whose mail it is when none of the addresses is at a domain of ours.
         """
+        return self._gateway_domains_of(addresses)[:1] or company.alias_domain_id or self.search([], limit=1)
+
+    @api.model
+    def _gateway_domains_of(self, addresses):
+        """Return the alias domains at which any of ``addresses`` (lower-case) are, in that order."""
         by_name = {domain.name.lower(): domain for domain in self.search([])}  # pylint: disable=no-search-all
-        for address in addresses:
-            domain = by_name.get(address.rpartition("@")[2])
-            if domain:
-                return domain
-        return company.alias_domain_id or self.search([], limit=1)
+        names = (address.rpartition("@")[2] for address in addresses)
+        return self.concat(*(by_name[name] for name in dict.fromkeys(names) if name in by_name))
 
     def _forget_answers(self):
         forget(self.env, "alias domains")

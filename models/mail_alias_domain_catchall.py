@@ -12,7 +12,6 @@ from ..engine.catchall import (
     CatchallPolicy,
     contact_address,
     greeted,
-    quote,
     without_contact,
 )
 from ..engine.outcome import selection
@@ -46,18 +45,18 @@ class MailAliasDomain(models.Model):
         """Return whose catchall this is: ``company`` if it uses this domain, else the first one that does."""
         return company if company in self.company_ids else self.company_ids[:1] or company
 
-    def _gateway_catchall_notice(self, message, message_dict, references):
+    def _gateway_catchall_notice(self, message, message_dict, references, text):
         """Return the NoticeIntent that tells who wrote to this domain's catchall; None when there is no text for it.
 
         Args:
             message: the EmailMessage.
             message_dict: what Odoo's message_parse made of it.
             references: of the notice.
+            text: by which the sender knows the message again.
         """
         company = self._gateway_catchall_company(self.env.company)
         contact = self._gateway_contact_address(company)
         lang = self._gateway_notice_lang(message_dict["email_from"], company)
-        text = quote(message_dict.get("body") or "")
         body = self.env["ir.qweb"].with_context(lang=lang)._render(
             TEXT,
             {

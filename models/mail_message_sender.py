@@ -17,9 +17,12 @@ class MailMessage(models.Model):
     _inherit = "mail.message"
 
     gateway_sender_mark = fields.Selection(
-        selection(SENDER_MARK_WORDS), string="Sender Check", readonly=True, copy=False
+        selection(SENDER_MARK_WORDS), string="Sender Check", readonly=True, copy=False, groups="base.group_user"
     )
-    gateway_sender_words = fields.Char("What Proves the Sender", readonly=True, copy=False)
+    # The words name servers of ours.
+    gateway_sender_words = fields.Char(
+        "What Proves the Sender", readonly=True, copy=False, groups="base.group_user"
+    )
 
     @api.model_create_multi
     def create(self, vals_list):

@@ -4,7 +4,7 @@
 from odoo import api, models
 from odoo.tools import email_split
 
-from ..engine.catchall import CatchallPolicy
+from ..engine.catchall import CatchallPolicy, quote, quote_header
 from ..engine.outcome import InboundReason
 from .mail_thread import ATTEMPT
 
@@ -37,6 +37,17 @@ class MailThread(models.AbstractModel):
         every = self.env["mail.alias.domain"].search([])  # pylint: disable=no-search-all
         return next((one for one in every if (one.catchall_email or "").lower() in wanted), every[:1])
 
+    @api.model
+    def _gateway_quoted(self, message, message_dict):
+        """Return what a notice quotes of a message: its text where the sender is proved.
+
+        Else whoever writes in somebody's name would have us carry his text to that person.
+        """
+        _attempt, decision = self._gateway_sender()
+        if decision and decision.is_proved:
+            return quote(message_dict.get("body") or "")
+        return quote_header(message.get("Subject") or "", message.get("Date") or "")
+
     def _routing_create_bounce_email(self, email_from, body_html, message, **mail_values):
         """In the place of Odoo's notice, note one that has the message's text, its company and a language.
 
@@ -50,7 +61,8 @@ class MailThread(models.AbstractModel):
         domain, policy, message_dict = written
         intent = None
         if policy is CatchallPolicy.BOUNCE:
-            intent = domain._gateway_catchall_notice(message, message_dict, mail_values.get("references"))
+            text = self._gateway_quoted(message, message_dict)
+            intent = domain._gateway_catchall_notice(message, message_dict, mail_values.get("references"), text)
         if intent:
             attempt.notices.append(intent)
         attempt.trace.add(

@@ -4,6 +4,7 @@
 from odoo import api, models
 from odoo.tools import email_normalize, formataddr
 
+from ..engine.sender_address import plain_address
 from ..engine.sender_verdict import SenderResult
 from .mail_thread import ATTEMPT
 
@@ -32,8 +33,8 @@ class MailThread(models.AbstractModel):
             return
         parsed["email_from"] = parsed["from"] = formataddr((forwarding.name, forwarding.sender))
         # Asked before it is denied below.
-        domains = self.env["mail.alias.domain"].search([])  # pylint: disable=no-search-all
-        is_ours = forwarding.sender.rpartition("@")[2] in {domain.name.lower() for domain in domains if domain.name}
+        sender = plain_address(forwarding.sender) or forwarding.sender
+        is_ours = self.env["spp.email.preparation"]._are_ours([sender])
         if is_ours or self._mail_find_user_for_gateway(forwarding.sender):
             attempt.facts["denied_author"] = email_normalize(forwarding.sender) or forwarding.sender
             attempt.trace.add("the original sender", "one of ours, which a forwarder cannot prove", "no author")

@@ -3,7 +3,7 @@
 
 from odoo import api, models
 
-from ..engine.outcome import InboundReason
+from ..engine.outcome import InboundReason, InboundSource
 
 
 class MailThread(models.AbstractModel):
@@ -25,7 +25,10 @@ class MailThread(models.AbstractModel):
         return [
             route
             for route in routes
-            if not self._gateway_is_reply(route, model, thread_id, target)
+            if not (
+                self._gateway_is_reply(route, model, thread_id, target)
+                or self._gateway_is_named_by_a_program(route, model, thread_id, attempt)
+            )
             or self._gateway_may_reply(permission, route, message_dict, attempt)
         ]
 
@@ -63,6 +66,15 @@ class MailThread(models.AbstractModel):
         if (route_model, record_id) == (model, thread_id) and not alias:
             return False
         return not (target and (target.model, target.record_id) == (route_model, record_id))
+
+    @api.model
+    def _gateway_is_named_by_a_program(self, route, model, thread_id, attempt):
+        """Return whether a route is to the record that a caller of message_process names: any user may call it."""
+        if not thread_id or tuple(route[:2]) != (model, thread_id) or attempt.target and attempt.target.model:
+            return False
+        # sudo: a program's mail is processed as its user; only the way in is looked at.
+        inbound = self.env["spp.email.inbound"].sudo().browse(attempt.inbound_id)  # nosemgrep
+        return inbound.source == InboundSource.RPC.value
 
     @api.model
     def _gateway_may_reply(self, permission, route, message_dict, attempt):

@@ -1,6 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """Odoo's search for author and user of a message, while the gateway processes one whose sender is not proved."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 from odoo import api, models
@@ -10,7 +11,7 @@ from ..engine.attempt import Attempt
 from ..engine.sender_address import plain_address
 from ..engine.sender_policy import SenderDecision, SenderMark
 from .mail_thread import ATTEMPT
-from .spp_email_sender_step import ADDRESS, DECISION
+from .spp_email_sender_step import ADDRESS, DECISION, UNLESS_ANSWER
 
 
 class MailThread(models.AbstractModel):
@@ -36,6 +37,28 @@ class MailThread(models.AbstractModel):
                 # Whoever put it there did not know.
                 message_dict.pop("author_id", None)
         return super().message_route(message, message_dict, model, thread_id, custom_values)
+
+    @api.model
+    def _gateway_route(self, find_routes, message, message_dict, model, thread_id, custom_values, attempt):
+        """Hold what the policy lets pass as an answer, and what is none: anybody may name a Message-ID."""
+        arguments = (find_routes, message, message_dict, model, thread_id, custom_values, attempt)
+        held, target = attempt.facts.get(UNLESS_ANSWER), attempt.target
+        if not held or (target and target.forced):
+            return super()._gateway_route(*arguments)
+        told = len(attempt.notices)
+        try:
+            routes = super()._gateway_route(*arguments)
+        except ValueError as error:
+            # Odoo's word for "no route"; a subclass is a fault of somebody's code.
+            if type(error) is not ValueError:
+                raise
+            routes = []
+        if routes and all(self._gateway_is_reply(route, model, thread_id, target) for route in routes):
+            return routes
+        del attempt.notices[told:]
+        attempt.trace.add("sender", "not proved, and added to no record that it answers", held.words)
+        attempt.fate = held.state, held.reason
+        return []
 
     @api.model
     def _gateway_decide_again(self, attempt, decision, message_dict):
@@ -98,7 +121,8 @@ class MailThread(models.AbstractModel):
         """Keep aliases that are not for everybody closed to senders that are not proved.
 
         Some models look at the From field itself (hr), so that taking the author away is not enough. An answer to a
-        message that is here stays with its record, without an author, unless its sender is shown to be false.
+        message that is here stays with its record, without an author, unless its sender is shown to be false, or names
+        somebody to whom the alias is closed: an honest stranger finds it closed too.
         """
         attempt, decision = self._gateway_sender()
         alias = route[4]
@@ -106,13 +130,38 @@ class MailThread(models.AbstractModel):
             return super()._routing_check_route(message, message_dict, route, raise_exception)
         model, record_id = route[0], route[1]
         is_answer = record_id and record_id != alias.alias_force_thread_id
-        if is_answer and not decision.is_false and self.env[model].browse(record_id).exists():
+        is_open = is_answer and not decision.is_false and self.env[model].browse(record_id).exists()
+        if is_open:
+            with self._gateway_as_claimed(attempt):
+                # A copy: whom Odoo notes there as the author is not the message's.
+                is_open = super()._routing_check_route(message, {**message_dict}, route, raise_exception=False)
+        if is_open:
             attempt.trace.add("sender", "not proved", "added to the record that it answers, without an author")
             open_route = (*route[:4], self.env["mail.alias"])
             return super()._routing_check_route(message, message_dict, open_route, raise_exception)
         attempt.facts["sender_refused"] = True
         attempt.trace.add(f"alias {alias.id}", "not for everybody, and the sender is not proved", "closed")
         return False
+
+    @api.model
+    def _routing_reset_bounce(self, email_message, message_dict):
+        """Forget no bounces of a contact in whose name somebody else writes."""
+        _attempt, decision = self._gateway_sender()
+        if decision and (decision.is_false or not decision.is_author):
+            return None
+        return super()._routing_reset_bounce(email_message, message_dict)
+
+    @contextmanager
+    def _gateway_as_claimed(self, attempt):
+        """Context: Odoo finds the contact that a message only claims to come from, to ask an alias about it."""
+        told = len(attempt.notices)
+        attempt.facts["takes_claim"] = True
+        try:
+            yield
+        finally:
+            del attempt.facts["takes_claim"]
+            # Whoever is named wrote nothing.
+            del attempt.notices[told:]
 
     @api.model
     def _mail_find_user_for_gateway(self, email_value, alias=None):
@@ -129,9 +178,9 @@ class MailThread(models.AbstractModel):
         Searches that may make contacts are left alone: they look for a customer, and would make a second one.
         """
         attempt, decision = self._gateway_sender()
-        if decision and not decision.is_author and no_create:
+        if decision and not decision.is_author and no_create and not attempt.facts.get("takes_claim"):
             claimed = {*attempt.facts[ADDRESS].named, attempt.facts.get("sender_believed")}
-            emails = [email for email in emails if (email_normalize(email, strict=False) or email) not in claimed]
+            emails = [email for email in emails if _compared(email) not in claimed]
         return super()._partner_find_from_emails_single(emails, *args, no_create=no_create, **options)
 
     @api.model
@@ -155,3 +204,9 @@ class MailThread(models.AbstractModel):
         _attempt, decision = self._gateway_sender()
         # From anybody else a message is not taken as proved.
         return names | {"gateway_sender_mark", "gateway_sender_words"} if decision else names
+
+
+def _compared(email):
+    """Return an address in the form in which senders are compared."""
+    normalized = email_normalize(email, strict=False) or email
+    return plain_address(normalized) or normalized

@@ -9,6 +9,7 @@ from ..engine.pattern import PatternTimeout
 from ..engine.pipeline import Verdict
 from ..engine.target import Target
 from ..engine.trace import TraceStep
+from .spp_email_sender_step import DECISION
 
 
 class FieldMisfit(Exception):
@@ -91,7 +92,7 @@ class RuleWork:
         """
         model = self.env[rule.model]
         keys, written = {}, []
-        is_failed = self.facts.get("sender_check") == "fail"
+        is_failed = self._is_forged()
         left_out = []
         for value in rule.values:
             if value.extraction.is_taken and (is_failed or not (value.is_key or self.takes())):
@@ -118,6 +119,10 @@ class RuleWork:
             why = "the check of the sender failed" if is_failed else "this way in takes no values out of messages"
             self._note(rule, why, f"left out: {', '.join(left_out)}")
         return keys
+
+    def _is_forged(self):
+        """Return whether the sender is shown to be another one: what such a message says writes on no record."""
+        return getattr(self.facts.get(DECISION), "is_false", False)
 
     def _take(self, rule, value, groups):
         try:
@@ -150,7 +155,7 @@ class RuleWork:
                 self._note(rule, "the record to attach to is deleted", "the target is left out")
                 return None
         elif rule.target == "find":
-            if self.facts.get("sender_check") == "fail":
+            if self._is_forged():
                 return None
             record_id = self._find(rule, keys)
             if not record_id and rule.not_found == "quarantine":

@@ -6,7 +6,8 @@ from odoo import api, fields, models
 from ..engine.errors import SealError
 from ..engine.health import HEALTH_STATE_WORDS, HealthFinding, HealthState
 from ..engine.outcome import selection
-from .credential_key import sealer
+from .credential_key import MANAGER, configured_words, sealer
+from .key_manager_ring import is_derived_from_database
 from .sealed_column import count_closed, seal_columns
 
 
@@ -55,7 +56,7 @@ class SppEmailHealth(models.Model):
     def _gateway_health(self):
         """Findings about the credential key. With a key at hand, what still lies in clear is sealed."""
         try:
-            has_key = bool(sealer().current_key_id)
+            has_key = bool(sealer(self.env).current_key_id)
             closed = count_closed(self.env)
         except SealError as error:
             return [self._key_finding(self.env._("The credential key cannot be used"), str(error))]
@@ -69,12 +70,33 @@ class SppEmailHealth(models.Model):
                 )
             ]
         if has_key:
-            return []
+            return self._manager_findings()
         return [
             self._key_finding(
                 self.env._("Passwords are stored in clear text"),
                 self.env._("No credential key is configured."),
                 HealthState.WARNING,
+            )
+        ]
+
+    def _manager_findings(self):
+        """Findings about OpenSPP's key manager, where its keys seal credentials."""
+        is_alone = not set(configured_words()) - {MANAGER}
+        if not is_alone or not is_derived_from_database(self.env):
+            return []
+        return [
+            HealthFinding(
+                "credential_key_derived",
+                HealthState.WARNING,
+                self.env._("Whoever has the database has the passwords"),
+                self.env._(
+                    "OpenSPP's key manager keeps the key in the database, protected by nothing but the database's id."
+                ),
+                self.env._(
+                    "Set the key manager's SPP_MASTER_KEY (environment or spp_master_key in odoo.conf) before keys are "
+                    "made, or configure SPP_EMAIL_GATEWAY_KEY and run “odoo spp_email_key rotate”. "
+                    "docs/credentials.md says more."
+                ),
             )
         ]
 
@@ -88,7 +110,7 @@ class SppEmailHealth(models.Model):
                 "Put the key into the environment variable SPP_EMAIL_GATEWAY_KEY, or a file named by "
                 "SPP_EMAIL_GATEWAY_KEY_FILE, or the option spp_email_gateway_key of odoo.conf, keep a copy of it "
                 "outside of the database's backups, and restart. If the key is lost, enter the passwords anew. "
-                "docs/security.md says more."
+                "docs/credentials.md says more."
             ),
         )
 

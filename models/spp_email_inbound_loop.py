@@ -74,11 +74,12 @@ class SppEmailInbound(models.Model):
                 )
             )
         what = self.env._("Release, and accept all mail of the sender") if is_allowed else self.env._("Release")
+        senders = {one.id: one.loop_sender or one.sender for one in self}
         decided = self._send_on(what, values={"is_loop_released": True, "loop_held_by": False})
         if is_allowed:
             # sudo: the list is the administrators'; managers of the gateway decide what comes in.
             breakers = self.env["spp.email.loop.breaker"].sudo()  # nosemgrep
-            breakers._allow({one.loop_sender or one.sender for one in self})
+            breakers._allow({senders[one] for one in decided.ids})
         return decided
 
     def _is_from_forger(self):

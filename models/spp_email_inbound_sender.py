@@ -29,14 +29,10 @@ class SppEmailInbound(models.Model):
     def action_accept_sender(self):
         """Process messages that wait because of their sender, as if the sender were proved."""
         self._check_may_decide()
-        waiting = self.filtered(lambda inbound: inbound.reason == InboundReason.SENDER_NOT_PROVED.value)
+        reason = InboundReason.SENDER_NOT_PROVED.value
+        waiting = self.filtered(lambda inbound: inbound.reason == reason)
         if not waiting:
             raise UserError(self.env._("Only messages that wait because of their sender can be accepted."))
-        ids = waiting.ids
-
-        def accept(env):
-            # sudo: the column is readonly for everybody; the right to decide is checked where this is called.
-            chosen = env[self._name].sudo().browse(ids)  # nosemgrep
-            chosen.filtered(lambda inbound: inbound.state == "received").write({"is_sender_accepted": True})
-
-        return waiting._send_on(self.env._("Accept the sender"), before=accept)._show_outcome()
+        # Asked again under the lock: it may wait for another reason by now, which is tried again and no more.
+        accepted = {"is_sender_accepted": lambda one: one.is_sender_accepted or one.reason == reason}
+        return waiting._send_on(self.env._("Accept the sender"), values=accepted)._show_outcome()

@@ -174,7 +174,7 @@ class SppEmailLoop(models.AbstractModel):
     # Deciding
     # ------------------------------------------------------------------
 
-    def _own(self, inbound, is_allowed):
+    def _own(self, inbound, is_allowed, content, is_for_others):
         """Return the engine's Own of a message."""
         known = answers(self.env)
         message_id = inbound.message_id
@@ -182,7 +182,15 @@ class SppEmailLoop(models.AbstractModel):
             is_in_chatter=bool(message_id) and message_id not in known.get("new message ids", ()),
             is_sent=bool(message_id) and message_id in known.get("sent message ids", ()),
             is_allowed=is_allowed,
+            is_for_others=is_for_others,
+            was_taken=lambda: bool(message_id) and self._was_taken(inbound, content),
         )
+
+    def _was_taken(self, inbound, content):
+        """Return whether an earlier copy of a message reached its end here; another text is another message."""
+        same = [("message_id", "=", inbound.message_id), ("id", "<", inbound.id)]
+        taken = self.env["spp.email.inbound"].search_count([*same, ("state", "in", ("done", "duplicate"))], limit=1)
+        return bool(taken) and not inbound._is_other_content(content)
 
     def _holds(self, attempt, arrival):
         """Return whether an arrival is over a limit; if so, note it on the attempt, and show the breaker."""

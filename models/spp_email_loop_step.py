@@ -33,7 +33,13 @@ class SppEmailProcessing(models.AbstractModel):
             *steps,
             know_sender,
             lambda summary, facts: find_loop(
-                loops._own(inbound, lambda: loops._is_allowed(facts["loop_sender"])), most_hops=loops._most_hops()
+                loops._own(
+                    inbound,
+                    lambda: loops._is_allowed(facts["loop_sender"]),
+                    content,
+                    lambda: inbound._is_for_others(self._envelope_recipients(inbound, summary)),
+                ),
+                most_hops=loops._most_hops(),
             )(summary, facts),
         ]
 

@@ -9,6 +9,7 @@ from ..engine.resolver import MESSAGE_SECONDS
 from ..engine.sender_address import ascii_domain, plain_address, sender_address
 from ..engine.sender_check import keys_to_ask
 from ..engine.summary import summarize
+from ..engine.suppression_address import suppression_address
 from .mail_thread import ATTEMPT
 from .transaction_answers import answers
 
@@ -37,10 +38,14 @@ class SppEmailPreparation(models.AbstractModel):
         return self._are_users(addresses)
 
     def _are_users(self, addresses):
-        """Return whether any of ``addresses`` is the address of an internal user. Each is asked for once a batch."""
+        """Return whether any of ``addresses`` is the address of an internal user. Each is asked for once a batch.
+
+        Contacts have their addresses as they were typed: with the domain's own letters, or as the DNS has it.
+        """
         known = answers(self.env).setdefault("user addresses", {})
         unknown = {address for address in addresses if address not in known}
         if unknown:
+            forms = {one: {one, plain_address(one), suppression_address(one)} - {""} for one in unknown}
             self.env["res.partner"].flush_model(["email_normalized"])
             self.env["res.users"].flush_model(["active", "share", "partner_id"])
             rows = self.env.execute_query(
@@ -48,11 +53,11 @@ class SppEmailPreparation(models.AbstractModel):
                     "SELECT DISTINCT partner.email_normalized FROM res_partner AS partner"
                     " JOIN res_users AS users ON users.partner_id = partner.id"
                     " WHERE users.active AND NOT users.share AND partner.email_normalized IN %s",
-                    tuple(unknown),
+                    tuple(set().union(*forms.values())),
                 )
             )
             found = {address for (address,) in rows}
-            known.update({address: address in found for address in unknown})
+            known.update({one: not found.isdisjoint(forms[one]) for one in unknown})
         return any(known[address] for address in addresses)
 
     def _own_senders(self):

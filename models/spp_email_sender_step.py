@@ -2,18 +2,19 @@
 """The step of the processing that asks who sent a message, and what it writes into the journal."""
 
 from datetime import timezone
+from functools import partial
 
 from odoo import models
 
 from ..engine.message_kind import REPORTS, MessageKind
 from ..engine.outcome import InboundReason, InboundSource, InboundState
 from ..engine.pipeline import Verdict
+from ..engine.recipient import recipients
 from ..engine.sender_address import sender_address
 from ..engine.sender_check import check_sender
-from ..engine.sender_policy import SenderDecision, decide
+from ..engine.sender_policy import SenderDecision, decide, strictest
 from ..engine.sender_verdict import SenderPolicy, SenderResult, SenderVerdict
 from ..engine.storable import storable
-from ..engine.summary import addresses
 from ..engine.trace import TraceStep
 from .mail_thread import ATTEMPT
 from .rehearsal_cursor import RehearsalCursor
@@ -24,6 +25,8 @@ BY_HAND = (InboundSource.UPLOAD.value, InboundSource.RPC.value)
 # Facts of this part, beside ``sender_verdict``: the engine.sender_address.SenderAddress that the verdict is about, and
 # the engine.sender_policy.SenderDecision that follows.
 ADDRESS, DECISION = "sender_address", "sender_decision"
+# The decision that holds for a message that names a message of ours, and ends up elsewhere than in its thread.
+UNLESS_ANSWER = "sender_unless_answer"
 
 
 class SppEmailProcessing(models.AbstractModel):
@@ -45,15 +48,19 @@ class SppEmailProcessing(models.AbstractModel):
             facts.update({"sender_verdict": SenderVerdict(steps=(step,)), ADDRESS: sender, DECISION: SenderDecision()})
             return Verdict((step,))
         verdict = self._sender_verdict(inbound, content, summary, sender)
-        decision = decide(
+        question = partial(
+            decide,
             verdict.result,
             SenderPolicy.ACCEPT if self._is_judged_elsewhere(inbound, summary, facts) else policy,
             is_ours=is_ours,
             authenticates_users=bool(sender.address) and self._authenticates_users(inbound),
-            is_reply=self._answers_known(policy, summary, facts),
             is_accepted=inbound.is_sender_accepted,
             is_noted=verdict.is_noted,
         )
+        decision = question(is_reply=self._answers_known(policy, summary, facts))
+        if not decision.state and (otherwise := question(is_reply=False)).state:
+            # Whether it is added to the thread that it names is only known once it is routed.
+            facts[UNLESS_ANSWER] = otherwise
         facts.update({"sender_verdict": verdict, ADDRESS: sender, DECISION: decision})
         if verdict.result is SenderResult.FAIL and not decision.is_proved:
             # An answer would go to somebody who wrote nothing.
@@ -120,14 +127,21 @@ class SppEmailProcessing(models.AbstractModel):
         return self._sender_owner(inbound)._gateway_sender_trust()
 
     def _sender_policy(self, inbound, summary):
-        """Return the SenderPolicy for a message: its intake's or mailbox's, else its alias domain's."""
+        """Return the SenderPolicy for a message: its intake's or mailbox's, else its strictest alias domain's."""
         chosen = inbound.intake_id.gateway_sender_policy or inbound.server_id.gateway_sender_policy
         if not chosen:
-            named = [*self._delivered_for(inbound, summary), *addresses(summary.email_to)]
-            # In this context all alias domains are read once a transaction.
-            ours = self.with_context(**{ATTEMPT: True}).env["mail.alias.domain"]
-            domain = ours._gateway_domain_of(named, inbound.company_id or self.env.company)
-            chosen = domain.gateway_sender_policy
+            # In this context what is asked of aliases and their domains is asked once a transaction.
+            asking = self.with_context(**{ATTEMPT: True})
+            ours = asking.env["mail.alias.domain"]
+            delivered = self._delivered_for(inbound, summary)
+            # For these alone it is routed; else for whomever a field names.
+            routed = asking._envelope_recipients(inbound, summary) if delivered else []
+            named = routed or [*delivered, *recipients(summary)]
+            found = ours._gateway_domains_of(named)
+            # Whoever writes chooses whom else he names, and in which order.
+            chosen = strictest(found.mapped("gateway_sender_policy"))
+            if not found:
+                chosen = ours._gateway_domain_of((), inbound.company_id or self.env.company).gateway_sender_policy
         return SenderPolicy(chosen or SenderPolicy.MARK.value)
 
     def _sender_matters(self, policy, sender):
@@ -156,6 +170,8 @@ class SppEmailProcessing(models.AbstractModel):
             values.setdefault("sender_result", verdict.result.value)
             values.setdefault("sender_reasons", storable(" ".join(verdict.reasons)))
             values.setdefault("is_author_withheld", state is InboundState.DONE and not decision.is_author)
+            if reason is InboundReason.SENDER_NOT_PROVED and not values.get("detail"):
+                values["detail"] = storable(" ".join(verdict.reasons))
         return super()._finish(claim, attempt, state, reason, **values)
 
 

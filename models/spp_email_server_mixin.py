@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..engine.seal import MASK
+from .sealed_field import SealedField
 
 # Where OCA's mail_environment keeps what its file does not say.
 RAW = "server_env_defaults"
@@ -15,6 +16,13 @@ class SppEmailServerMixin(models.AbstractModel):
     _inherit = ["spp.email.sealed.mixin"]
     _description = "Mail Server"
 
+    # Of Odoo's addons google_gmail and microsoft_outlook, whichever of them is installed, and whenever.
+    _gateway_secrets = (
+        "google_gmail_refresh_token",
+        "google_gmail_access_token",
+        "microsoft_outlook_refresh_token",
+        "microsoft_outlook_access_token",
+    )
     # Field of this model for each of the settings that the engine names as being at fault.
     _gateway_settings = {}
     # What the search for settings looks for, and its field for a server of this model.
@@ -77,6 +85,15 @@ class SppEmailServerMixin(models.AbstractModel):
         self._refuse_raw(vals)
         return super().write(vals)
 
+    def copy_data(self, default=None):
+        # The values that mail_environment keeps go by their own fields: a password belongs to its row.
+        vals_list = super().copy_data(default)
+        for vals in vals_list:
+            for name, value in (vals.pop(RAW, None) or {}).items():
+                if name in self._fields and not isinstance(self._fields[name], SealedField):
+                    vals.setdefault(name, value)
+        return vals_list
+
     def _refuse_raw(self, vals):
         """Refuse values of mail_environment's own column that do not come from its fields.
 
@@ -102,7 +119,7 @@ class SppEmailServerMixin(models.AbstractModel):
         return {server.id: server._gateway_proof() for server in self if not self.env.is_protected(host, server)}
 
     def _require_password_again(self, vals, password, before):
-        """Refuse to give a stored password to another server than it was entered for.
+        """Refuse to give a stored password to another server than it was entered for, and forget tokens.
 
         Whoever may change where a server is, or whether it must prove who it is, could otherwise have the password
         sent to a server of his own. The system itself (sudo) may: it changes nothing of this on anybody's behalf.
@@ -115,17 +132,25 @@ class SppEmailServerMixin(models.AbstractModel):
         Raises:
             UserError: another server would get the password, and no password came with the values.
         """
-        if self.env.su or vals.get(password) not in (None, MASK):
+        if self.env.su:
             return
+        if RAW in self._fields:
+            # mail_environment computes host and encryption without saying from what: the cache may be of before.
+            self.invalidate_recordset()
+        tokens = [name for name in self._gateway_secrets if name in self._fields]
         for record in self.filtered(lambda record: record.id in before):
             host, authority, is_proven = record._gateway_proof()
             old_host, old_authority, was_proven = before[record.id]
-            if record[password] and (
-                host != old_host or authority != old_authority or (was_proven and not is_proven)
-            ):
+            if host == old_host and authority == old_authority and (is_proven or not was_proven):
+                continue
+            if record[password] and vals.get(password) in (None, MASK):
                 raise UserError(
                     self.env._(
                         "Enter the password again: it was stored for the server as it was set up, and is not given "
                         "to another one, or to one that need not prove who it is."
                     )
                 )
+            # Tokens are not typed in: they are fetched again. sudo: managers may not read them, and they are removed.
+            held = record.sudo()  # nosemgrep: odoo-sudo-without-context
+            if found := {name: False for name in tokens if name not in vals and held[name]}:
+                held.write(found)

@@ -14,6 +14,7 @@ from ..engine.sender_verdict import SenderResult
 from ..engine.suppression import Lesson, SuppressionSource, after_hearing, are_enough, entry_of, learn
 from ..engine.suppression_address import suppression_address
 from .mail_thread import ATTEMPT
+from .spp_email_sender_step import DECISION
 from .spp_email_suppression import QUESTION
 from .transaction_answers import answers
 
@@ -207,7 +208,8 @@ class SppEmailProcessing(models.AbstractModel):
         """Return the address of a person who has just proved that it lives, if the list has it; else "".
 
         What a machine sends proves nothing: an answering machine answers for a mailbox that nobody opens. Nor does a
-        message whose sender is shown to be false, or who is known by a forwarder's word only.
+        message whose sender is shown to be false, claims to be of ours without a proof, or is known by a forwarder's
+        word only.
         """
         facts = attempt.facts
         kind, verdict = facts.get("kind"), facts.get("sender_verdict")
@@ -215,7 +217,7 @@ class SppEmailProcessing(models.AbstractModel):
             return ""
         if kind.kind is not MessageKind.PERSON or facts.get("own_mark") or facts.get("original_sender"):
             return ""
-        if verdict and verdict.result is SenderResult.FAIL:
+        if verdict and verdict.result is SenderResult.FAIL or not getattr(facts.get(DECISION), "is_author", True):
             return ""
         sender = self.env["spp.email.inbound"].browse(claim.id).sender
         asked, listed = answers(self.env).get(SENDERS, ((), ()))

@@ -47,7 +47,7 @@ class SppEmailTokenKey(models.Model):
             except SealError as error:
                 failure = error
         if failure and not opened:
-            if not sealer().current_key_id:
+            if not sealer(self.env).current_key_id:
                 raise failure
             with self.env["spp.email.transaction"]._gateway_cursor() as env:
                 material = env[self._name].sudo()._add_key()  # nosemgrep: as above

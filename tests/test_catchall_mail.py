@@ -12,13 +12,15 @@ class TestCatchallMail(GatewayCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.box = cls.mailbox()
+        cls.box = cls.mailbox(gateway_trusted_servers="mx.gateway.test")
         cls.silent_box = cls.mailbox(object_id=False, user="silent@gateway.test")
         cls.company.email = "info@office.test"
         cls.env["mail.alias"].search([("alias_domain_id", "=", cls.alias_domain.id)]).alias_contact = "followers"
 
     @mute_logger(ROUTING_LOGGER)
-    def write(self, box=None, sender="Ann <ann@example.com>", **fields):
+    def write(self, box=None, sender="Ann <ann@example.com>", is_proved=True, **fields):
+        if is_proved:
+            fields.setdefault("Authentication_Results", "mx.gateway.test; dmarc=pass header.from=example.com")
         return self.receive(eml(**{"From": sender, "To": "catchall@gateway.test", **fields}), box or self.box)
 
     def notices(self, address="ann@example.com"):
@@ -49,6 +51,19 @@ class TestCatchallMail(GatewayCase):
         ):
             self.assertIn(words, text)
         self.assertEqual(self.env["spp.email.notice"].search([("inbound_id", "=", inbound.id)]).mail_id, mail)
+
+    def test_who_is_not_proved_gets_nothing_of_the_text(self):
+        """Whoever writes in somebody's name would have us carry advertisements to that person."""
+        closed = self.alias("closed", alias_contact="partners")
+        links = b"Buy at https://evil.test now"
+        for number, to in enumerate(("catchall@gateway.test", closed.alias_full_name)):
+            for is_proved in (True, False):
+                with self.subTest(to=to, is_proved=is_proved):
+                    sender = f"s{number}{is_proved:d}@example.com"
+                    self.write(sender=sender, is_proved=is_proved, To=to, Subject="My question", body=links)
+                    text = str(self.notices(sender).body_html)
+                    self.assertEqual("evil.test" in text, is_proved)
+                    self.assertEqual("Subject: My question" in text, not is_proved)
 
     def test_the_notice_obeys_the_rules_of_notices(self):
         self.write()

@@ -33,6 +33,23 @@ class TestAnswer(DecisionCase):
         self.assertDecided(inbound, self.officer, "Answer the sender")
         self.assertEqual(action["params"]["message"], "1 answers are on their way.")
 
+    def test_an_officer_is_warned_of_a_forged_sender(self):
+        box = self.mailbox(user="strict@gateway.test", gateway_sender_policy="quarantine", object_id=False)
+        box.gateway_trusted_servers = "mx.gateway.test"
+        forged = self.receive(
+            eml(Subject="Forged", Authentication_Results="mx.gateway.test; dmarc=fail header.from=example.com"), box
+        )
+        claims = self.receive(eml(Subject="Claims", From="staff@gateway.test"), box)
+        self.assertEqual((forged | claims).mapped("reason"), ["sender_not_proved"] * 2)
+        honest = self.waiting()
+        self.assertFalse(self.wizard("answer", honest).warning_text)
+        wizard = self.wizard("answer", forged | claims | honest)
+        first, second = wizard.warning_text.split("\n")
+        self.assertIn("Forged: the sender is shown not to be who the message says. mx.gateway.test found", first)
+        self.assertIn("Claims: it claims to be of ours, and nothing proves it.", second)
+        # A warning, and no refusal: a person knows more.
+        self.assertIn("ann@example.com", wizard.recipient_text)
+
     def test_it_can_stay_in_quarantine(self):
         inbound = self.waiting()
         self.wizard("answer", inbound, subject="Re", body="<p>Wait</p>", is_discarded=False).action_send()

@@ -173,7 +173,7 @@ class TestHealth(GatewayCase):
         with with_key():
             self.assertEqual(self.health._gateway_health(), [])
             self.assertRegex(
-                self.sql("SELECT password FROM fetchmail_server WHERE id = %s", box.id)[0][0], "^sealed:1:"
+                self.sql("SELECT password FROM fetchmail_server WHERE id = %s", box.id)[0][0], "^sealed:2:"
             )
 
     def test_the_real_check_runs(self):

@@ -31,7 +31,7 @@ class TestHooks(SealedCase):
             box = self.mailbox(password=SECRET)
         with with_key():
             post_init_hook(self.env)
-            self.assertRegex(self.column(box, "password"), "^sealed:1:")
+            self.assertRegex(self.column(box, "password"), "^sealed:2:")
 
     def test_install_makes_a_signing_key(self):
         before = self.env["spp.email.token.key"].search_count([])
@@ -42,9 +42,26 @@ class TestHooks(SealedCase):
     def test_uninstall_gives_the_clear_text_back(self):
         with with_key():
             box = self.mailbox(password=SECRET)
-            self.assertRegex(self.column(box, "password"), "^sealed:1:")
+            self.assertRegex(self.column(box, "password"), "^sealed:2:")
             uninstall_hook(self.env)
             self.assertEqual(self.column(box, "password"), SECRET)
+
+    def test_uninstall_leaves_who_wants_no_mail_on_odoos_blacklist(self):
+        listed, blacklist = self.env["spp.email.suppression"], self.env["mail.blacklist"]
+        values = {"entered_date": "2026-01-01 00:00:00", "last_date": "2026-01-01 00:00:00"}
+        for address, more in (
+            ("complained@a.org", {"reason": "complaint"}),
+            ("asked@a.org", {"reason": "by_hand"}),
+            ("dead@a.org", {"reason": "hard_bounce"}),
+            ("over@a.org", {"reason": "complaint", "active": False}),
+        ):
+            listed.create({"address": address, **values, **more})
+        with with_key(), self.assertLogs("odoo.addons.spp_email_gateway", "WARNING") as logs:
+            uninstall_hook(self.env)
+        found = set(blacklist.search([("email", "like", "@a.org")]).mapped("email"))
+        self.assertEqual(found, {"complained@a.org", "asked@a.org"})
+        self.assertIn("2 addresses", "".join(logs.output))
+        self.assertNotIn("@a.org", "".join(logs.output))
 
     def test_uninstall_without_the_key_stops_and_loses_nothing(self):
         with with_key():

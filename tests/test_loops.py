@@ -392,6 +392,25 @@ class TestLoops(LoopCase):
         known = self.receive(eml(**{field: mark}, Message_ID=message.message_id), self.box)
         self.assertOutcome(known, "duplicate", "known_message_id")
 
+    def test_the_second_copy_of_a_message_that_was_deleted_is_no_loop(self):
+        """What passes a message on to followers has its Message-ID, so that it looks as if we had written it."""
+        self.alias("one")
+        self.alias("two")
+        content = eml(Subject="Twice", Message_ID="<twice@example.com>", X_Original_To="one@gateway.test")
+        first = self.receive(content, self.box)
+        self.assertOutcome(first, "done", "record_created")
+        self.env["spp.email.delivery"].create(
+            {"recipient": "follower@example.com", "message_id": "<twice@example.com>", "state": "sent"}
+        )
+        first.mail_message_id.unlink()
+        second = self.receive(b"Received: by another\r\n" + content, self.box)
+        self.assertOutcome(second, "duplicate", "known_message_id")
+        # Another text was not taken before.
+        other_text = self.receive(content.replace(b"hello", b"other"), self.box)
+        self.assertOutcome(other_text, "quarantined", "loop")
+        other_alias = content.replace(b"one@gateway", b"two@gateway")
+        self.assertOutcome(self.receive(other_alias, self.box), "done", "record_created")
+
     def test_own_message_id_that_comes_back(self):
         mail = self.env["mail.mail"].create({"email_to": "x@example.com"})
         self.env["spp.email.delivery"].create(

@@ -101,6 +101,51 @@ class TestProgramCalls(GatewayCase, HttpCase):
         self.assertOutcome(self.rows()[-1], "quarantined", "creation_failed")
         self.assertIn("AccessError", self.rows()[-1].detail)
 
+    def test_a_caller_needs_no_right_on_the_gateways_own_records(self):
+        """odoo-mailgate.py may have a user that is allowed to make the records, and nothing else."""
+        poor = new_test_user(self.env, "gateway_poor", "base.group_user,base.group_partner_manager")
+        # Odoo notes that an alias works as the caller, who may not write on aliases.
+        self.env["mail.alias"].search([("alias_name", "=", "help")]).alias_status = "valid"
+        thread = self.env["res.partner"].create({"name": "Thread", "company_id": self.company.id})
+        message = thread.message_post(body="x", message_type="comment")
+        self.env["ir.config_parameter"].set_param("mail.gateway.loop.threshold", "1")
+        self.alias_domain.gateway_reply_policy = "participants"
+        failure = (
+            b'Reporting-MTA: dns; mx.remote.test\r\n\r\nFinal-Recipient: rfc822; x@remote.test\r\n'
+            b"Action: failed\r\nStatus: 5.1.1\r\n"
+        )
+        report = b"\r\n".join(
+            [
+                b"--b", b"Content-Type: text/plain", b"", b"It failed.",
+                b"--b", b"Content-Type: message/delivery-status", b"", failure, b"--b--", b"",
+            ]
+        )
+        for content, expected in (
+            (eml(To="help@gateway.test", Subject="One"), ("done", "record_created")),
+            (eml(To="help@gateway.test", Subject="Two"), ("quarantined", "loop")),
+            (eml(To="bounce@gateway.test", From="b@example.com"), ("quarantined", "not_for_writing")),
+            (
+                eml(
+                    To="bounce@gateway.test",
+                    From="MAILER-DAEMON@remote.test",
+                    Content_Type='multipart/report; report-type=delivery-status; boundary="b"',
+                    body=report,
+                ),
+                ("done", "foreign_report"),
+            ),
+            (
+                eml(To="catchall@gateway.test", From="c@example.com", In_Reply_To=message.message_id),
+                ("quarantined", "reply_not_allowed"),
+            ),
+            (
+                eml(To="help@gateway.test", From="d@example.com", Subject="x", Auto_Submitted="auto-replied"),
+                ("discarded", "automatic_reply"),
+            ),
+        ):
+            with self.subTest(expected=expected):
+                self.call(content, user=poor)
+                self.assertOutcome(self.rows()[-1], *expected)
+
     def test_who_is_no_internal_user_goes_odoos_way(self):
         with self.assertRaises(xmlrpc.client.Fault):
             self.call(eml(To="nobody@foreign.test"), user=self.portal)

@@ -128,6 +128,21 @@ class TestReplyPermission(ReplyCase):
             self.assertPosted(inbound, self.other_thread)
         self.assertFalse(self.thread.message_ids.filtered(lambda one: one.message_type == "email"))
 
+    def test_a_program_that_names_the_record_is_asked_as_well(self):
+        """Whoever may call message_process may name any record; an administrator's mailbox that names one may."""
+        self.alias_domain.gateway_reply_policy = "participants"
+        self.post(self.ann)
+        for source, sender, posted in (
+            ("rpc", "stranger@example.com", False),
+            ("rpc", "ann@example.com", True),
+            ("http", "stranger@example.com", True),
+        ):
+            with self.subTest(source=source, sender=sender):
+                inbound = self.journal(eml(From=sender, To="x@elsewhere.test"))
+                inbound.write({"source": source, "fallback": {"model": "res.partner", "thread_id": self.thread.id}})
+                self.process()
+                self.assertPosted(inbound) if posted else self.refused(inbound)
+
     def test_a_sender_that_is_not_who_it_says(self):
         self.alias_domain.gateway_reply_policy = "participants"
         message = self.post(self.ann)

@@ -6,7 +6,6 @@ from odoo.tests import tagged
 from odoo.addons.base.models.res_partner import ResPartner
 from odoo.addons.mail.models.mail_thread import MailThread
 
-from ..engine.pipeline import Verdict
 from .common import eml
 from .test_rules import RuleCase
 
@@ -87,17 +86,11 @@ class TestRuleValues(RuleCase):
                 ("city", "Fixed"),
             ],
         )
-        steps = type(self.env["spp.email.processing"])._steps
-
-        def failing(processing, inbound, content):
-            def check(_summary, facts):
-                facts["sender_check"] = "fail"
-                return Verdict()
-
-            return [check, *steps(processing, inbound, content)]
-
-        with patch.object(type(self.env["spp.email.processing"]), "_steps", failing):
-            inbound = self.receive(eml(Subject="[GRM-1] forged", body=FORM), self.box)
+        self.box.gateway_trusted_servers = "mx.gateway.test"
+        noted = "mx.gateway.test; dmarc=fail header.from=example.com"
+        inbound = self.receive(
+            eml(Authentication_Results=noted, Subject="[GRM-1] forged", body=FORM), self.box
+        )
         self.assertOutcome(inbound, "done", "record_created")
         self.assertIn(
             (f"rule {rule.id}", "the check of the sender failed", "left out: ref, phone"), self.found(inbound)

@@ -1,16 +1,27 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 import base64
+import os
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
 
 from ..engine.errors import SealError
-from ..engine.seal import MASK, new_key
-from ..models.credential_key import SEALED_WITH, sealer
-from ..models.sealed_column import count_closed, open_columns, seal_columns
+from ..engine.seal import MASK, key_id, new_key, parse_key
+from ..models.credential_key import SEALED_WITH, VARIABLE, sealer
+from ..models.sealed_column import count_closed, count_keys, open_columns, seal_columns
+from ..models.sealed_field import SealedField
 from .common import GatewayCase, with_key, without_key
 
 SECRET = "correct horse"
+
+
+def older_form(key, binding, plain):
+    """Return a value as the gateway sealed it before it was bound to rows."""
+    nonce = os.urandom(12)
+    box = AESGCM(key).encrypt(nonce, plain.encode(), binding.encode())
+    return f"sealed:1:{key_id(key)}:{base64.b64encode(nonce + box).decode()}"
 
 
 class SealedCase(GatewayCase):
@@ -48,7 +59,8 @@ class TestSealedChar(SealedCase):
     def test_the_column_is_sealed_and_the_record_clear(self):
         for record, name in self.places():
             with self.subTest(model=record._name):
-                self.assertRegex(self.column(record, name), f"^sealed:1:{sealer().current_key_id}:[A-Za-z0-9+/=]+$")
+                key = sealer(self.env).current_key_id
+                self.assertRegex(self.column(record, name), f"^sealed:2:{key}:[A-Za-z0-9+/=]+$")
                 self.assertNotIn(SECRET, self.column(record, name))
                 self.assertEqual(self.clear(record, name), SECRET)
                 record.invalidate_recordset()
@@ -197,6 +209,80 @@ class TestSealedChar(SealedCase):
             str(caught.exception), "This credential was altered or moved and cannot be opened. Enter it anew."
         )
 
+    def test_a_value_moved_to_another_row_does_not_open(self):
+        mine, other = self.mailbox(password=SECRET), self.mailbox(password="another", user="other@gateway.test")
+        self.sql(
+            "UPDATE fetchmail_server SET password = %s WHERE id = %s RETURNING id",
+            self.column(mine, "password"),
+            other.id,
+        )
+        other.invalidate_recordset()
+        with self.assertRaises(SealError) as caught:
+            other._credential()
+        self.assertEqual(
+            str(caught.exception), "This credential was altered or moved and cannot be opened. Enter it anew."
+        )
+        self.assertEqual(mine._credential().secret, SECRET)
+
+    def test_rows_made_at_once_are_sealed_each_for_itself(self):
+        values = {"name": "Out", "smtp_host": "mx.test", "smtp_user": "u"}
+        servers = self.env["ir.mail_server"].create(
+            [{**values, "smtp_pass": SECRET}, values, {**values, "smtp_pass": "another"}, values]
+        )
+        servers.invalidate_recordset()
+        self.assertEqual([self.clear(server, "smtp_pass") for server in servers], [SECRET, False, "another", False])
+        self.assertEqual(len(set(servers.ids)), 4)
+        later = self.env["ir.mail_server"].create(values)
+        self.assertGreater(later.id, max(servers.ids))
+
+    def test_the_older_form_opens_and_is_sealed_anew_for_its_row(self):
+        box = self.mailbox(password=SECRET)
+        key = parse_key(os.environ[VARIABLE])
+        old = older_form(key, "fetchmail.server.password", SECRET)
+        self.sql("UPDATE fetchmail_server SET password = %s WHERE id = %s RETURNING id", old, box.id)
+        box.invalidate_recordset()
+        self.assertEqual(box._credential().secret, SECRET)
+        self.assertEqual(count_keys(self.env)[key_id(key), "old"], 1)
+        self.env["spp.email.health"]._check()
+        self.assertRegex(self.column(box, "password"), "^sealed:2:")
+        self.assertEqual(box._credential().secret, SECRET)
+        self.assertFalse(count_keys(self.env)[key_id(key), "old"])
+
+    def test_a_model_without_the_mixin_stores_nothing_unbound(self):
+        """The mistake of whoever adds a sealed field to a model is told, and never becomes a value of any row."""
+        for model in self.env.registry.values():
+            if any(isinstance(field, SealedField) and field.store for field in model._fields.values()):
+                with self.subTest(model=model._name):
+                    parents = [getattr(parent, "_name", "") for parent in model.mro()]
+                    self.assertIn("spp.email.sealed.mixin", parents)
+        box = self.mailbox()
+        with self.assertRaises(TypeError):
+            box._fields["password"].convert_to_column(SECRET, box.browse())
+
+    def test_code_that_people_write_gets_no_password(self):
+        """Server actions of admins may call private methods."""
+        box, out = (record for record, _name in list(self.places())[:2])
+        model = self.env["ir.model"]._get("fetchmail.server")
+        for code in (
+            "record._credential()",
+            "record._fields['password'].reveal(record)",
+            "record.mapped(record._fields['password'].reveal)",
+            "record.mapped(lambda one: one._credential())",
+            "[one for one in map(record._fields['password'].reveal, record)]",
+            "record._gateway_settings_now()",
+            "record._generate_oauth2_string('a', 'b')",
+            "record._generate_outlook_oauth2_string('a')",
+            f"env['ir.mail_server'].browse({out.id})._credential()",
+        ):
+            action = self.env["ir.actions.server"].create(
+                {"name": "Try", "model_id": model.id, "state": "code", "code": code}
+            )
+            with self.subTest(code=code), self.assertRaises(UserError) as caught:
+                action.with_context(active_id=box.id, active_ids=box.ids, active_model=box._name).run()
+            self.assertEqual(
+                str(caught.exception), "Passwords are not given to code of server actions and templates."
+            )
+
     def test_a_key_that_went_missing_is_told_where_the_credential_is_needed(self):
         box, out = self.sealed_servers()
         with without_key():
@@ -290,11 +376,11 @@ class TestSealedColumn(SealedCase):
             self.assertEqual(seal_columns(self.env), 0)
             for record, name in places:
                 with self.subTest(model=record._name):
-                    self.assertRegex(self.column(record, name), "^sealed:1:")
+                    self.assertRegex(self.column(record, name), "^sealed:2:")
                     self.assertEqual(self.clear(record, name), SECRET)
             self.assertIsNone(self.column(empty, "password"))
             self.assertFalse(count_closed(self.env))
-            self.assertEqual(self.env["ir.config_parameter"].get_param(SEALED_WITH), sealer().current_key_id)
+            self.assertEqual(self.env["ir.config_parameter"].get_param(SEALED_WITH), sealer(self.env).current_key_id)
 
     def test_once_sealed_a_missing_key_stops_new_values(self):
         with with_key():
@@ -306,6 +392,27 @@ class TestSealedColumn(SealedCase):
             "The credential key is missing, so this password cannot be stored. Put the key back into odoo.conf, the "
             "environment or the key file, and restart.",
         )
+
+    def test_the_first_sealed_value_is_remembered_before_any_job_ran(self):
+        self.assertFalse(self.env["ir.config_parameter"].get_param(SEALED_WITH))
+        with with_key():
+            self.mailbox(password=SECRET).flush_recordset()
+        self.assertRegex(self.env["ir.config_parameter"].get_param(SEALED_WITH), "^[0-9a-f]{8}$")
+        with without_key(), self.assertRaises(UserError):
+            self.mailbox(password=SECRET, user="other@gateway.test").flush_recordset()
+
+    def test_a_host_with_another_key_opens_nothing_and_says_so(self):
+        with with_key():
+            box = self.mailbox(password=SECRET)
+            self.column(box, "password")
+        with with_key():
+            box.invalidate_recordset()
+            with self.assertRaises(SealError):
+                box._credential()
+            sealed = self.column(box, "password")
+            seal_columns(self.env)
+            self.assertEqual(self.column(box, "password"), sealed)
+            self.assertEqual(count_closed(self.env), 1)
 
     def test_sealed_values_are_opened_as_a_whole(self):
         with with_key():

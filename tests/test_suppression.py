@@ -15,7 +15,9 @@ from ..engine.gate import Departure
 from ..engine.message_kind import Classification, MessageKind, RecipientReport, ReportAction
 from ..engine.outcome import OutboundReason, OutboundState
 from ..engine.pipeline import Verdict
-from ..engine.sender_verdict import SenderResult, SenderVerdict
+from ..engine.sender_address import SenderAddress
+from ..engine.sender_policy import decide
+from ..engine.sender_verdict import SenderPolicy, SenderResult, SenderVerdict
 from .common import GatewayCase, eml
 
 
@@ -475,6 +477,15 @@ class TestHearing(SuppressionCase):
             (MessageKind.MAILING_LIST, SenderResult.PASS, {}),
             (MessageKind.DELIVERY_FAILURE, SenderResult.PASS, {}),
             (MessageKind.PERSON, SenderResult.FAIL, {}),
+            # It says to be of ours, and nothing proves it.
+            (
+                MessageKind.PERSON,
+                SenderResult.NONE,
+                {
+                    "sender_decision": decide(SenderResult.NONE, SenderPolicy.MARK, is_ours=True),
+                    "sender_address": SenderAddress("ann@a.org", ("ann@a.org",)),
+                },
+            ),
             (MessageKind.PERSON, SenderResult.PASS, {"own_mark": True}),
             (MessageKind.PERSON, SenderResult.PASS, {"original_sender": "ann@a.org"}),
             (None, SenderResult.PASS, {}),

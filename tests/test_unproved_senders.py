@@ -116,6 +116,27 @@ class TestUnprovedSenders(SenderCase):
                 self.assertEqual(inbound.mail_message_id.gateway_sender_mark, mark)
                 self.assertFalse(inbound.is_author_withheld)
 
+    def test_a_user_whose_domain_has_other_letters_is_one_of_us(self):
+        """The DNS and mail programs write xn--bcher-kva.example, people bücher.example: one and the same."""
+        for number, (known, written) in enumerate(
+            (
+                ("dora@bücher.example", "dora@xn--bcher-kva.example"),
+                ("emil@xn--bcher-kva.example", "Emil <emil@xn--bcher-kva.example>"),
+                ("finn@xn--bcher-kva.example", "finn@bücher.example".encode()),
+                ("gina@bücher.example", "gina@BÜCHER.example".encode()),
+            )
+        ):
+            user = new_test_user(self.env, f"gateway_idn_{number}", "base.group_user", email=known)
+            with self.subTest(known=known, written=written):
+                inbound = self.receive(eml(From=written, Subject=f"IDN {number}"), self.box)
+                self.assertOutcome(inbound, "done", "record_created")
+                self.assertNotEqual(self.made(inbound).create_uid, user)
+                self.assertActsAs(inbound, None)
+                self.assertEqual(inbound.mail_message_id.gateway_sender_mark, "unproved")
+                proof = f"Authentication-Results: {MX}; dmarc=pass header.from=xn--bcher-kva.example\r\n".encode()
+                proved = self.receive(proof + eml(From=written, Subject=f"IDN {number} proved"), self.box)
+                self.assertEqual(proved.sender_result, "pass", proved.sender_reasons)
+
     def test_a_note_that_came_with_the_message_is_not_believed(self):
         forged = noted("pass")
         for name, head in (
@@ -249,6 +270,21 @@ class TestUnprovedSenders(SenderCase):
             with self.subTest(policy=policy):
                 self.assertOutcome(self.answer(first), "done", "record_updated")
 
+    def test_who_is_not_proved_lets_no_bounces_be_forgotten(self):
+        """That the person writes says that the mailbox lives: not where somebody else writes in that name."""
+        carl = self.carl.partner_id
+        for sender, result, partner, count in (
+            ("carl@home.test", None, carl, 3),
+            ("carl@home.test", "fail", carl, 3),
+            ("carl@home.test", "pass", carl, 0),
+            ("ann@example.com", "fail", self.ann, 3),
+            ("ann@example.com", None, self.ann, 0),
+        ):
+            partner.message_bounce = 3
+            with self.subTest(sender=sender, result=result):
+                self.assertEqual(self.take(sender, result).state, "done")
+                self.assertEqual(partner.message_bounce, count)
+
     def test_a_portal_user_is_not_written_for(self):
         portal = new_test_user(self.env, "remote_portal", "base.group_portal", email="portal@remote.test")
         for result, user in ((None, self.env.user), ("fail", self.env.user), ("pass", portal)):
@@ -352,9 +388,51 @@ class TestUnprovedSenders(SenderCase):
         record.unlink()
         self.assertOutcome(self.answer(first, To="partners-only@gateway.test"), "quarantined", "sender_not_proved")
 
+    def test_who_says_to_be_of_ours_answers_no_alias_that_is_closed_to_whom_he_names(self):
+        """Else claiming one of our addresses would open what an honest stranger finds closed."""
+        self.alias("partners-only", alias_contact="partners")
+        self.alias("followers-only", alias_contact="followers")
+        for name, honest in (("partners-only", "boss@gateway.test"), ("followers-only", "ben@example.com")):
+            first = self.thread()
+            self.made(first).message_subscribe(self.ben.ids)
+            to = f"{name}@gateway.test"
+            stranger = self.answer(first, "stranger@example.org", To=to)
+            self.assertOutcome(stranger, "quarantined", "route_refused")
+            mails = self.env["mail.mail"].search_count([])
+            claims = self.answer(first, "nobody@gateway.test", To=to)
+            self.assertOutcome(claims, "quarantined", "sender_not_proved")
+            self.assertEqual(self.env["mail.mail"].search_count([]), mails, "nobody is told")
+            self.assertOutcome(self.answer(first, honest, To=to), "done", "record_updated")
+        # The boss follows nothing, proved or not.
+        self.assertOutcome(self.answer(first, To="followers-only@gateway.test"), "quarantined", "sender_not_proved")
+        self.made(first).message_subscribe(self.boss.partner_id.ids)
+        reply = self.answer(first, To="followers-only@gateway.test")
+        self.assertOutcome(reply, "done", "record_updated")
+        self.assertFalse(reply.mail_message_id.author_id)
+
     # ------------------------------------------------------------------
     # Policies
     # ------------------------------------------------------------------
+
+    def test_naming_a_known_message_is_no_way_round_the_policy(self):
+        """Only an answer stays with its record: what the same Message-ID takes elsewhere is held as any mail."""
+        first = self.thread()
+        self.alias("help")
+        channels = self.env["ir.model"]._get("discuss.channel")
+        self.alias("other", alias_model_id=channels.id)
+        for policy in ("quarantine", "refuse"):
+            self.alias_domain.gateway_sender_policy = policy
+            with self.subTest(policy=policy):
+                elsewhere = self.answer(first, To="other@gateway.test")
+                self.assertOutcome(elsewhere, "quarantined", "sender_not_proved")
+                self.assertTrue(elsewhere.detail)
+                self.assertOutcome(self.answer(first, To="help@gateway.test"), "done", "record_updated")
+        # A message without a record is nothing to answer.
+        first.mail_message_id.write({"model": False, "res_id": False})
+        self.assertOutcome(self.answer(first), "quarantined", "sender_not_proved")
+        with self.own_cursors():
+            elsewhere.with_user(self.officer).action_accept_sender()
+        self.assertOutcome(elsewhere, "done", "record_created")
 
     def test_the_policy_of_the_alias_domain(self):
         for policy, sender, result, expected in (
@@ -373,6 +451,31 @@ class TestUnprovedSenders(SenderCase):
                 self.assertOutcome(inbound, *expected)
                 if expected[0] != "done":
                     self.assertTrue(inbound.detail)
+
+    def test_of_several_domains_the_strictest_policy_holds(self):
+        """Whoever writes chooses the order of To and Cc."""
+        lax = self.env["mail.alias.domain"].create({"name": "lax.test", "gateway_sender_policy": "accept"})
+        self.alias_domain.gateway_sender_policy = "quarantine"
+        self.alias("help")
+        self.alias("open", alias_domain_id=lax.id)
+        here, there = "help@gateway.test", "open@lax.test"
+        for fields_, is_held in (
+            ({"To": there}, False),
+            ({"To": here}, True),
+            ({"To": f"{there}, {here}"}, True),
+            ({"To": f"{here}, {there}"}, True),
+            ({"To": there, "Cc": here}, True),
+            ({"To": here, "Delivered_To": "box@lax.test"}, True),
+            # It was delivered for this one, and the other gets a copy of its own.
+            ({"To": f"{here}, {there}", "X_Original_To": there}, False),
+            ({"To": f"{here}, {there}", "X_Original_To": here}, True),
+        ):
+            with self.subTest(**fields_):
+                inbound = self.take(**fields_)
+                if is_held:
+                    self.assertOutcome(inbound, "quarantined", "sender_not_proved")
+                else:
+                    self.assertOutcome(inbound, "done", "record_created")
 
     def test_accepting_all_shows_nothing_and_lets_nobody_act_as_us(self):
         self.alias_domain.gateway_sender_policy = "accept"
@@ -442,6 +545,22 @@ class TestUnprovedSenders(SenderCase):
         self.assertFalse(inbound.mail_message_id.gateway_sender_mark, "nothing was proved")
         with self.assertRaisesRegex(UserError, "wait because of their sender"):
             inbound.with_user(self.officer).action_accept_sender()
+
+    def test_what_others_have_decided_meanwhile_is_not_accepted(self):
+        self.alias_domain.gateway_sender_policy = "quarantine"
+        mine, theirs, changed = self.take(), self.take(), self.take()
+        decide = type(mine)._decide
+
+        def decide_late(rows, *arguments, **options):
+            # Between the look at the reasons and the lock.
+            self.sql("UPDATE spp_email_inbound SET state = 'received' WHERE id = %s RETURNING id", theirs.id)
+            self.sql("UPDATE spp_email_inbound SET reason = 'loop' WHERE id = %s RETURNING id", changed.id)
+            return decide(rows, *arguments, **options)
+
+        with self.own_cursors(), patch.object(type(mine), "_decide", decide_late):
+            (mine | theirs | changed).with_user(self.officer).action_accept_sender()
+        (mine | theirs | changed).invalidate_recordset()
+        self.assertEqual((mine | theirs | changed).mapped("is_sender_accepted"), [True, False, False])
 
     def test_a_forged_sender_gets_no_notice(self):
         self.alias("closed", alias_contact="partners")
@@ -525,6 +644,20 @@ class TestUnprovedSenders(SenderCase):
                 message.write({"gateway_sender_mark": "proved", "gateway_sender_words": "so it is"})
                 self.assertFalse(message.gateway_sender_mark)
                 self.assertFalse(message.gateway_sender_words)
+
+    def test_others_read_nothing_of_the_check(self):
+        """By RPC a portal user reads the messages that he sees, and the words name servers of ours."""
+        inbound = self.take(result="fail")
+        self.made(inbound).message_subscribe(self.portal.partner_id.ids)
+        message = inbound.mail_message_id
+        self.assertEqual(message.with_user(self.plain).gateway_sender_mark, "forged")
+        messages = self.env["mail.message"].with_user(self.portal)
+        for name in ("gateway_sender_mark", "gateway_sender_words"):
+            self.assertNotIn(name, list(messages.fields_get()))
+            with self.assertRaises(AccessError):
+                messages.search([(name, "!=", False)])
+            with self.assertRaises(AccessError):
+                message.with_user(self.portal).read([name])
 
     def test_staff_is_told(self):
         message = self.take(result="fail").mail_message_id

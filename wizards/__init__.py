@@ -26,4 +26,5 @@ from . import (
     mail_compose_message,
     spp_email_data_search,
     spp_email_data_search_line,
+    res_config_settings_secret,
 )

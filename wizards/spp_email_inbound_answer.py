@@ -8,6 +8,7 @@ from odoo.tools import is_html_empty
 from ..engine.notice import may_answer
 from ..engine.outcome import InboundReason, InboundState
 from ..engine.recipient import answer_address, answer_references
+from ..engine.sender_verdict import SenderResult
 
 
 class SppEmailInboundAnswer(models.TransientModel):
@@ -21,6 +22,7 @@ class SppEmailInboundAnswer(models.TransientModel):
     is_discarded = fields.Boolean("Discard Afterwards", default=True, help="Otherwise it stays in quarantine.")
     recipient_text = fields.Text("To", compute="_compute_recipient_text")
     refusal_text = fields.Text("Not Answered", compute="_compute_recipient_text")
+    warning_text = fields.Text("Sender Not Proved", compute="_compute_recipient_text")
 
     @api.depends("inbound_ids")
     def _compute_recipient_text(self):
@@ -33,6 +35,24 @@ class SppEmailInboundAnswer(models.TransientModel):
                 for inbound, (_address, why, _references) in zip(chosen, judged, strict=True)
                 if why
             )
+            wizard.warning_text = "\n".join(
+                self.env._("%(subject)s: %(doubt)s", subject=inbound.display_name, doubt=doubt)
+                for inbound, (_address, why, _references) in zip(chosen, judged, strict=True)
+                if not why and (doubt := wizard._doubt(inbound))
+            )
+
+    def _doubt(self, inbound):
+        """Return why an answer may reach somebody who wrote nothing; "" where that is not known to be so.
+
+        It does not keep a person from answering: a mailing list or a careless server makes mail look forged, too.
+        """
+        if inbound.is_sender_accepted:
+            return ""
+        if inbound.sender_result == SenderResult.FAIL.value:
+            return self.env._("the sender is shown not to be who the message says. %s", inbound.sender_reasons or "")
+        if inbound.reason == InboundReason.SENDER_NOT_PROVED.value or inbound.is_author_withheld:
+            return self.env._("it claims to be of ours, and nothing proves it.")
+        return ""
 
     # One message is shown its own text; for several a template speaks to each by itself. Two methods: Odoo computes
     # none of a method's fields when one of them is given.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 
 from .case import BrowserCase
@@ -85,5 +86,64 @@ class TestCredentials(BrowserCase):
         self.fill("Private CA", self.sandbox.ca_certificate)
         self.press("Test Connection")
         self.assertIn("Check the field “Password”.", self.refusal())
+        self.assertNotIn(SECRET, self.shown())
+        self.assertEqual(self.leaks, [])
+
+    def test_a_private_key(self):
+        server = self.ask(
+            "import base64\n"
+            "answer = env['ir.mail_server'].create({'name': 'Certified', 'smtp_host': 'localhost',"
+            " 'smtp_encryption': 'ssl', 'smtp_authentication': 'certificate',"
+            " 'smtp_ssl_certificate': base64.b64encode(b'certificate'),"
+            " 'smtp_ssl_private_key': base64.b64encode(secret.encode())}).id",
+            secret=SECRET,
+        )
+        self.addCleanup(self.ask, f"env['ir.mail_server'].browse({server}).unlink()")
+        self.open(f"outgoing-email-servers/{server}")
+        widget = self.page.locator("[name=smtp_ssl_private_key]")
+        widget.wait_for()
+        shown = widget.locator("input").first.input_value() if widget.locator("input").count() else widget.inner_text()
+        self.assertIn("••••", shown)
+        self.screenshot("private-key")
+        self.fill("Name", "Certified anew")
+        self.save()
+        self.assertEqual(self.leaks, [])
+        kept = self.ask(
+            "from odoo.addons.spp_email_gateway.models.sealed_field import revealing\n"
+            "answer = revealing(env['ir.mail_server'].browse(id)).smtp_ssl_private_key.decode()",
+            id=server,
+        )
+        self.assertEqual(kept, base64.b64encode(SECRET.encode()).decode())
+
+    def test_general_settings(self):
+        self.ask("env['ir.config_parameter'].set_param('base_setup.default_external_email_server', 'True')")
+        key = "google_gmail_client_secret"
+        for attempt in ("typed", "shown and saved again"):
+            with self.subTest(attempt):
+                self.page.goto(f"{self.url}/odoo/settings")
+                secret = self.page.locator(f"[name={key}] input")
+                secret.wait_for()
+                if attempt == "typed":
+                    secret.fill(SECRET)
+                    self.page.locator("[name=google_gmail_client_identifier] input").fill("client")
+                else:
+                    self.assertRegex(secret.input_value(), "^•+$")
+                    self.assertNotIn(SECRET, self.shown())
+                    self.page.locator("[name=google_gmail_client_identifier] input").fill("another client")
+                self.page.click(".o_form_button_save")
+                self.page.wait_for_selector(".o_form_button_save", state="hidden")
+                kept = self.ask(
+                    "from odoo.addons.spp_email_gateway.models.sealed_field import revealing\n"
+                    "answer = revealing(env['ir.config_parameter']).get_param(key)",
+                    key=key,
+                )
+                self.assertEqual(kept, SECRET)
+        self.page.goto(f"{self.url}/odoo/action-base.ir_config_list_action?debug=1")
+        self.addCleanup(lambda: self.page.goto(f"{self.url}/odoo?debug=0"))
+        self.page.locator(".o_searchview_input").fill(key)
+        self.page.keyboard.press("Enter")
+        row = self.page.locator(".o_data_row", has_text=key)
+        row.wait_for()
+        self.assertIn("••••", row.inner_text())
         self.assertNotIn(SECRET, self.shown())
         self.assertEqual(self.leaks, [])

@@ -66,6 +66,15 @@ class TestLoopSigns(EngineCase):
             ("our mark, in a chatter", Own(is_in_chatter=True), True, None),
             ("our Message-ID, in a chatter", Own(True, True), False, None),
             ("an answer in a chatter that others sent", Own(is_in_chatter=True), False, None),
+            ("our Message-ID, a second copy", Own(is_sent=True, was_taken=lambda: True), False, "known_message_id"),
+            ("our mark, a second copy", Own(was_taken=lambda: True), True, "known_message_id"),
+            (
+                "a copy for others",
+                Own(is_sent=True, was_taken=lambda: True, is_for_others=lambda: True),
+                False,
+                None,
+            ),
+            ("not ours, taken before", Own(was_taken=lambda: True), False, None),
             ("our mark, from who may", Own(**allowed), True, None),
             ("our Message-ID, from who may", Own(is_sent=True, **allowed), False, None),
         ):

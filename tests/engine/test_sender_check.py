@@ -1,5 +1,6 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 import time
+import tracemalloc
 
 import dkim
 
@@ -165,6 +166,16 @@ class TestSenderCheck(EngineCase):
     def test_one_question_for_what_is_signed_by_the_very_domain(self):
         self.check(signed(), zone(dmarc="v=DMARC1; p=reject"))
         self.assertEqual(self.asked, ["s1._domainkey.example.org"])
+
+    def test_names_of_keys_cost_no_copy_of_the_body(self):
+        content = signed() + b"line\n" * 2_000_000
+        sender = sender_address(content, summarize(content))
+        tracemalloc.start()
+        try:
+            self.assertEqual(keys_to_ask(content, sender, NOBODY), ["s1._domainkey.example.org"])
+            self.assertLess(tracemalloc.get_traced_memory()[1], 2_000_000)
+        finally:
+            tracemalloc.stop()
 
     def test_what_is_asked_is_known_beforehand(self):
         def keys(content, trust=NOBODY):

@@ -1,5 +1,5 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-from ...engine.sender_policy import SenderMark, decide
+from ...engine.sender_policy import SenderMark, decide, strictest
 from ...engine.sender_verdict import SenderPolicy, SenderResult
 from .case import EngineCase
 
@@ -9,6 +9,16 @@ PROVED, UNPROVED, FORGED = SenderMark
 
 
 class TestDecision(EngineCase):
+    def test_the_strictest(self):
+        for policies, expected in (
+            ((), ""),
+            (("mark",), "mark"),
+            (("quarantine", "accept", "mark"), "quarantine"),
+            (("accept", "refuse", "quarantine"), "refuse"),
+        ):
+            with self.subTest(policies=policies):
+                self.assertEqual(strictest(policies), expected)
+
     def test_every_case(self):
         """(result, policy, what is known) -> (may be the author, opens restricted aliases, mark, state)"""
         for result, policy, known, expected in (

@@ -15,8 +15,14 @@ from .case import PASSWORD, SystemCase, box, letter, wait_for
 KEY = {"SPP_EMAIL_GATEWAY_KEY": base64.b64encode(bytes(range(32))).decode()}
 RELAY_PASSWORD = "relaypw"
 
+# Of Odoo's google_gmail and microsoft_outlook, which install themselves with mail.
+TOKENS = tuple(
+    f"{addon}_{kind}_token" for addon in ("google_gmail", "microsoft_outlook") for kind in ("refresh", "access")
+)
+PARAMETERS = ("google_gmail_client_secret", "microsoft_outlook_client_secret")
+
 CONFIGURE = """
-import json
+import base64, json
 lead = env["ir.model"]._get("crm.lead").id
 common = {"server": "127.0.0.1", "password": password, "state": "done", "object_id": lead}
 mailboxes = env["fetchmail.server"].create(
@@ -36,6 +42,12 @@ outgoing = env["ir.mail_server"].create(
         "smtp_pass": relay_password,
     }
 )
+outgoing.smtp_ssl_private_key = base64.b64encode(b"-----BEGIN PRIVATE KEY-----")
+for server in mailboxes[0], outgoing:
+    for name in tokens:
+        server[name] = f"token {name} of {server._name}"
+for key in parameters:
+    env["ir.config_parameter"].set_param(key, f"secret of {key}")
 env.cr.commit()
 print(json.dumps({"mailboxes": mailboxes.ids, "outgoing": outgoing.id}))
 """
@@ -88,6 +100,16 @@ class TestLifecycle(SystemCase):
             "SELECT smtp_pass FROM ir_mail_server ORDER BY id"
         )
 
+    def others(self):
+        """All other credentials, as they lie in the database."""
+        columns = ", ".join(TOKENS)
+        rows = self.rows(f"SELECT {columns} FROM fetchmail_server WHERE name = 'plain'")  # noqa: S608
+        rows += self.rows(
+            f"SELECT {columns}, convert_from(smtp_ssl_private_key, 'UTF8') FROM ir_mail_server"  # noqa: S608
+        )
+        rows += self.rows("SELECT value FROM ir_config_parameter WHERE key = ANY(%s) ORDER BY key", list(PARAMETERS))
+        return [value for row in rows for value in row]
+
     def servers(self):
         """The settings that Odoo itself has, as they lie in the database."""
         return self.rows(
@@ -112,7 +134,16 @@ class TestLifecycle(SystemCase):
             "pop3s": self.dovecot.pop3s,
             "submission": self.postfix.submission,
         }
-        self.execute(CONFIGURE, False, boxes=boxes, password=PASSWORD, relay_password=RELAY_PASSWORD, **ports)
+        self.execute(
+            CONFIGURE,
+            False,
+            boxes=boxes,
+            password=PASSWORD,
+            relay_password=RELAY_PASSWORD,
+            tokens=TOKENS,
+            parameters=PARAMETERS,
+            **ports,
+        )
         for number, address in enumerate(boxes):
             self.dovecot.fill(address, [letter(f"first {number}")])
         waiting = box()
@@ -122,7 +153,8 @@ class TestLifecycle(SystemCase):
             False,
             to=waiting,
         )
-        before, outside = self.servers(), self.outside(boxes)
+        before, others, outside = self.servers(), self.others(), self.outside(boxes)
+        self.assertEqual(len(others), 11)
 
         with self.subTest("installing sends, fetches and flags nothing"):
             log = checkout.LOGS / f"install-{self.database}.log"
@@ -135,8 +167,8 @@ class TestLifecycle(SystemCase):
         with self.subTest("the credentials are sealed, and nothing else of the servers has changed"):
             stored = [password for (password,) in self.passwords()]
             self.assertEqual(len(stored), 4)
-            for text in stored:
-                self.assertRegex(text, r"^sealed:\S{40,}$")
+            for text in (*stored, *self.others()):
+                self.assertRegex(text, r"^sealed:2:\S{40,}$")
             self.assertEqual([row[:6] for row in self.servers()], [row[:6] for row in before])
             # They send as they did, as whoever they did.
             self.assertEqual(self.rows("SELECT DISTINCT gateway_from_policy FROM ir_mail_server"), [("odoo",)])
@@ -161,6 +193,7 @@ class TestLifecycle(SystemCase):
                 self.execute(UNINSTALL, True, None)
             self.assertIn("cannot be opened", str(caught.exception))
             self.assertEqual([password for (password,) in self.passwords()], stored)
+            self.assertFalse([text for text in self.others() if not text.startswith("sealed:2:")])
             self.assertEqual(
                 self.value("SELECT state FROM ir_module_module WHERE name = 'spp_email_gateway'"), "installed"
             )
@@ -176,6 +209,7 @@ class TestLifecycle(SystemCase):
         with self.subTest("uninstalling gives the credentials back, and sends, fetches and flags nothing"):
             self.execute(UNINSTALL, True, KEY)
             self.assertEqual(self.servers(), before)
+            self.assertEqual(self.others(), others)
             self.assertEqual(self.outside(boxes), outside)
             self.assertEqual(self.rows("SELECT to_regclass('spp_email_inbound')"), [(None,)])
 

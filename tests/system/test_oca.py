@@ -12,6 +12,7 @@ from tools import environment, odoo_home, odoo_server, process
 from tools.smtp_sink import SmtpSink
 
 from .case import PASSWORD, box, letter, sandbox
+from .console import ConsoleError
 from .report_letter import failure_report
 from .sending import SendingCase
 
@@ -319,6 +320,54 @@ class TestOCA(SendingCase):
         # Another field is changed: the password stays.
         self.ask("env['ir.mail_server'].browse(id).smtp_user = 'other'", id=server)
         self.ask("env['ir.mail_server'].browse(id).test_smtp_connection()", id=server)
+        # So does another credential of the same row.
+        self.ask("env['ir.mail_server'].browse(id).google_gmail_access_token = 'ya29'", id=server)
+        stored = self.value("SELECT google_gmail_access_token FROM ir_mail_server WHERE id = %s", server)
+        self.assertRegex(stored, "^sealed:2:")
+        self.ask("env['ir.mail_server'].browse(id).test_smtp_connection()", id=server)
+
+    def test_a_copy_has_the_values_and_no_password(self):
+        server = self.server(smtp_encryption="starttls", smtp_user="typed", smtp_pass="sinkpw")  # noqa: S106
+        copy = self.ask(
+            "admin = env.ref('base.user_admin')\n"
+            "copy = env['ir.mail_server'].with_user(admin).browse(id).copy()\nanswer = copy.id",
+            id=server,
+        )
+        self.assertNotIn("sealed:", self.value("SELECT server_env_defaults FROM ir_mail_server WHERE id = %s", copy))
+        self.assertEqual(
+            self.ask(
+                "copy = env['ir.mail_server'].browse(id)\nanswer = [copy.smtp_host, copy.smtp_user, copy.smtp_pass]",
+                id=copy,
+            ),
+            ["localhost", "typed", False],
+        )
+
+    def test_a_password_that_does_not_open_leaves_the_rest_readable(self):
+        """It was moved from another row, or its key is lost."""
+        servers = [self.server(smtp_user=user, smtp_pass="sinkpw") for user in ("one", "two")]  # noqa: S106
+        moved = self.value("SELECT server_env_defaults::jsonb ->> 'x_smtp_pass_env_default' FROM ir_mail_server"
+                           " WHERE id = %s", servers[0])
+        self.rows(
+            "UPDATE ir_mail_server SET server_env_defaults = (server_env_defaults::jsonb ||"
+            " jsonb_build_object('x_smtp_pass_env_default', %s))::text WHERE id = %s", moved, servers[1],
+        )
+        self.assertEqual(
+            self.ask(
+                "server = env['ir.mail_server'].browse(id)\n"
+                "answer = [server.smtp_user, server.read(['smtp_pass'])[0]['smtp_pass']]",
+                id=servers[1],
+            ),
+            ["two", "••••••••"],
+        )
+        with self.assertRaises(ConsoleError) as caught:
+            self.ask("env['ir.mail_server'].browse(id)._credential()", id=servers[1])
+        self.assertEqual(
+            caught.exception.text, "This credential cannot be opened with the keys at hand. Enter it anew."
+        )
+        self.ask("env['ir.mail_server'].browse(id).smtp_pass = 'sinkpw'", id=servers[1])
+        self.assertEqual(
+            self.ask("answer = env['ir.mail_server'].browse(id)._credential().secret", id=servers[1]), "sinkpw"
+        )
 
     def test_who_points_a_server_elsewhere_enters_the_password_again(self):
         """Also by the fields that mail_environment adds, which the form does not show."""
@@ -407,7 +456,7 @@ class TestOCALeaves(SendingCase):
             ),
             True,
         )
-        self.assertRegex(self.value("SELECT smtp_pass FROM ir_mail_server WHERE id = %s", server), "^sealed:1:")
+        self.assertRegex(self.value("SELECT smtp_pass FROM ir_mail_server WHERE id = %s", server), "^sealed:2:")
         self.assertEqual(
             odoo_server.execute(
                 self.database,
@@ -416,3 +465,28 @@ class TestOCALeaves(SendingCase):
             ),
             True,
         )
+
+
+class TestGatewayLeavesOCA(SendingCase):
+    """mail_environment stays when the gateway goes."""
+
+    modules = "mail_environment"
+
+    @classmethod
+    def setUpClass(cls):
+        places = environment.ensure_oca(), str(odoo_home.find().path)
+        cls.odoo_env = {"PYTHONPATH": os.pathsep.join(places), "SPP_EMAIL_GATEWAY_KEY": KEY}
+        super().setUpClass()
+
+    def test_what_it_keeps_is_given_back_in_clear(self):
+        query = "SELECT server_env_defaults::jsonb ->> 'x_smtp_pass_env_default' FROM ir_mail_server WHERE id = %s"
+        server = self.server(smtp_user="typed", smtp_pass="sinkpw")  # noqa: S106
+        self.assertRegex(self.value(query, server), "^sealed:2:")
+        self.console.stop()
+        odoo_server.execute(
+            self.database,
+            "env['ir.module.module'].search([('name', '=', 'spp_email_gateway')]).button_immediate_uninstall()\n"
+            "env.cr.commit()\nprint('true')",
+            env=self.odoo_env,
+        )
+        self.assertEqual(self.value(query, server), "sinkpw")

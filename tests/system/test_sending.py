@@ -104,12 +104,22 @@ class TestSending(SendingCase):
         mails = self.queue(*(f"r{number}@remote.test" for number in range(30)))
         self.send()
         self.assertEqual({mail[0] for mail in self.mails(*mails)}, {"outgoing"})
-        self.assertEqual({row[1:] for row in self.ledger()}, {("deferred", "no_connection")})
+        # Five batches in a row that find it away pause it: on a busy machine batches are small, and there are more.
+        states = {row[1:] for row in self.ledger()}
+        self.assertLessEqual(states, {("deferred", "no_connection"), ("queued", "paused")})
+        self.assertIn(("deferred", "no_connection"), states)
+        if ("queued", "paused") in states:
+            self.assertEqual(
+                self.rows("SELECT state, failures FROM spp_email_breaker WHERE server_id = %s", server), [("open", 5)]
+            )
         self.assertIn("The server could not be reached", self.mails(mails[0])[0][2])
         self.rows("UPDATE ir_mail_server SET smtp_port = %s WHERE id = %s", self.sink.port, server)
         self.ask("env.invalidate_all()")
-        self.make_due()
-        self.send()
+        self.rows("UPDATE spp_email_breaker SET until = until - interval '1 hour' WHERE until IS NOT NULL")
+        # One tries a paused server; the others follow it. Where it was not paused all leave at once.
+        for _round in range(2):
+            self.make_due()
+            self.send()
         self.assertEqual({mail[0] for mail in self.mails(*mails)}, {"sent"})
         self.assertEqual(set(self.taken().values()), {1})
         self.assertEqual(len(self.taken()), 30)
