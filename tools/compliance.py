@@ -73,7 +73,8 @@ def _without_access():
         source = file.read_text()
         for found in MODEL.finditer(source):
             name = re.search(r'^    _name = "([\w.]+)"', found[2], re.MULTILINE)
-            if name and f"model_{name[1].replace('.', '_')}" not in rows:
+            # Odoo's own have their rows in Odoo.
+            if name and name[1].startswith("spp.") and f"model_{name[1].replace('.', '_')}" not in rows:
                 yield f"{file.relative_to(checkout.ROOT)}: {name[1]} has no row in ir.model.access.csv"
 
 
