@@ -92,6 +92,8 @@
         "views/res_config_settings_views.xml",
         "views/spp_email_change_views.xml",
         "views/spp_email_audit_views.xml",
+        "views/spp_email_data_request_views.xml",
+        "views/spp_email_erased_views.xml",
         "views/menus.xml",
     ],
     "assets": {

@@ -188,7 +188,7 @@ def explain_status(code: int, enhanced: str = "", text: str = "") -> StatusWords
         if pattern.search(f"{enhanced} {text}"):
             # A limit of the recipient, not of ours: Gmail's 4.2.1 and 5.2.1.
             return _RECIPIENT_LIMIT if words is _LIMIT and status.startswith("2.") else words
-    if enhanced == "4.7.1" and code in (0, 450, 451):
+    if enhanced == "4.7.1" and code in {0, 450, 451}:
         return _GREYLISTED
     return (
         _BY_STATUS.get(status)

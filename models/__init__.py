@@ -1,5 +1,6 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 from . import (
+    spp_email_log,
     spp_email_transaction,
     spp_email_trail_mixin,
     spp_email_change_mixin,
@@ -235,4 +236,8 @@ from . import (
     ir_cron_change,
     spp_email_oauth_change,
     spp_email_team_change,
+    spp_email_personal_data,
+    spp_email_personal_export,
+    spp_email_personal_erasure,
+    spp_email_data_request,
 )

@@ -34,12 +34,12 @@ BEGIN = f"""
            next_attempt_date = NULL, {", ".join(f"{name} = EXCLUDED.{name}" for name in RENEWED)}
      WHERE row.state NOT IN %(final)s
     RETURNING id, recipient, created_date, attempts
-"""
+"""  # nosec B608 - names of our own columns
 
 ANSWER = f"""
     UPDATE spp_email_delivery SET {", ".join(f"{name} = %({name})s" for name in ANSWERED)}, final_date = %(final_date)s
      WHERE (id, attempts) IN %(rows)s AND state IN ('sending', 'deferred', 'unknown')
-"""
+"""  # nosec B608 - names of our own columns
 
 # All recipients of a mail that goes out as several messages, before the first of them: whatever ends the work in the
 # middle, the mail is not decided by those alone that were come to.
@@ -48,7 +48,7 @@ ENLIST = f"""
     SELECT address, 'queued', 0, now() AT TIME ZONE 'UTC', {", ".join(f"%({name})s" for name in POSTED)}
       FROM unnest(%(recipients)s) AS address
     ON CONFLICT DO NOTHING
-"""
+"""  # nosec B608 - names of our own columns
 
 CANCEL = """
     UPDATE spp_email_delivery SET state = 'cancelled', reason = 'no_recipient', next_attempt_date = NULL,
@@ -66,4 +66,4 @@ WITHOUT = f"""
        SET attempts = row.attempts + EXCLUDED.attempts, attempt_date = EXCLUDED.attempt_date,
            final_date = EXCLUDED.final_date, {", ".join(f"{name} = EXCLUDED.{name}" for name in (*ANSWERED, *RENEWED))}
      WHERE row.state NOT IN %(final)s
-"""
+"""  # nosec B608 - names of our own columns

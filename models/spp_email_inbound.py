@@ -150,7 +150,7 @@ class SppEmailInbound(models.Model):
                     shown.html, sanitize_tags=True, sanitize_attributes=True, strip_style=True, strip_classes=True
                 )
                 # Odoo's cleaner lets drawings and films through.
-                inbound.preview_html = Markup(harmless(str(clean)))  # noqa: S704 - made of known elements only
+                inbound.preview_html = Markup(harmless(str(clean)))  # noqa: S704 # nosec B704 - made of known elements only
             else:
                 inbound.preview_html = Markup("<pre>%s</pre>") % escape(shown.text)
             inbound.attachment_list = "\n".join(

@@ -24,13 +24,16 @@ class SppEmailSenderResolver(models.AbstractModel):
     _name = "spp.email.sender.resolver"
     _description = "DNS for Senders"
 
-    def _resolver(self):
-        """Return the engine.resolver.Resolver that all work of this process shares."""
+    def _resolver_servers(self):
+        """Return who is asked, as the parameter says it."""
         # sudo: a setting of the system; nobody sees it.
         servers = self.env["ir.config_parameter"].sudo().get_param(SERVERS_PARAMETER) or ""  # nosemgrep
-        if module.current_test and not servers:
-            # A test never asks the world.
-            servers = NOBODY
+        # A test never asks the world.
+        return NOBODY if module.current_test and not servers else servers
+
+    def _resolver(self):
+        """Return the engine.resolver.Resolver that all work of this process shares."""
+        servers = self._resolver_servers()
         with _lock:
             if servers not in _resolvers:
                 try:

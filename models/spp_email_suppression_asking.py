@@ -6,6 +6,7 @@ from odoo.tools import SQL
 from odoo.tools.mail import email_normalize_all
 
 from ..engine.bounce_reason import BounceReason
+from ..engine.person_address import erased_address
 from ..engine.suppression import Entry, Reach, SuppressionReason, binds
 from ..engine.suppression_address import suppression_address
 from ..engine.suppression_words import refusal_text
@@ -51,17 +52,19 @@ class SppEmailSuppression(models.Model):
         if unknown:
             known.update({address: [] for address in unknown})
             self.flush_model()
+            # Of who asked not to be written to, and then to be forgotten, a digest is listed.
+            forms = {form: address for address in unknown for form in (address, erased_address(address))}
             rows = self.env.execute_query(
                 SQL(
                     "SELECT address, company_id, reason, entered_date, expiry_date, reach, has_bounced, bounce_reason"
                     " FROM spp_email_suppression WHERE active AND address IN %s",
-                    tuple(unknown),
+                    tuple(forms),
                 )
             )
             for address, company_id, reason, since, until, reach, has_bounced, bounce_reason in rows:
                 why = BounceReason(bounce_reason) if bounce_reason else None
                 entry = Entry(SuppressionReason(reason), since, until, Reach(reach), bool(has_bounced), why)
-                known[address].append((company_id, entry))
+                known[forms[address]].append((company_id, entry))
         return {address: known[address] for address in addresses}
 
     @api.model

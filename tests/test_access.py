@@ -71,6 +71,9 @@ RIGHTS = {
     "spp.email.dry.run": {"officer": "rwcu", "manager": "rwcu", "system": "rwcu"},
     "spp.email.configuration.server": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.former.address": {"manager": "ru", "system": "ru"},
+    "spp.email.data.request": {"manager": "r", "system": "r"},
+    "spp.email.data.search": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.data.search.line": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.explain": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.recipient.entry": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.binding": {"manager": "r", "system": "r"},
@@ -109,6 +112,9 @@ class TestAccess(GatewayCase):
         self.assertEqual(
             set(rules),
             {
+                "spp.email.data.request",
+                "spp.email.data.search",
+                "spp.email.data.search.line",
                 "spp.email.delivery",
                 "spp.email.transcript",
                 "spp.email.dry.run",

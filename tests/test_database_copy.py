@@ -12,7 +12,7 @@ from odoo.addons.base.tests.common import MockSmtplibCase
 from ..engine.errors import ConfigurationError
 from ..engine.gate import Departure
 from ..engine.outcome import OutboundReason
-from .common import GatewayCase
+from .common import GatewayCase, eml
 
 DEPARTURE = Departure(1, None, "a@gateway.test", ("ann@a.org",))
 
@@ -86,6 +86,41 @@ class TestDatabaseBinding(GatewayCase, MockSmtplibCase):
         self.assertEqual(self.env["spp.email.watch"]._watched(), [])
         self.assertFalse(box.error_message)
         self.assertFalse(box.gateway_failures)
+
+    def test_a_copy_tests_no_connection(self):
+        out = self.env["ir.mail_server"].create({"name": "Out", "smtp_host": "mx.gateway.test"})
+        box = self.mailbox()
+        self.copied()
+        with patch("socket.create_connection", side_effect=AssertionError("the copy connected")):
+            for way in (out.test_smtp_connection, box.button_confirm_login, box._connect__):
+                with self.assertRaisesRegex(UserError, "^This database may be a copy: "):
+                    way()
+
+    def test_what_was_journaled_waits_but_for_what_a_person_tries(self):
+        waiting = self.journal(eml(), self.mailbox())
+        self.copied()
+        with self.own_cursors():
+            self.env["spp.email.lane"]._cron_process()
+            self.env["spp.email.lane"]._queue_process(1)
+        self.assertFalse(self.process())
+        self.assertEqual(waiting.state, "received")
+        with self.own_cursors():
+            self.env["spp.email.lane"]._process_due(inbound_ids=waiting.ids)
+        waiting.invalidate_recordset()
+        self.assertEqual(waiting.state, "done")
+        self.binding._bind()
+        self.assertEqual(self.receive(eml(), self.mailbox()).state, "done")
+
+    def test_a_copy_takes_no_mail_and_asks_no_name_server(self):
+        intake, _token = self.intake()
+        self.env["ir.config_parameter"].set_param("spp_email_gateway.dns_servers", "127.0.0.1:5353")
+        resolver = self.env["spp.email.sender.resolver"]
+        with self.own_cursors():
+            self.assertEqual((intake._admit(), resolver._resolver_servers()), (0, "127.0.0.1:5353"))
+        self.copied()
+        self.env.cr.cache.clear()
+        with self.own_cursors():
+            self.assertEqual((intake._admit(), resolver._resolver_servers()), (900, "none"))
 
     def test_mail_past_the_queue_is_not_sent_either(self):
         self.copied()

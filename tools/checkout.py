@@ -52,7 +52,8 @@ def state(name):
     if not is_root() or all(parent.stat().st_mode & 0o001 for parent in (DEV, *DEV.parents)):
         directory.mkdir(parents=True, exist_ok=True)
         return directory
-    outside = Path("/var/tmp") / f"{ADDON}-{hashlib.sha256(str(DEV).encode()).hexdigest()[:12]}" / name
+    of_this_checkout = hashlib.sha256(str(DEV).encode()).hexdigest()[:12]
+    outside = Path("/var/tmp") / f"{ADDON}-{of_this_checkout}" / name  # nosec B108 - for root only, of the tools
     outside.mkdir(parents=True, exist_ok=True)
     if not directory.exists():
         directory.parent.mkdir(parents=True, exist_ok=True)

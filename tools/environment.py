@@ -51,7 +51,7 @@ def lock():
     names = "\n".join(odoo_home.find().requirements()) + "\n"
     odoo = checkout.DEV / "odoo.in"
     odoo.write_text(names)
-    for inputs, output in (((odoo, *INPUTS), LOCK), ((STAND_INS_INPUT,), STAND_INS_LOCK)):
+    for inputs, output in (((odoo, *INPUTS), LOCK), ((STAND_INS_INPUT,), STAND_INS_LOCK), ((AUDIT_INPUT,), AUDIT_LOCK)):
         process.run(
             [uv, "pip", "compile", "-q", "--python", python() if PYTHON.exists() else _interpreter(), "--universal"]
             + ["--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--upgrade"]
@@ -63,7 +63,8 @@ def lock():
 
 STAND_INS_INPUT = checkout.ROOT / "tools" / "stand_ins.in"
 STAND_INS_LOCK = checkout.ROOT / "tools" / "stand_ins.lock"
-STAND_INS = checkout.DEV / "stand_ins"
+AUDIT_INPUT = checkout.ROOT / "tools" / "audit.in"
+AUDIT_LOCK = checkout.ROOT / "tools" / "audit.lock"
 
 
 def ensure_stand_ins(steps=None):
@@ -71,17 +72,28 @@ def ensure_stand_ins(steps=None):
 
     It is apart from the first one because its packages ask for older versions of common dependencies.
     """
+    return _ensure_apart(STAND_INS_LOCK, "stand-in servers", steps)
+
+
+def ensure_audit(steps=None):
+    """Make the environment with the programs that look for known and likely holes; return its interpreter."""
+    return _ensure_apart(AUDIT_LOCK, "programs that look for holes", steps)
+
+
+def _ensure_apart(lock_file, words, steps):
+    """Make an environment named after its lock file, and return its interpreter."""
     steps = steps or Quiet()
-    interpreter = STAND_INS / "bin" / "python"
-    stamp = STAND_INS / "lock"
-    wanted = checkout.digest(STAND_INS_LOCK)
-    with checkout.alone("stand_ins"):
+    place = checkout.DEV / lock_file.stem
+    interpreter = place / "bin" / "python"
+    stamp = place / "lock"
+    wanted = checkout.digest(lock_file)
+    with checkout.alone(lock_file.stem):
         if not stamp.exists() or stamp.read_text() != wanted:
             uv = _uv(steps)
-            shutil.rmtree(STAND_INS, ignore_errors=True)
-            process.run([uv, "venv", "-q", "--python", _interpreter(), STAND_INS], "make the stand-ins' environment")
-            steps.progress("installing stand-in servers")
-            _install(uv, interpreter, STAND_INS_LOCK)
+            shutil.rmtree(place, ignore_errors=True)
+            process.run([uv, "venv", "-q", "--python", _interpreter(), place], f"make the environment of {words}")
+            steps.progress(f"installing {words}")
+            _install(uv, interpreter, lock_file)
             stamp.write_text(wanted)
     return str(interpreter)
 

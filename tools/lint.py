@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tools import checkout, environment, process
+from tools import audit, checkout, compliance, environment, openspp_rules, process
 
 # All of pylint-odoo, and what OCA's template takes from pylint itself, less what does not fit this addon.
 PYLINT = (
@@ -85,6 +85,14 @@ IDS = {
 }
 
 
+class Skipped(list):
+    """Findings of a rule that could not look at everything, and why."""
+
+    def __init__(self, findings, why):
+        super().__init__(findings)
+        self.why = why
+
+
 def check():
     """Run every rule; print the findings and return 1 if there are any."""
     files = [path for path in committed() if path.is_file()]
@@ -97,12 +105,18 @@ def check():
         "hosts and paths": lambda: _each(files, hosts_and_paths, ""),
         "XML": lambda: _each(files, xml, ".xml"),
         "locked requirements": lambda: list(unlocked()),
+        "OpenSPP's rules": lambda: _each(files, openspp, ".py"),
+        "manifest": lambda: list(manifest()),
+        "compliance.yaml": lambda: list(compliance.findings()),
+        "bandit": lambda: audit.bandit(),
+        "pip-audit": lambda: _pip_audit(),
     }
     total = 0
     for name, rule in rules.items():
         findings = rule()
         total += len(findings)
-        print(f"{name}: {'ok' if not findings else f'{len(findings)} findings'}", flush=True)
+        clean = f"SKIPPED: {findings.why}" if isinstance(findings, Skipped) else "ok"
+        print(f"{name}: {clean if not findings else f'{len(findings)} findings'}", flush=True)
         for finding in findings:
             print(f"  {finding}")
     print("lint: ok" if not total else f"lint: {total} findings", flush=True)
@@ -173,6 +187,42 @@ def _is_sudo(node):
     return not (node.args and isinstance(node.args[0], ast.Constant) and node.args[0].value is False)
 
 
+def openspp(file, text):
+    """OpenSPP's rules for what runs in production; tests make secrets up and look past rights on purpose."""
+    relative = file.relative_to(checkout.ROOT)
+    if relative.parts[0] in ("models", "engine", "wizards", "controllers", "cli") or len(relative.parts) == 1:
+        if file.name != "__manifest__.py":
+            yield from openspp_rules.check(file, text)
+
+
+# The order in which OpenSPP loads: who may do what, data, what is seen; menus last.
+LOADED = ("security/privileges.xml", "security/groups.xml", "security/ir.model.access.csv", "security/rules.xml")
+
+
+def manifest():
+    """Yield what the manifest says otherwise than OpenSPP, and than the history."""
+    known = ast.literal_eval((checkout.ROOT / "__manifest__.py").read_text())
+    data = known["data"]
+    if tuple(data[: len(LOADED)]) != LOADED:
+        yield f"__manifest__.py: data begins with {', '.join(LOADED)}"
+    if data[-1] != "views/menus.xml":
+        yield "__manifest__.py: views/menus.xml is the last of data"
+    if [name.startswith("views/") for name in data] != sorted(name.startswith("views/") for name in data):
+        yield "__manifest__.py: views come after all other data"
+    for name in data:
+        if not (checkout.ROOT / name).exists():
+            yield f"__manifest__.py: {name} does not exist"
+    newest = re.search(r"^### (\S+)", (checkout.ROOT / "readme" / "HISTORY.md").read_text(), re.MULTILINE)
+    if not newest or newest[1] != known["version"]:
+        yield f"readme/HISTORY.md: its newest entry is not of the manifest's version, {known['version']}"
+
+
+def _pip_audit():
+    """Return the findings, or why it could not look: no answer is no clean one."""
+    found, why = audit.pip_audit()
+    return Skipped(found, why) if why else found
+
+
 def hosts_and_paths(file, text):
     for number, line in enumerate(text.splitlines(), 1):
         for what, pattern in (("a registry's or mirror's host", HOSTS), ("a path of one machine", PATHS)):
@@ -183,12 +233,17 @@ def hosts_and_paths(file, text):
 def xml(file, text):
     """Well-formed, and what OpenSPP's linters refuse in views."""
     try:
-        tree = ElementTree.fromstring(text.encode())
+        tree = ElementTree.fromstring(text.encode())  # nosec B314 - files of this repository
     except ElementTree.ParseError as error:
         yield error.position[0], f"not well-formed: {error}"
         return
     if "data" in file.parts or "tests" in file.parts:
         return
+    for form in tree.iter("form"):
+        in_header = {id(node) for header in form.iter("header") for node in header.iter()}
+        for node in form.iter("field"):
+            if node.get("widget") == "statusbar" and id(node) not in in_header:
+                yield _line(text, 'widget="statusbar"'), "a statusbar belongs into the header"
     for record in tree.iter("record"):
         model, name = record.get("model"), record.get("id", "")
         if "." not in name and model in IDS and not re.match(IDS[model], name):

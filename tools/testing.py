@@ -41,15 +41,25 @@ class Count:
         return self.passed + self.failed + self.skipped
 
 
-def test(suites, pattern=None):
-    """Run suites, print what failed and the closing line; return the exit code."""
+# Words of the Odoo tests' addresses: domains that stand in nothing but mail and settings of mail.
+PLANTED = re.compile(r"gateway\.test\b|ngo\.example|exmaple\.com|@example\.com|@remote\.test\b")
+# Everything but statements: a suite's are some gigabytes, and tests/system/test_privacy.py looks at those of a server.
+LOG_ALL = ("--log-handler=:DEBUG", "--log-handler=odoo.sql_db:INFO")
+
+
+def test(suites, pattern=None, log_all=False):
+    """Run suites, print what failed and the closing line; return the exit code.
+
+    Args:
+        log_all: the Odoo tests log at level DEBUG, and an address in their log is a failure.
+    """
     suites = [suite for suite in SUITES if suite in suites] or list(SUITES)
     _prepare(suites)
     total = Count()
     for suite in suites:
         began = time.monotonic()
         print(f"== {suite}", file=sys.stderr, flush=True)
-        count = _odoo(pattern) if suite == "odoo" else _plain(suite, pattern)
+        count = _odoo(pattern, log_all) if suite == "odoo" else _plain(suite, pattern)
         if not count.total and not pattern:
             print(f"{suite}: no test was found, which counts as a failure.", flush=True)
             count = Count(failed=1)
@@ -122,7 +132,7 @@ def _plain(suite, pattern):
     return Count(**json.loads(result.read_text()))
 
 
-def _odoo(pattern):
+def _odoo(pattern, log_all=False):
     """Install the addon in a fresh database with its tests; read the outcome from the log."""
     databases = Databases()
     name = databases.create(f"dev_test_{os.getpid()}", "stock")
@@ -130,7 +140,7 @@ def _odoo(pattern):
     try:
         code = odoo_server.run(
             name,
-            ["-i", checkout.ADDON, "--test-tags", tags(pattern)],
+            ["-i", checkout.ADDON, "--test-tags", tags(pattern), *(LOG_ALL if log_all else ())],
             log,
             timeout=LIMITS["odoo"],
             # A test that reads the outside variables of a person's shell is no test.
@@ -147,6 +157,10 @@ def _odoo(pattern):
         count += Count(failed=1)
     if count.failed or not count.total:
         print("\n".join(problems), flush=True)
+    if log_all:
+        found = personal(log)
+        print("\n".join([f"  the log holds {len(found)} lines with addresses", *found[:20]]), flush=True)
+        count += Count(failed=bool(found), passed=not found)
     records = sum(bool(RECORD.match(line)) for line in problems)
     print(f"  {records} warnings and errors; the whole log: {log.relative_to(checkout.ROOT)}", file=sys.stderr)
     return count
@@ -160,6 +174,12 @@ def tags(pattern):
     if (checkout.ROOT / "tests" / f"{pattern.removesuffix('.py')}.py").exists():
         return f"{addon}/tests/{pattern.removesuffix('.py')}.py"
     return f"{addon}:{pattern}" if pattern[:1].isupper() else f"{addon}:.{pattern}"
+
+
+def personal(log):
+    """Return the lines of a log that hold an address of the tests' mail, each as number and text."""
+    with open(log, errors="replace") as lines:
+        return [f"{number}: {line.rstrip()[:300]}" for number, line in enumerate(lines, 1) if PLANTED.search(line)]
 
 
 def outcome(log):

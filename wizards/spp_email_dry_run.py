@@ -62,8 +62,8 @@ class SppEmailDryRun(models.TransientModel):
         # sudo: names only, of the own companies; officers do not set up mailboxes.
         servers = (
             self.env["fetchmail.server"]
-            .sudo()
-            .search(  # nosemgrep
+            .sudo()  # nosemgrep
+            .search(
                 [("company_id", "in", (False, *self.env.companies.ids))], order="name, id", limit=500
             )
         )

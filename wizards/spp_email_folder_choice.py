@@ -24,14 +24,14 @@ class SppEmailFolderChoice(models.TransientModel):
         there = {folder.name for folder in folders}
         gone = {"use": self.env._("Not on the server any more"), "is_chosen": True, "is_missing": True}
         lines += [{**gone, "name": name} for name in chosen if name not in there]
-        return self.create({"server_id": server.id, "line_ids": [(0, 0, line) for line in lines]})
+        return self.create({"server_id": server.id, "line_ids": [fields.Command.create(line) for line in lines]})
 
     def action_apply(self):
         """Read the folders that are ticked; those that no longer are keep their target and are read no more."""
         self.ensure_one().server_id.check_access("write")
         there = {folder.name: folder for folder in self.server_id.gateway_folder_ids}
         wanted = self.line_ids.filtered("is_chosen").mapped("name")
-        commands = [(1, folder.id, {"active": name in wanted}) for name, folder in there.items()]
-        commands += [(0, 0, {"name": name}) for name in wanted if name not in there]
+        commands = [fields.Command.update(folder.id, {"active": name in wanted}) for name, folder in there.items()]
+        commands += [fields.Command.create({"name": name}) for name in wanted if name not in there]
         self.server_id.write({"gateway_folder_ids": commands})
         return {"type": "ir.actions.act_window_close"}
