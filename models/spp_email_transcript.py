@@ -96,7 +96,8 @@ class SppEmailTranscript(models.Model):
         self.env.flush_all()
         self.env.cr.execute(query, log_exceptions=False)
         kept.invalidate_recordset(["text"])
-        self.search([(server, "=", server_id)], offset=MOST_OF_A_SERVER, limit=BATCH).unlink()
+        newest = self.search([(server, "=", server_id)], order="id desc", limit=MOST_OF_A_SERVER)
+        self.search([(server, "=", server_id), ("id", "<", newest[-1].id)], limit=BATCH).unlink()
 
     @api.autovacuum
     def _gc_transcripts(self):
