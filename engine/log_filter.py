@@ -58,6 +58,7 @@ _MAIL_AT_WORK = frozenset(
     for name in (
         "controllers.intake",
         "controllers.lmtp_desk",
+        "controllers.oauth",
         "models.fetchmail_server_reading",
         "models.mail_mail",
         "models.mail_thread",
@@ -66,6 +67,7 @@ _MAIL_AT_WORK = frozenset(
         "models.spp_email_fetching",
         "models.spp_email_journal",
         "models.spp_email_notice",
+        "models.spp_email_oauth_token",
         "models.spp_email_parallel_fetching",
         "models.spp_email_reading",
         "models.spp_email_rehearsal",

@@ -19,6 +19,7 @@ PLACES = (
     ("breaker", "Loop breakers"),
     ("notice", "Notices to the person"),
     ("comparison", "Lines of comparisons with a mailbox"),
+    ("transcript", "Transcripts of sessions with mail servers"),
     ("entry", "Entries of the allowed recipients"),
     ("former", "Former addresses of this database"),
     ("audit", "Lines of the audit trail of these messages"),

@@ -11,7 +11,7 @@ from odoo.tools import SQL
 
 from ..engine.person_address import ERASED_DOMAIN, erased_address
 from .spp_email_delivery import FINAL, WAITING
-from .spp_email_personal_data import ASKED_FOR, DISCARDABLE, FINISHED_STATES
+from .spp_email_personal_data import ASKED_FOR, DISCARDABLE, FINISHED_STATES, TRACES
 
 # Rows of one transaction.
 BATCH = 500
@@ -175,6 +175,7 @@ class SppEmailPersonalData(models.AbstractModel):
                 FINAL,
             )
         )
+        self._note_audit("spp.email.delivery", [row for (row,) in erased])
         self.env.invalidate_all(flush=False)
         return +(reports + Counter({"delivery": len(erased), "sent": len(sent)}))
 
@@ -217,12 +218,7 @@ class SppEmailPersonalData(models.AbstractModel):
     def _erase_traces(self, person):
         domains = self._domains(person)
         removed = Counter()
-        for name, place in (
-            ("soft", "spp.email.suppression.count"),
-            ("breaker", "spp.email.loop.breaker"),
-            ("notice", "spp.email.notice"),
-            ("comparison", "spp.email.reconciliation.line"),
-        ):
+        for name, place in TRACES:
             found = self._place(place).search(domains[place], limit=BATCH, order="id")
             removed[name] = len(found)
             # sudo: nobody writes on these; the right to erase was checked, and the rows were found as the user.

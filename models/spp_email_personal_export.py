@@ -8,6 +8,7 @@ from odoo.exceptions import AccessError
 from odoo.fields import Domain
 
 from ..engine.personal_archive import personal_archive
+from .spp_email_personal_data import TRACES
 
 # A part is made in memory: octets of messages, and rows.
 PART_BYTES = 64 * 1024 * 1024
@@ -29,6 +30,8 @@ COLUMNS = {
     "spp.email.loop.breaker": ("who", "words", "since_date", "until_date"),
     "spp.email.notice": ("notice_type", "create_date"),
     "spp.email.recipient.entry": ("kind", "entry", "note"),
+    # Others are named in the text.
+    "spp.email.transcript": ("protocol", "date"),
     "spp.email.reconciliation.line": ("email_from", "subject", "message_id"),
 }  # fmt: skip
 
@@ -124,11 +127,8 @@ class SppEmailPersonalData(models.AbstractModel):
     def _export_lists(self, domains, tables, counts):
         for name, place in (
             ("suppression", "spp.email.suppression"),
-            ("soft", "spp.email.suppression.count"),
-            ("breaker", "spp.email.loop.breaker"),
-            ("notice", "spp.email.notice"),
             ("entry", "spp.email.recipient.entry"),
-            ("comparison", "spp.email.reconciliation.line"),
+            *TRACES,
         ):
             rows = self._place(place).search(domains[place], limit=PART_ROWS, order="id")
             tables[name] = [_values(row, place) for row in rows]

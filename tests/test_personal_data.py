@@ -84,6 +84,26 @@ class TestPersonalData(SentCase):
         self.assertEqual(self.found(self.search("%@ngo.example")), {})
         self.assertEqual(self.found(self.search("an_@ngo.example")), {})
 
+    def test_a_transcript_with_the_address_goes_and_others_stay(self):
+        made = [
+            self.env["spp.email.transcript"].create(
+                {"fetchmail_server_id": self.box.id, "protocol": "imap", "date": "2026-01-01", "text": text}
+            )
+            for text in (f"0.1 > RCPT TO:<{ANN.upper()}>", "0.1 > RCPT TO:<ben@ngo.example>")
+        ]
+        wizard = self.search()
+        self.assertEqual(self.found(wizard), {"transcript": 1})
+        self.erase(wizard)
+        self.assertEqual([bool(one.exists()) for one in made], [False, True])
+
+    def test_the_trail_of_an_erased_delivery_leads_to_nobody(self):
+        delivery, _content = self.sent(recipient=ANN)
+        self.env["spp.email.audit"].with_user(self.manager)._note("opened", delivery, "by her words")
+        self.erase(self.search())
+        trail = self.env["spp.email.audit"].search([("model", "=", delivery._name), ("res_id", "=", delivery.id)])
+        self.assertEqual(sorted(trail.mapped("action")), ["erased", "opened"])
+        self.assertFalse(any(trail.mapped("message_digest")) or any(trail.mapped("detail")))
+
     def test_names_of_domains_in_both_spellings(self):
         self.written("ann@xn--bcher-kva.example")
         self.row("ann@bücher.example", "sent")
