@@ -59,6 +59,8 @@ class FetchmailServer(models.Model):
         "gateway_connect_timeout",
         "gateway_read_timeout",
         "gateway_session_timeout",
+        "gateway_transcript_until",
+        "gateway_transcript_addresses",
     )
 
 

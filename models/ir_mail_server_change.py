@@ -42,4 +42,6 @@ class IrMailServer(models.Model):
         "gateway_quota_mass_day",
         "gateway_quota_unit",
         "gateway_mass_only",
+        "gateway_transcript_until",
+        "gateway_transcript_addresses",
     )

@@ -152,11 +152,14 @@ class SppEmailPersonalData(models.AbstractModel):
         for name, place in (("entry", "spp.email.recipient.entry"), ("former", "spp.email.former.address")):
             count = self._search_count(place, domains[place])
             found.append((name, count, count, 0))
-        if "spp.email.audit" in self.env:
-            seen = self.env["spp.email.audit"]
-            if "inbound_id" in seen._fields:
-                count = self._search_count(seen._name, [("inbound_id", "any", inbound)])
-                found.append(("audit", count, count, 0))
+        count = sum(
+            self._search_count("spp.email.audit", [("model", "=", place), ("res_id", "in", ids)])
+            for place, ids in (
+                ("spp.email.inbound", self.env["spp.email.inbound"]._search(inbound)),
+                ("spp.email.delivery", self.env["spp.email.delivery"]._search(delivery)),
+            )
+        )
+        found.append(("audit", count, count, 0))
         return found
 
     def _asked_for(self):

@@ -180,8 +180,8 @@ class SppEmailPersonalData(models.AbstractModel):
         return +(reports + Counter({"delivery": len(erased), "sent": len(sent)}))
 
     def _note_audit(self, model, ids):
-        """Note in the audit trail, where there is one, that a person had these messages erased."""
-        if ids and "spp.email.audit" in self.env:
+        """Note in the audit trail that a person had these messages erased."""
+        if ids:
             self.env["spp.email.audit"]._note("erased", self.env[model].browse(ids))
 
     # ------------------------------------------------------------------

@@ -92,18 +92,17 @@ class SppEmailPersonalData(models.AbstractModel):
                 messages.append((f"received/{row.id}", content))
         tables["received"] = [_values(row, "spp.email.inbound") for row in taken]
         counts.update(incoming=len(taken), content=len(messages))
-        if taken and "spp.email.audit" in self.env:
+        if taken:
             self.env["spp.email.audit"]._note("exported", taken)
         is_last = len(taken) == len(rows) and len(rows) < PART_ROWS
         return messages, None if is_last else taken[-1:].id
 
     def _readable_content(self, inbound):
         """Return the bytes, None where they are gone or this manager is not one of those who may read them."""
-        if hasattr(inbound, "_require_content"):
-            try:
-                inbound._require_content()
-            except AccessError:
-                return None
+        try:
+            inbound._require_content()
+        except AccessError:
+            return None
         return self.env["spp.email.content"]._load(inbound.id)
 
     def _sent_messages(self, domain, after, tables, counts):
