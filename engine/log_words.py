@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import datetime
+import numbers
 import os
 import re
 import traceback
 import types
 from collections.abc import Callable, Mapping, Set
+from decimal import Decimal
 
 ADDRESS = "[address]"
 MESSAGE_ID = "[message-id]"
@@ -73,7 +75,7 @@ def mask_value(value: object, is_known: IsKnown, depth: int = 0) -> object:
     Args:
         is_known: whether a word is one of the program's (a model's name).
     """
-    if value is None or isinstance(value, bool | int | float | datetime.date | datetime.timedelta):
+    if value is None or isinstance(value, numbers.Number | Decimal | datetime.date | datetime.timedelta):
         return value
     if isinstance(value, BaseException):
         return error_words(value)

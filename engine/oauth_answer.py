@@ -105,7 +105,7 @@ def _no_json(status: int, body: bytes) -> OAuthError:
     what = "a web page" if is_page else "nothing that can be read"
     return OAuthError(
         f"The address for tokens answered with {what} (HTTP {status}).",
-        permanent=True,
+        # Temporary: so does a proxy while the provider behind it restarts, and a person would have to log in again.
         code="bad_answer",
         detail=f"HTTP {status}, {len(body)} bytes, no JSON object",
         field="token_url",

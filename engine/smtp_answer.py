@@ -166,6 +166,9 @@ def no_session(error: Exception) -> RecipientResult:
         facts = {"code": error.smtp_code, "enhanced": enhanced, "text": text[:LONGEST_TEXT]}
     if phase in ("resolve", "greeting"):
         phase = "connect"
+    if phase == "oauth":
+        # No token: nobody can log in. The code is a web server's, and says nothing about the mail server.
+        phase, facts["code"] = "login", 0
     # "421 too many connections, try again in 60 seconds" may be all that it says.
     facts["wait"] = requested_wait(facts["text"])
     if phase == "login":

@@ -3,7 +3,7 @@
 
 from odoo import models
 
-from ..engine.errors import GatewayError
+from ..engine.errors import ConfigurationError, GatewayError
 from .sealed_field import refuse_evaluated
 
 
@@ -44,7 +44,7 @@ class SppEmailParallelFetching(models.AbstractModel):
         if failure is not None and server.id not in current.renewed:
             try:
                 is_renewed = server._gateway_renew_token(failure)
-            except GatewayError as error:
+            except (GatewayError, ConfigurationError) as error:
                 # Why there is no token says more than that the old one was refused.
                 is_renewed, failure = False, error
             if is_renewed:

@@ -31,6 +31,7 @@ OUTLIVING = (
     "message_id",
     "auto_delete",
     "gateway_is_secret",
+    "gateway_is_confidential",
 )
 # Context keys while a request sends: {Message-ID: {address: RecipientResult}}, and that somebody waits.
 RESULTS = "gateway_results"

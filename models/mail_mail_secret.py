@@ -1,5 +1,5 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-"""Which emails let their reader log in, so that no copy of them is kept."""
+"""Of which emails no copy is kept: they let their reader log in, or are about what only a team reads."""
 
 from odoo import api, fields, models
 
@@ -11,6 +11,10 @@ class MailMail(models.Model):
 
     gateway_is_secret = fields.Boolean(
         "Holds a Way to Log In", readonly=True, help="No copy of it is kept as it is sent."
+    )
+
+    gateway_is_confidential = fields.Boolean(
+        "Confidential", readonly=True, help="About a message that only a team reads. No copy is kept as it is sent."
     )
 
     @api.model_create_multi

@@ -43,8 +43,11 @@ class MailThread(models.AbstractModel):
 
         Whoever writes in somebody's name would have us carry his links and advertisements to that person.
         """
-        _attempt, decision = self._gateway_sender()
+        attempt, decision = self._gateway_sender()
         body = message_dict.get("body") or ""
+        if attempt and self.env["spp.email.inbound"].browse(attempt.inbound_id)._is_confidential():
+            # Whoever reads what was sent need not be of the team.
+            return quote_briefly("", message.get("Date") or "", "")
         if decision and decision.is_proved:
             return quote(body)
         return quote_briefly(message_dict.get("subject") or "", message.get("Date") or "", body)

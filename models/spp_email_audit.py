@@ -55,7 +55,8 @@ class SppEmailAudit(models.Model):
     def _compute_record(self, name, model):
         """Set ``name`` to the record, for who may see it and while it is there."""
         mine = self.filtered(lambda row: row.model == model)
-        there = self.env[model].search([("id", "in", mine.mapped("res_id"))]) if mine else self.env[model]
+        is_asked = mine and self.env[model].has_access("read")
+        there = self.env[model].search([("id", "in", mine.mapped("res_id"))]) if is_asked else self.env[model]
         known = set(there.ids)
         for row in self:
             row[name] = row.model == model and row.res_id in known and row.res_id

@@ -46,6 +46,12 @@ class SppEmailInbound(models.Model):
         doors = (door for row in rows.sudo() for door in (row.server_id, row.intake_id))  # nosemgrep
         return not any(door._gateway_is_closed_to(user) for door in doors)
 
+    def _is_confidential(self):
+        """Return whether any of these messages came by a mailbox or intake whose team alone reads what they say."""
+        # sudo: of the mailbox only this is looked at.
+        rows = self._origin.sudo()  # nosemgrep
+        return any(door.gateway_is_confidential for doors in (rows.server_id, rows.intake_id) for door in doors)
+
     def _require_content(self):
         """Let only those pass who may see what these messages say.
 

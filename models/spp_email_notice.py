@@ -64,6 +64,7 @@ class SppEmailNotice(models.Model):
                 "auto_delete": True,
                 "author_id": False,
                 "gateway_turns": (facts.get("turns") or 0) + 1,
+                "gateway_is_confidential": inbound._is_confidential(),
                 # By which server it leaves, and under whose name.
                 "record_company_id": company.id,
                 "record_alias_domain_id": company.alias_domain_id.id,

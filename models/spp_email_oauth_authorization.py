@@ -132,7 +132,17 @@ class SppEmailOauth(models.Model):
                 credential.write({"state": "failing"})
             credential.write({"next_renewal_date": False})
 
+    def _require_original(self):
+        """
+        Raises:
+            ConfigurationError: this database may be a copy; what it gave back or got would be taken from the original.
+        """
+        held = self.env["spp.email.binding"]._held()
+        if held:
+            raise ConfigurationError(held)
+
     def _begin(self, record):
+        self._require_original()
         text, is_hopeless = self._redirect_problem()
         if is_hopeless:
             raise UserError(text)
@@ -181,6 +191,7 @@ class SppEmailOauth(models.Model):
         }
 
     def _revoke(self):
+        self._require_original()
         kept = self._kept()
         if not kept.token.refresh_token and not kept.token.access_token:
             return True

@@ -63,7 +63,8 @@ class SppEmailOauth(models.Model):
             raise ConfigurationError(
                 self.env._("Client credentials need a client ID and a client secret of their own."), field="client_id"
             )
-        if (self.token_url, self.authorize_url) != (preset.token_url, preset.authorize_url):
+        addresses = (self.token_url, self.authorize_url, self.revoke_url or "")
+        if addresses != (preset.token_url, preset.authorize_url, preset.revoke_url or "") or self.ca_certificate:
             raise ConfigurationError(
                 self.env._(
                     "The client secret of General Settings is only given to the provider itself. Enter client ID and "

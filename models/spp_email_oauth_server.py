@@ -202,6 +202,10 @@ class SppEmailServerMixin(models.AbstractModel):
         if kind not in ADDONS:
             raise UserError(self.env._("This server is none of Odoo's Gmail or Outlook servers."))
         provider, prefix, client_key = ADDONS[kind]
+        if "owner_user_id" in self._fields and self.owner_user_id:
+            raise UserError(
+                self.env._("This is a person's own server. Its token opens that person's mailbox, and stays with it.")
+            )
         # sudo: the columns are the administrators'; the tokens go from one place that nobody reads to another one.
         server = self.sudo()  # nosemgrep: odoo-sudo-without-context
         refresh_token = server._gateway_addon_token(f"{prefix}_refresh_token")

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import psycopg2
+import psycopg2.pool
+
 from odoo import api, fields, models
 from odoo.tools import SQL
 
@@ -28,6 +31,8 @@ AHEAD = timedelta(minutes=20)
 FRESH = timedelta(minutes=1)
 # Another worker renews for no longer than the request for a token may take.
 WAIT_SECONDS, MOST_WAITS = 0.25, 100
+# A token that was got is stored that often, so many seconds apart, within the lease of its renewal.
+MOST_KEEPS, KEEP_SECONDS = 6, 2
 # Whoever noted something in the same row has done so in a short transaction.
 LOCK_SECONDS = 5
 
@@ -114,7 +119,7 @@ class SppEmailOauth(models.Model):
                 if kept.lasts(fields.Datetime.now() + MARGIN):
                     return kept.token.access_token
             raise
-        self._keep(token, kept)
+        self._keep_surely(token, kept)
         return token.access_token
 
     def _require_renewable(self, kept, now):
@@ -182,6 +187,23 @@ class SppEmailOauth(models.Model):
                 failure_cure=credential.failure_cure or "",
             )
 
+    def _keep_surely(self, token, kept):
+        """Commit a token, again where the database was away for a moment.
+
+        A provider that gave a new refresh token takes the old one no more: what is lost now, a person has to mend.
+
+        Raises:
+            psycopg2.Error: the database is away for longer.
+        """
+        for attempt in range(MOST_KEEPS):
+            try:
+                return self._keep(token, kept)
+            except (psycopg2.OperationalError, psycopg2.pool.PoolError):
+                if attempt == MOST_KEEPS - 1:
+                    raise
+                _logger.warning("The new token of credential %s could not be stored, and is tried again.", self.id)
+                time.sleep(KEEP_SECONDS)
+
     def _keep(self, token, kept=None):
         """Commit a token.
 
@@ -208,9 +230,11 @@ class SppEmailOauth(models.Model):
                 values.update(refresh_token=token.refresh_token, refresh_date=now)
             if kept is None:
                 values.update(used_date=False, state="new")
-            if kept is None or kept.state == "failing":
+            # What a mail server refused is over when one lets us in, not when there is another token to try.
+            is_provider_well = kept is not None and kept.state == "failing" and kept.failures > 0
+            if kept is None or is_provider_well:
                 values.update(failing_date=False, failure_text=False, failure_cure=False)
-            if kept is not None and kept.state == "failing":
+            if is_provider_well:
                 values["state"] = "valid" if credential.used_date else "new"
             credential.write(values)
 

@@ -22,6 +22,10 @@ class SppEmailOauth(models.Model):
         if is_noted and (not self.obtained_date or self.obtained_date <= self.used_date):
             return
         with self._own_transaction() as credential:
+            if credential.state == "dead":
+                # The last token still lasts for a while; there will be no other one until somebody connects again.
+                credential.used_date = now
+                return
             was_failing = bool(credential.failing_date)
             credential.write(
                 {

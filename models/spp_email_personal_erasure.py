@@ -35,6 +35,8 @@ INBOUND_COLUMNS = (
     "trace",
     "decisions",
     "reports",
+    "fallback",
+    "route",
 )
 DELIVERY_COLUMNS = (
     "subject",
@@ -92,6 +94,8 @@ class SppEmailPersonalData(models.AbstractModel):
     def _give_up_incoming(self, person):
         domain = self._domains(person)["spp.email.inbound"] & Domain("state", "in", DISCARDABLE)
         waiting = self.env["spp.email.inbound"].search(domain & Domain("is_held", "=", False), limit=BATCH, order="id")
+        # What is confidential, its team decides about.
+        waiting = waiting.filtered(lambda inbound: inbound._may_see_content())
         if waiting:
             waiting.action_discard(self.env._("Request of the person concerned"))
         return +Counter(discarded=len(waiting.filtered(lambda inbound: inbound.state == "discarded")))
@@ -119,6 +123,8 @@ class SppEmailPersonalData(models.AbstractModel):
 
     def _erase_rows_of_journal(self, ids, name):
         """Remove contents and what of the rows is a person's; return the Counter."""
+        # As the user: a report may belong to another company than the list or the mail that leads to it.
+        ids = self.env["spp.email.inbound"].search([("id", "in", ids)]).ids
         if not ids:
             return Counter()
         columns = SQL(", ").join(SQL("%s = NULL", SQL.identifier(column)) for column in INBOUND_COLUMNS)

@@ -119,6 +119,8 @@ class SppEmailPersonalData(models.AbstractModel):
                     size += len(data)
                     messages.append((f"sent/{content.id}", data))
         tables["sent"] = [_values(row, "spp.email.delivery") for row in taken]
+        if taken:
+            self.env["spp.email.audit"]._note("exported", taken)
         counts.update(delivery=len(taken), sent=len(messages))
         is_last = len(taken) == len(rows) and len(rows) < PART_ROWS
         return messages, None if is_last else taken[-1:].id

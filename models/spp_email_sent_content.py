@@ -141,7 +141,9 @@ class SppEmailSentContent(models.Model):
         mail = self.env.execute_query_dict(
             SQL(
                 """
-                SELECT mail.id AS mail_id, mail.mail_message_id, mail.gateway_is_secret, mail.body_html, message.model,
+                SELECT mail.id AS mail_id, mail.mail_message_id, mail.body_html,
+                       mail.gateway_is_secret OR mail.gateway_is_confidential AS gateway_is_secret,
+                       message.model,
                        message.record_company_id AS company_id
                   FROM mail_mail AS mail JOIN mail_message AS message ON message.id = mail.mail_message_id
                  WHERE mail.id = %s

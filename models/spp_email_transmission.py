@@ -187,7 +187,8 @@ class SppEmailTransmission(models.AbstractModel):
         if session.content:
             mail = part.mail
             keep = route.server.gateway_keep_sent or DEFAULT_KEEP
-            part.content = SentContent(session.content, keep, mail.gateway_is_secret, mail.body_html or "")
+            is_secret = mail.gateway_is_secret or mail.gateway_is_confidential
+            part.content = SentContent(session.content, keep, is_secret, mail.body_html or "")
         if failure is not None and not session.is_open:
             sessions.discard(route)
         if results:

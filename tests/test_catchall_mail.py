@@ -66,6 +66,19 @@ class TestCatchallMail(GatewayCase):
                     self.assertEqual("Subject: My question" in text, not is_proved)
                     self.assertIn("Buy at", text)
 
+    def test_of_a_confidential_mailbox_nothing_is_quoted_and_no_copy_is_kept(self):
+        self.box.write(
+            {
+                "gateway_team_id": self.env["spp.email.team"].create({"name": "Committee"}).id,
+                "gateway_is_confidential": True,
+            }
+        )
+        self.write(Subject="My secret question", body=b"Only for you")
+        notice = self.notices()
+        self.assertTrue(notice.gateway_is_confidential)
+        for words in ("Only for you", "secret question"):
+            self.assertNotIn(words, str(notice.body_html))
+
     def test_the_notice_obeys_the_rules_of_notices(self):
         self.write()
         self.write()

@@ -153,9 +153,13 @@ class TestPresets(OAuthCase):
         client = credential._client()
         self.assertEqual((client.client_id, client.client_secret), ("shared-app", "shared-secret"))
         # Whoever may change an address must not get the secret of all.
-        credential.token_url = "https://evil.example/token"
-        with self.assertRaisesRegex(ConfigurationError, "only given to the provider itself"):
-            credential._client()
+        for name in ("token_url", "authorize_url", "revoke_url"):
+            before = credential[name]
+            credential[name] = "https://evil.example/token"
+            with self.subTest(name), self.assertRaisesRegex(ConfigurationError, "only given to the provider itself"):
+                credential._client()
+            credential[name] = before
+        self.assertEqual(credential._client(), client)
 
     def test_what_is_typed_into_general_settings_serves_and_is_never_shown(self):
         settings = self.env["res.config.settings"].with_user(self.system)
@@ -402,6 +406,27 @@ class TestStatus(OAuthCase):
             credential._note_refusal(refusal)
         self.assertEqual(credential.state, "valid", "another mailbox was let in with the same token")
 
+    def test_the_last_token_of_a_dead_one_revives_nothing(self):
+        credential = self.connected(minutes=10)
+        with self.provider(refused("invalid_grant")), self.assertRaisesRegex(OAuthError, "no longer"):
+            credential._access_token(ahead=timedelta(minutes=20))
+        with self.own_cursors():
+            credential._note_login()
+        self.assertEqual(credential.state, "dead")
+        self.assertTrue(credential.failure_text)
+
+    def test_another_token_does_not_hide_that_the_server_refuses_them(self):
+        refusal = GatewayError("The access token was refused.", permanent=True, phase="login", field="token")
+        credential = self.connected()
+        with self.own_cursors():
+            credential._note_refusal(refusal)
+        since = credential.failing_date
+        credential.sudo().obtained_date = fields.Datetime.now() - timedelta(hours=1)
+        self.env.flush_all()
+        with self.provider(token("access-2")):
+            credential._access_token(is_refused=True)
+        self.assertEqual((credential.state, credential.failing_date), ("failing", since))
+
     def test_a_dead_one_calls_the_managers_to_reconnect(self):
         credential = self.connected(minutes=1)
         with self.provider(refused("invalid_grant")), self.assertRaisesRegex(OAuthError, "no longer"):
@@ -548,6 +573,12 @@ class TestServers(OAuthCase):
         self.assertEqual(provider.urls, ["https://oauth2.googleapis.com/revoke"])
         self.assertEqual(provider.asked[0]["token"], "refresh-1")
         self.assertFalse(credential.is_connected)
+        copied = self.connected(provider="google", name="Copied")
+        binding = type(self.env["spp.email.binding"])
+        with self.provider() as provider, patch.object(binding, "_held", lambda _self: "may be a copy"):
+            told = copied.with_user(self.manager).action_disconnect()["params"]
+        self.assertIn("may be a copy", told["message"])
+        self.assertEqual((provider.asked, copied.is_connected), ([], False))
         microsoft = self.connected()
         with self.provider():
             told = microsoft.with_user(self.manager).action_disconnect()["params"]

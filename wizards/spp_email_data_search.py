@@ -4,7 +4,7 @@
 import base64
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 
 from ..engine.person_address import person_address
 
@@ -100,6 +100,17 @@ class SppEmailDataSearch(models.TransientModel):
         )
         return self._show()
 
+    def _require_own_request(self, person):
+        """Go on only with a report that this very dialogue began: its number could be anybody's by RPC.
+
+        Raises:
+            AccessError: it is another one's, or about another address.
+        """
+        request = self.env["spp.email.data.request"].browse(self.request_row or ()).exists()
+        is_own = request.user_id == self.env.user and request.address_digest == person.digest
+        if (self.request_row or self.next_part) and not (request and is_own):
+            raise AccessError(self.env._("Search again: this report belongs to another request."))
+
     def action_export(self):
         """Put everything, or its next part, into a ZIP file to download.
 
@@ -107,6 +118,7 @@ class SppEmailDataSearch(models.TransientModel):
             UserError: what was typed is not one address.
         """
         person = self._person()
+        self._require_own_request(person)
         after = self.next_part or None
         archive, counts, next_part = self._data()._export(person, after)
         requests = self.env["spp.email.data.request"]
@@ -135,6 +147,7 @@ class SppEmailDataSearch(models.TransientModel):
             UserError: what was typed is not one address.
         """
         person = self._person()
+        self._require_own_request(person)
         data, requests = self._data(), self.env["spp.email.data.request"]
         data._require_manager()
         request_row = self.request_row if self.request_type == "erase" else 0

@@ -91,6 +91,8 @@ class SppEmailDryRun(models.TransientModel):
             self.inbound_id._require_content()
             if self.inbound_id.state == "processing":
                 raise UserError(self.env._("This message is in work just now. Try again in a moment."))
+            # As the user: what is shown is made by the system, in a transaction that is undone.
+            self.env["spp.email.audit"]._note("opened", self.inbound_id)
         known = {(stamp.res_model, stamp.res_id) for stamp in self.inbound_id.record_ids}
         rehearsal = self.env["spp.email.rehearsal"]
         with rehearsal._rehearse() as env:

@@ -139,6 +139,8 @@ class SppEmailInboundAnswer(models.TransientModel):
             "author_id": self.env.user.partner_id.id,
             "references": references,
             "auto_delete": False,
+            # No copy is kept of what others than the team could read.
+            "gateway_is_confidential": inbound._is_confidential(),
         }
         # sudo: the address of the mailbox that the message came from; an answer to the answer comes back there.
         mailbox = inbound.sudo().server_id.user or ""  # nosemgrep

@@ -262,6 +262,7 @@ class TestDatabaseCopies(SystemCase):
             self.refuses_lmtp(name)
             if wakes:
                 # The fetch job and the queue's have run, and come round.
+                self.wake(name)
                 with connection.cursor() as cursor:
                     wait_for(lambda: self.jobs_ran(cursor), "the jobs run", 90)
         self.assertEqual(self.heard(), self.before, "a server heard of the copy")
@@ -272,6 +273,14 @@ class TestDatabaseCopies(SystemCase):
             cursor.execute("SELECT count(*) FROM mail_mail m JOIN mail_message g ON g.id = m.mail_message_id"
                            " WHERE g.subject LIKE 'Waits%' AND m.state = 'outgoing'")
             self.assertEqual(cursor.fetchone()[0], 3, "nothing that waited is lost")
+
+    def wake(self, name):
+        """Have the scheduler look for jobs now and not in a minute."""
+        connection = self.databases.connect("postgres")
+        connection.autocommit = True
+        self.addCleanup(connection.close)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify('cron_trigger', %s)", [name])
 
     def jobs_ran(self, cursor):
         cursor.execute(
