@@ -109,6 +109,8 @@ class TestGuide(RoleCase):
                 "Tags",
                 "Allowed Recipients",
                 "Suppression Policies",
+                "Personal Data of an Address",
+                "Data Subject Requests",
                 "Changes",
                 "Who Did What",
             ],

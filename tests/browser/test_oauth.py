@@ -19,7 +19,18 @@ credential = env["spp.email.oauth"].browse(id)
 credential.write({"access_until": "2020-01-01 00:00:00"})
 env.cr.commit()
 env["spp.email.oauth"]._cron_renew()
-env["spp.email.health"]._check()
+env.cr.commit()
+"""
+# The job that a dead credential calls may look at the same moment.
+CHECK = """
+import psycopg2
+for _again in range(5):
+    try:
+        env["spp.email.health"]._check()
+        env.cr.commit()
+        break
+    except (psycopg2.IntegrityError, psycopg2.OperationalError):
+        env.cr.rollback()
 """
 
 
@@ -246,7 +257,7 @@ class TestOAuth(BrowserCase):
         self.screenshot("oauth-mailbox")
         # The person takes the access away at the provider.
         self.provider.revoke(self.provider.grants[-1].refresh)
-        self.ask(END, id=credential)
+        self.ask(END + CHECK, id=credential)
         self.open("email-health")
         self.page.locator(".o_data_row", has_text="has ended: connect it again").locator("td[name=title]").click()
         self.page.get_by_role("button", name="Reconnect", exact=True).first.wait_for()
@@ -260,7 +271,7 @@ class TestOAuth(BrowserCase):
         self.log_in_there()
         self.wait_for_view()
         self.page.get_by_text("Gmail Token Valid").wait_for()
-        self.ask("env['spp.email.health']._check()")
+        self.ask(CHECK)
         self.assertFalse(self.ask("answer = env['spp.email.health'].search_count([('code', 'like', 'oauth')])"))
 
     def test_general_settings_have_the_guides_words(self):

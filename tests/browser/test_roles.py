@@ -94,7 +94,8 @@ class TestOfficer(RolesCase):
         self.page.goto(f"{self.url}/odoo/email-journal/{self.closed_mail}")
         # Odoo's client finds no record there, and shows none.
         self.page.locator(".o_menu_brand", has_text="Email Gateway").wait_for()
-        self.page.wait_for_load_state("networkidle")
+        self.page.wait_for_timeout(3000)
+        self.settle()
         self.assertEqual(self.page.locator(".o_form_sheet").count(), 0)
         for words in ("A complaint", "asked me for money"):
             self.assertNotIn(words, self.page.content())
