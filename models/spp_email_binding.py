@@ -4,7 +4,7 @@
 import logging
 
 from odoo import api, fields, models, tools
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
 from ..engine.database_binding import Identity, differences
@@ -90,6 +90,20 @@ class SppEmailBinding(models.Model):
             "Email Gateway → Health that it may. Nothing is lost meanwhile.",
             "; ".join(found),
         )
+
+    @api.model
+    def _require_original(self, error=UserError):
+        """Go on only in a database that sends and reads.
+
+        Args:
+            error: class of what is raised: what the caller's callers understand.
+
+        Raises:
+            UserError, or ``error``: this database may be a copy; in words for people.
+        """
+        held = self._held()
+        if held:
+            raise error(held)
 
     def _gateway_health(self):
         held = self._held()

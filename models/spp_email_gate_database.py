@@ -45,16 +45,12 @@ class IrMailServer(models.Model):
             UserError: this database may be a copy.
         """
         if not self._disable_send():
-            held = self.env["spp.email.binding"]._held()
-            if held:
-                raise UserError(held)
+            self.env["spp.email.binding"]._require_original()
         return super()._connect__(*args, **kwargs)
 
     def _gateway_diagnose(self):
         """Test no connection either: it would log in to the original's server, under the original's name."""
-        held = self.env["spp.email.binding"]._held()
-        if held:
-            raise UserError(held)
+        self.env["spp.email.binding"]._require_original()
         return super()._gateway_diagnose()
 
 
@@ -63,22 +59,16 @@ class FetchmailServer(models.Model):
 
     def _connect__(self, *args, **kwargs):
         """The way of other addons, and of mailboxes whose connection they replace."""
-        held = self.env["spp.email.binding"]._held()
-        if held:
-            raise UserError(held)
+        self.env["spp.email.binding"]._require_original()
         return super()._connect__(*args, **kwargs)
 
     def _gateway_confirm(self):
-        held = self.env["spp.email.binding"]._held()
-        if held:
-            raise UserError(held)
+        self.env["spp.email.binding"]._require_original()
         return super()._gateway_confirm()
 
     def fetch_mail(self):
-        held = self.env["spp.email.binding"]._held()
-        if held:
-            # Not noted on the mailbox: there is nothing wrong with it.
-            raise UserError(held)
+        # Not noted on the mailbox: there is nothing wrong with it.
+        self.env["spp.email.binding"]._require_original()
         return super().fetch_mail()
 
     def _fetch_mail(self, batch_limit=50):
@@ -88,17 +78,12 @@ class FetchmailServer(models.Model):
     # The other ways to a mailbox: comparisons, folders, what a decision still has to fetch.
 
     def _gateway_open_mailbox(self):
-        self._gateway_require_database()
+        self.env["spp.email.binding"]._require_original(ConfigurationError)
         return super()._gateway_open_mailbox()
 
     def _gateway_opening(self, *args, **kwargs):
-        self._gateway_require_database()
+        self.env["spp.email.binding"]._require_original(ConfigurationError)
         return super()._gateway_opening(*args, **kwargs)
-
-    def _gateway_require_database(self):
-        held = self.env["spp.email.binding"]._held()
-        if held:
-            raise ConfigurationError(held)
 
 
 class SppEmailWatch(models.Model):

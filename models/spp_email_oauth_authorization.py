@@ -132,17 +132,8 @@ class SppEmailOauth(models.Model):
                 credential.write({"state": "failing"})
             credential.write({"next_renewal_date": False})
 
-    def _require_original(self):
-        """
-        Raises:
-            ConfigurationError: this database may be a copy; what it gave back or got would be taken from the original.
-        """
-        held = self.env["spp.email.binding"]._held()
-        if held:
-            raise ConfigurationError(held)
-
     def _begin(self, record):
-        self._require_original()
+        self.env["spp.email.binding"]._require_original(ConfigurationError)
         text, is_hopeless = self._redirect_problem()
         if is_hopeless:
             raise UserError(text)
@@ -191,7 +182,8 @@ class SppEmailOauth(models.Model):
         }
 
     def _revoke(self):
-        self._require_original()
+        # What a copy gives back is taken from the original.
+        self.env["spp.email.binding"]._require_original(ConfigurationError)
         kept = self._kept()
         if not kept.token.refresh_token and not kept.token.access_token:
             return True

@@ -75,10 +75,8 @@ class SppEmailOauth(models.Model):
         """
         self.ensure_one()
         refuse_evaluated(self.env)
-        held = self.env["spp.email.binding"]._held()
-        if held:
-            # A refresh token that a copy uses may be worth nothing to the original afterwards.
-            raise ConfigurationError(held)
+        # A refresh token that a copy uses may be worth nothing to the original afterwards.
+        self.env["spp.email.binding"]._require_original(ConfigurationError)
         for _wait in range(MOST_WAITS):
             now = fields.Datetime.now()
             kept = self._kept()

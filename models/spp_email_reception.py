@@ -123,10 +123,8 @@ class SppEmailReception(models.AbstractModel):
         if not isinstance(content, (bytes, bytearray)):
             # bytes(3_000_000_000) would be three gigabytes of nothing.
             raise UserError(self.env._("The message must be text or bytes."))
-        held = self.env["spp.email.binding"]._held()
-        if held:
-            # Whoever handed it over keeps it, and the original gets it.
-            raise UserError(held)
+        # Whoever handed it over keeps it, and the original gets it.
+        self.env["spp.email.binding"]._require_original()
         content = bytes(content)
         words = json.dumps(fallback, sort_keys=True, default=json_default)
         # Whose call it is counts too: what became of another user's is not for this one to know.

@@ -33,9 +33,7 @@ class SppEmailDiscovery(models.TransientModel):
         self.ensure_one()
         # Looking makes this system speak to servers that somebody names: for those who may set up servers.
         self._model().check_access("create")
-        held = self.env["spp.email.binding"]._held()
-        if held:
-            raise UserError(held)
+        self.env["spp.email.binding"]._require_original()
         try:
             found = self._discover()
         except ConfigurationError as error:
