@@ -8,7 +8,7 @@ from odoo.tools import html2plaintext
 
 from ..engine.seal import MASK
 from ..engine.setting_change import Setting, setting_changes
-from .sealed_char import SealedChar
+from .sealed_field import SealedField
 
 # Under this name the cursor's cache holds the records whose change is being noted just now. Writing one field writes
 # others; all of it is one change, seen by the outermost.
@@ -156,7 +156,7 @@ class SppEmailChangeMixin(models.AbstractModel):
 
     def _gateway_kept_setting(self, field):
         value = self[field.name]
-        if isinstance(field, SealedChar) or field.type == "binary" or self._gateway_is_kept_secret(field.name):
+        if isinstance(field, SealedField) or field.type == "binary" or self._gateway_is_kept_secret(field.name):
             return Setting(bool(value), is_secret=True)
         words = self._gateway_kept_words(field)
         if field.type == "reference":

@@ -52,6 +52,10 @@ class SppEmailJournal(models.AbstractModel):
 
         What a mailbox's header fields say comes last: it may be the mailbox's own address on each message.
         """
+        # sudo: whether there is more than one. Where there is not, no domain has to be asked.
+        every = env["res.company"].sudo().search([], limit=2)  # nosemgrep
+        if len(every) == 1:
+            return every
         domains = env["mail.alias.domain"]
         is_ours, company = domains._gateway_company_of(
             addresses(entry.envelope_recipient.lower()) or written_to(summary)
@@ -60,8 +64,4 @@ class SppEmailJournal(models.AbstractModel):
             server = env["fetchmail.server"].browse(entry.server_id or ())
             order = header_order(server.sudo().gateway_envelope_headers or "")  # nosemgrep: a setting, no content
             _is_ours, company = domains._gateway_company_of(recipients(summary, order))
-        if company:
-            return company
-        # sudo: whether there is more than one.
-        every = env["res.company"].sudo().search([], limit=2)  # nosemgrep
-        return every if len(every) == 1 else company
+        return company

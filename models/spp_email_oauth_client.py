@@ -8,7 +8,6 @@ from odoo import models
 
 from ..engine.connection import BearerToken, Security
 from ..engine.errors import ConfigurationError
-from ..engine.forbidden_address import is_forbidden
 from ..engine.oauth_provider import OAUTH_PROVIDERS
 from ..engine.web_post import post
 from .sealed_field import refuse_evaluated, revealing
@@ -86,7 +85,7 @@ class SppEmailOauth(models.Model):
 
     def _post(self):
         """Return what the engine posts with. The addresses are what an admin typed, so the house's own are allowed."""
-        return partial(post, ca_certificate=self.ca_certificate or "", forbidden=is_forbidden)
+        return partial(post, ca_certificate=self.ca_certificate or "")
 
     def _bearer(self, user, connection):
         """Return the engine's BearerToken for a mailbox, to be given to the server of ``connection``.

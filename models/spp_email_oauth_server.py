@@ -86,8 +86,7 @@ class SppEmailServerMixin(models.AbstractModel):
         Raises:
             GatewayError, ConfigurationError: no new one could be got.
         """
-        is_refusal = isinstance(error, GatewayError) and error.phase == "login" and error.field == "token"
-        if not is_refusal or not error.permanent:
+        if not _is_token_refusal(error) or not error.permanent:
             return False
         if self._gateway_uses_oauth():
             # sudo: as for using it.
@@ -126,8 +125,7 @@ class SppEmailServerMixin(models.AbstractModel):
             self.gateway_oauth_id.sudo()._note_login()  # nosemgrep: odoo-sudo-without-context
 
     def _gateway_note_refusal(self, error):
-        is_refusal = isinstance(error, GatewayError) and error.phase == "login" and error.field == "token"
-        if is_refusal and self._gateway_uses_oauth():
+        if _is_token_refusal(error) and self._gateway_uses_oauth():
             # sudo: as for a login.
             self.gateway_oauth_id.sudo()._note_refusal(error)  # nosemgrep: odoo-sudo-without-context
 
@@ -255,6 +253,10 @@ class SppEmailServerMixin(models.AbstractModel):
         if kind != "outlook":
             return {}
         return {"scopes": f"openid email offline_access https://outlook.office.com/User.read {self._OUTLOOK_SCOPE}"}
+
+
+def _is_token_refusal(error):
+    return isinstance(error, GatewayError) and error.phase == "login" and error.field == "token"
 
 
 def _is_token_refused(diagnosis):
