@@ -26,6 +26,8 @@ class HealthFinding:
         title: one line for people.
         text: what was seen.
         cure: what to do about it.
+        model, ids: the records to open to put it right; "" and () where there are none.
+        field: the field of theirs to look at, "" where it is the whole.
     """
 
     code: str
@@ -33,3 +35,6 @@ class HealthFinding:
     title: str
     text: str = ""
     cure: str = ""
+    model: str = ""
+    ids: tuple[int, ...] = ()
+    field: str = ""
