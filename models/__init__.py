@@ -223,6 +223,9 @@ from . import (
     spp_email_oauth_hand_back,
     ir_http_oauth,
     spp_email_inbound_audit,
+    fetchmail_server_screen,
+    ir_mail_server_screen,
+    mail_alias_domain_screen,
     # The last: what they keep is what was written in the end.
     fetchmail_server_change,
     ir_mail_server_change,
