@@ -25,9 +25,7 @@ class TestAliasMove(GatewayCase):
             allowed_company_ids=(self.company + self.other_company).ids
         )
         action = domain.action_gateway_used_in()
-        return Form(
-            domain.env[action["res_model"]].with_context(**action["context"]), "spp_email_gateway.view_spp_email_alias_move_form"
-        )
+        return Form(domain.env[action["res_model"]].with_context(**action["context"]))
 
     def test_what_moves_is_shown_before_anything_is_done(self):
         with self.open() as form:

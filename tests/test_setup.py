@@ -35,7 +35,7 @@ class TestSetup(GatewayCase):
         cls.admin = cls.env.ref("base.user_admin")
 
     @contextmanager
-    def world(self, candidates=FOUND, outgoing=WORKS, incoming=READS, box=()):
+    def world(self, candidates=tuple(FOUND), outgoing=WORKS, incoming=READS, box=()):
         """Context: what the outside answers; yields what was asked: addresses, and what was handed over."""
         asked = {"discovered": [], "diagnosed": [], "sent": []}
 
@@ -145,6 +145,17 @@ class TestSetup(GatewayCase):
             with self.assertRaises(UserError) as caught:
                 setup.action_check()
         self.assertEqual(str(caught.exception), "Fill in the field “SMTP Server”.")
+
+    def test_a_provider_that_is_chosen_fills_in_its_servers(self):
+        setup = self.begin()
+        with self.world([]):
+            setup.action_find()
+        with Form(setup) as form:
+            form.provider = "infomaniak"
+            self.assertEqual((form.outgoing_host, form.outgoing_port), ("mail.infomaniak.com", 465))
+            self.assertEqual(form.login_kind, "password")
+            form.provider = "microsoft"
+            self.assertEqual((form.incoming_host, form.login_kind), ("outlook.office365.com", "oauth"))
 
     def test_what_is_no_address(self):
         for address in ("nonsense", "@gmail.com", "a@b"):
@@ -308,7 +319,7 @@ class TestSetup(GatewayCase):
             setup = self.to_domain()
             self.assertEqual((setup.domain_state, setup.use_domain, setup.domain_name), ("first", True, "found.test"))
             companies = self.env["res.company"].with_context(active_test=False).search_count([])
-            self.assertIn(f"all {companies} companies", setup.domain_text)
+            self.assertIn(f"all companies ({companies})", setup.domain_text)
             setup.action_finish()
         self.assertEqual(self.env["res.company"].search([]).alias_domain_id.mapped("name"), ["found.test"])
 
@@ -339,7 +350,7 @@ class TestSetup(GatewayCase):
             )
             setup.address_ids.trip_id.invalidate_recordset()
             self.assertEqual((by_kind["mailbox"].state, by_kind["mailbox"].advice), ("done", False))
-            self.assertIn("answers to your mail are lost", by_kind["catchall"].advice)
+            self.assertIn("else answers are lost", by_kind["catchall"].advice)
             # Only the mailbox's own way is watched from now on.
             self.assertEqual(setup.address_ids.trip_id.filtered("active"), by_kind["mailbox"].trip_id)
 

@@ -24,14 +24,11 @@ class SppEmailDiscoveryLine(models.TransientModel):
     provider = fields.Char(readonly=True)
     is_elsewhere = fields.Boolean("Of Another Domain", readonly=True)
 
-    @api.depends("host", "port", "security", "protocol", "origin")
+    @api.depends("host", "port", "security", "protocol")
     def _compute_display_name(self):
         words = dict(self._fields["security"].selection)
         for line in self:
-            line.display_name = (
-                f"{line.protocol.upper()} {line.host}:{line.port}, {words[line.security]} "
-                f"({ORIGIN_WORDS[line.origin].lower()})"
-            )
+            line.display_name = f"{line.protocol.upper()} {line.host}:{line.port}, {words[line.security]}"
 
     def action_use(self):
         """Put these settings into the server's form; into a new one where the search began without a server."""

@@ -56,19 +56,21 @@ class SppEmailSetup(models.TransientModel):
     is_manual = fields.Boolean("Enter the Servers Myself")
     outgoing_line_id = fields.Many2one(
         "spp.email.discovery.line",
-        string="Outgoing Server",
+        string="Sends Through",
         domain="[('discovery_id', '=', search_id), ('protocol', '=', 'smtp')]",
         ondelete="set null",
     )
+    outgoing_origin = fields.Selection(related="outgoing_line_id.origin", string="Why This Server")
     outgoing_host = fields.Char("SMTP Server")
     outgoing_port = fields.Integer("SMTP Port", default=587)
     outgoing_security = fields.Selection(SECURITIES, string="Connection Encryption", default="starttls")
     incoming_line_id = fields.Many2one(
         "spp.email.discovery.line",
-        string="Incoming Server",
+        string="Receives From",
         domain="[('discovery_id', '=', search_id), ('protocol', '!=', 'smtp')]",
         ondelete="set null",
     )
+    incoming_origin = fields.Selection(related="incoming_line_id.origin", string="Why This One")
     incoming_protocol = fields.Selection([("imap", "IMAP Server"), ("pop", "POP Server")], default="imap")
     incoming_host = fields.Char("Server Name")
     incoming_port = fields.Integer("Port", default=993)
@@ -128,6 +130,12 @@ class SppEmailSetup(models.TransientModel):
                 setup._receives(),
             )
             setup.is_elsewhere = any(line.is_elsewhere and line.host == host and used for line, host, used in lines)
+
+    @api.onchange("provider")
+    def _onchange_provider(self):
+        if self.provider and self.is_manual:
+            self.update(self._provider_values(self.provider))
+            self.login_kind = self._login_values(self.provider)["login_kind"]
 
     @api.onchange("outgoing_line_id")
     def _onchange_outgoing_line_id(self):
@@ -226,6 +234,7 @@ class SppEmailSetup(models.TransientModel):
             "outgoing_line_id": smtp.id,
             "incoming_line_id": box.id,
             "user": (smtp or box).user or self.address,
+            "company_email": self.company_email or self.address,
             **self._provider_values(provider),
             **self._values_of(smtp, OUTGOING),
             **self._values_of(box, INCOMING),

@@ -40,6 +40,6 @@ class SppEmailSetupAddress(models.TransientModel):
         return {
             "mailbox": self.env._("Look into the spam folder of the mailbox."),
             "default_from": self.env._("Have your provider deliver it to this mailbox, or let somebody else read it."),
-            "catchall": self.env._("Have your provider deliver it to this mailbox: else answers to your mail are lost."),
+            "catchall": self.env._("Have your provider deliver it to this mailbox: else answers are lost."),
             "bounce": self.env._("Have your provider deliver it to this mailbox: else nobody hears what failed."),
         }[self.kind]

@@ -51,6 +51,10 @@ class SppEmailSetup(models.TransientModel):
     def _is_checked(self):
         return (self.outgoing_ok or not self._sends()) and (self.incoming_ok or not self._receives())
 
+    def _has_servers(self):
+        """Return whether this set-up has made its servers, which keep their password."""
+        return bool(self.outgoing_server_id or self.incoming_server_id)
+
     def _require_entries(self):
         missing = [
             name
@@ -61,7 +65,7 @@ class SppEmailSetup(models.TransientModel):
                 ("incoming_port", self._receives()),
                 ("user", self.login_kind != "none"),
                 ("oauth_id", self.login_kind == "oauth"),
-                ("password", self.login_kind == "password" and not (self.outgoing_server_id or self.incoming_server_id)),
+                ("password", self.login_kind == "password" and not self._has_servers()),
             )
             if used and not self[name]
         ]
@@ -150,7 +154,9 @@ class SppEmailSetup(models.TransientModel):
         )
         values = self._outgoing_values(changes or {})
         if server:
-            server.write({name: value for name, value in values.items() if name not in ("name", "from_filter")})
+            # What a person decided on its form is not asked here, and stays.
+            kept = ("name", "from_filter", *LIMIT_FIELDS.values())
+            server.write({name: value for name, value in values.items() if name not in kept})
             return server
         return servers.create(values)
 
@@ -158,10 +164,12 @@ class SppEmailSetup(models.TransientModel):
         """As _make_outgoing, for the mailbox."""
         # Nothing is to be read before all of it is done.
         servers = self.env["fetchmail.server"].with_context(fetchmail_cron_running=True)
-        server = server or self.incoming_server_id or servers.search(
-            [("server", "=", self.incoming_host), ("user", "=", self.user), ("server_type", "=", self.incoming_protocol)],
-            limit=1,
-        )
+        same = [
+            ("server", "=", self.incoming_host),
+            ("user", "=", self.user),
+            ("server_type", "=", self.incoming_protocol),
+        ]
+        server = server or self.incoming_server_id or servers.search(same, limit=1)
         values = self._incoming_values(changes or {})
         if server:
             server.with_context(fetchmail_cron_running=True).write(

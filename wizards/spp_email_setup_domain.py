@@ -29,10 +29,10 @@ class SppEmailSetup(models.TransientModel):
         "Alias Domain", compute="_compute_domain_name", store=True, readonly=False, precompute=True
     )
     catchall_alias = fields.Char(
-        "Catchall Alias", default="catchall", help="What stands before the @ of the address that answers are sent to."
+        default="catchall", help="What stands before the @ of the address that answers are sent to."
     )
     bounce_alias = fields.Char(
-        "Bounce Alias", default="bounce", help="What stands before the @ of the address that failures are told to."
+        default="bounce", help="What stands before the @ of the address that failures are told to."
     )
     default_from = fields.Char(
         "Default From Alias",
@@ -44,7 +44,9 @@ class SppEmailSetup(models.TransientModel):
     )
     may_write_company = fields.Boolean(compute="_compute_domain_state")
     company_email = fields.Char(
-        "Company's Address", default=lambda self: _real(self.env.company.email), help="Shown to people, and answered to."
+        "Company's Address",
+        default=lambda self: _real(self.env.company.email),
+        help="Shown to people, and answered to.",
     )
     admin_id = fields.Many2one("res.users", default=lambda self: self._default_admin_id(), readonly=True)
     admin_email = fields.Char(
@@ -52,7 +54,7 @@ class SppEmailSetup(models.TransientModel):
         default=lambda self: _real(self._default_admin_id().email),
         help="Of a person: not that of the mailbox which is read here.",
     )
-    alias_domain_id = fields.Many2one("mail.alias.domain", readonly=True, ondelete="set null")
+    alias_domain_id = fields.Many2one("mail.alias.domain", string="Domain in Use", readonly=True, ondelete="set null")
 
     def _default_admin_id(self):
         admin = self.env.ref("base.user_admin", raise_if_not_found=False) or self.env.user
@@ -115,8 +117,8 @@ class SppEmailSetup(models.TransientModel):
             )
         companies, aliases = self._adopted()
         return self.env._(
-            "This is the first alias domain: all %(companies)s companies and all %(aliases)s aliases get it, so look "
-            "at its name twice.",
+            "This is the first alias domain: all companies (%(companies)s) and all aliases (%(aliases)s) get it, so "
+            "look at its name twice.",
             companies=companies,
             aliases=aliases,
         )
@@ -151,7 +153,7 @@ class SppEmailSetup(models.TransientModel):
             raise UserError(
                 self.env._("Check the field “%s”.", self._fields["admin_email"]._description_string(self.env))
                 + "\n"
-                + self.env._("This mailbox is read here: what is sent to the administrator would come back as new mail.")
+                + self.env._("This mailbox is read here: mail to the administrator would come back as new mail.")
             )
 
     def _write_domain(self):
