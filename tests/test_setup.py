@@ -354,6 +354,22 @@ class TestSetup(GatewayCase):
             # Only the mailbox's own way is watched from now on.
             self.assertEqual(setup.address_ids.trip_id.filtered("active"), by_kind["mailbox"].trip_id)
 
+    def test_addresses_of_another_domain_are_not_tried(self):
+        with self.world():
+            setup = self.to_domain()
+            setup.action_finish()
+        self.assertEqual(setup.alias_domain_id, self.alias_domain)
+        self.assertEqual(setup.address_ids.mapped("address"), ["office@found.test"])
+
+    def test_what_a_person_decided_on_the_servers_form_stays(self):
+        with self.world():
+            setup = self.to_domain()
+            setup.action_finish()
+            setup.outgoing_server_id.write({"name": "Ours", "from_filter": "x.found.test", "gateway_quota_day": 7})
+            self.to_domain().action_finish()
+        server = setup.outgoing_server_id
+        self.assertEqual((server.name, server.from_filter, server.gateway_quota_day), ("Ours", "x.found.test", 7))
+
     def test_only_sending(self):
         with self.world() as asked:
             setup = self.to_domain(scope="outgoing")

@@ -61,7 +61,8 @@ class SppEmailSetup(models.TransientModel):
         self.write({"is_tested": False, "test_result": False})
         if not (self.outgoing_server_id and self.incoming_server_id and self.scope == "both"):
             return
-        domain = self.alias_domain_id
+        # Addresses of another domain are read elsewhere.
+        domain = self.alias_domain_id.filtered(lambda one: one.name.lower() == self.address_domain)
         wanted = {
             (self.address or "").lower(): "mailbox",
             (domain.default_from_email or "").lower(): "default_from",

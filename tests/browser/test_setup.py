@@ -82,6 +82,7 @@ class TestSetup(BrowserCase):
         # RFC 6186 §6: a person approves a server of another domain.
         self.assertIn("The domain names a server of another domain.", self.alerts()[0])
         self.enter("Password", PASSWORD)
+        self.page.locator("[name=step_login] h2").click()
         self.screenshot("setup-login")
         self.press("Check")
         self.confirm()
@@ -211,7 +212,7 @@ class TestUsedIn(BrowserCase):
         domain = self.ask(COMPANIES)
         self.page.goto(f"{self.url}/odoo/alias-domains/{domain}")
         self.wait_for_view()
-        self.press("Change Used In")
+        self.page.locator("button.btn-link", has_text="Change Used In").click()
         dialog = self.page.locator(".modal-content")
         dialog.get_by_text("No alias moves.").wait_for()
         dialog.locator("[name=company_ids] input").fill("Branch")
