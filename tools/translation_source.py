@@ -77,7 +77,7 @@ def _text(node):
 def _place(part, names):
     words = re.findall(r"[A-Za-z_]+", ast.unparse(part.value)) or ["value"]
     stem = next((word for word in reversed(words) if word not in ("str", "int", "len", "value", "self")), words[-1])
-    name = stem.strip("_").lower()
+    name = stem.strip("_").lower() or "value"
     while name in names:
         name += "_"
     names.append(name)
