@@ -11,6 +11,7 @@ from ..engine.connection import Security, default_port
 from ..engine.errors import ConfigurationError
 from ..engine.from_policy import is_address
 from ..engine.provider import PROVIDERS, describe_provider, is_public_domain, provider_of_domain, provider_of_host
+from ..models.engine_text import EngineText, said
 from ..models.sealed_char import SealedChar
 from ..models.spp_email_oauth_client import SHARED_CLIENTS
 
@@ -50,9 +51,9 @@ class SppEmailSetup(models.TransientModel):
 
     # What was found, and what is used.
     provider = fields.Selection([(one.code, one.name) for one in PROVIDERS.values()])
-    provider_text = fields.Text(compute="_compute_provider_text")
+    provider_text = EngineText(compute="_compute_provider_text")
     search_id = fields.Many2one("spp.email.discovery", readonly=True, ondelete="set null")
-    found_note = fields.Text(readonly=True)
+    found_note = EngineText(readonly=True)
     is_manual = fields.Boolean("Enter the Servers Myself")
     outgoing_line_id = fields.Many2one(
         "spp.email.discovery.line",
@@ -206,7 +207,8 @@ class SppEmailSetup(models.TransientModel):
             # The address is looked at in any case.
             found = None if provider and is_address(self.address) else self._look()
         except ConfigurationError as error:
-            raise UserError(self.env._("Check the field “%s”.", self.env._("Email Address")) + f"\n{error}") from error
+            field = self.env._("Check the field “%s”.", self.env._("Email Address"))
+            raise UserError(f"{field}\n{said(self.env, str(error))}") from error
         self._take(found, provider)
         return self._go("login")
 

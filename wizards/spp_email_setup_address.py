@@ -3,6 +3,8 @@
 
 from odoo import api, fields, models
 
+from ..models.engine_text import said
+
 
 class SppEmailSetupAddress(models.TransientModel):
     _name = "spp.email.setup.address"
@@ -36,7 +38,7 @@ class SppEmailSetupAddress(models.TransientModel):
         if self.state in ("new", "done"):
             return False
         if self.state == "failed":
-            return self.trip_id.result
+            return said(self.env, self.trip_id.result)
         return {
             "mailbox": self.env._("Look into the spam folder of the mailbox."),
             "default_from": self.env._("Have your provider deliver it to this mailbox, or let somebody else read it."),

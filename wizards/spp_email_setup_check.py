@@ -8,6 +8,7 @@ from odoo.exceptions import UserError
 
 from ..engine.connection import Security
 from ..engine.provider import PROVIDERS
+from ..models.engine_text import said
 from ..models.ir_mail_server import ENCRYPTIONS
 from ..models.ir_mail_server_oauth import SPP_OAUTH
 from ..models.ir_mail_server_quota import LIMIT_FIELDS
@@ -122,14 +123,14 @@ class SppEmailSetup(models.TransientModel):
             % (
                 "fa-check text-success" if step.ok else "fa-times text-danger",
                 self.env._("right") if step.ok else self.env._("wrong"),
-                step.name.capitalize(),
-                step.text,
+                said(self.env, step.name.capitalize()),
+                said(self.env, step.text),
             )
             for step in diagnosis.steps
         ]
         words = Markup("<table class='table table-sm mb-2'>%s</table>") % Markup().join(rows)
         if note:
-            words += self._paragraph(self.env._("The settings were put right: %s", note))
+            words += self._paragraph(self.env._("The settings were put right: %s", said(self.env, note)))
         if failure := diagnosis.failure:
             words += self._paragraph(server._gateway_failure_text(failure.cure, "", failure.field))
         return words

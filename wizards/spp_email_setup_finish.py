@@ -7,6 +7,7 @@ from odoo.exceptions import UserError
 from ..engine.mailbox import open_mailbox
 from ..engine.outcome import OutboundState
 from ..engine.trial_letter import describe_result
+from ..models.engine_text import EngineText
 
 # Set while a mailbox is looked at that is only just being made: no other transaction sees its row.
 UNCOMMITTED = "spp_email_setup_uncommitted"
@@ -17,7 +18,7 @@ class SppEmailSetup(models.TransientModel):
 
     address_ids = fields.One2many("spp.email.setup.address", "setup_id", readonly=True)
     test_recipient = fields.Char("Send a Test Mail To", default=lambda self: self.env.user.email)
-    test_result = fields.Text("What the Server Said", readonly=True)
+    test_result = EngineText("What the Server Said", readonly=True)
     is_tested = fields.Boolean(readonly=True)
 
     def action_finish(self):

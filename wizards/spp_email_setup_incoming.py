@@ -4,6 +4,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..models.engine_text import EngineChar
+
 
 class SppEmailSetup(models.TransientModel):
     _inherit = "spp.email.setup"
@@ -18,7 +20,7 @@ class SppEmailSetup(models.TransientModel):
         default="create",
     )
     target_model = fields.Selection("_selection_target_model", string="Create a New Record")
-    target_hint = fields.Char(compute="_compute_target")
+    target_hint = EngineChar(compute="_compute_target")
     target_warning = fields.Char(compute="_compute_target")
     start = fields.Selection(
         [("now", "Only what arrives from now on"), ("everything", "These as well")],

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from tools import browser
+from tools.oauth_provider import OAuthProvider
 from tools.odoo_server import OdooServer
 from tools.sandbox import DOMAIN
 
 from ..engine.name_server import NameServer
-from .case import BrowserCase, World
+from .case import SIZE, BrowserCase, World
 
 BOX, PASSWORD = f"office@{DOMAIN}", "pw"
 FOUND = """
@@ -181,6 +183,45 @@ class TestSetup(BrowserCase):
         self.screenshot("setup-oauth")
         self.press("Connect")
         self.assertIn("Enter client ID and client secret, here or under General Settings.", self.refusal())
+
+    def test_5_connecting_an_account_comes_back_to_the_step(self):
+        provider = OAuthProvider(self.sandbox.authority).start()
+        self.addCleanup(provider.stop)
+        provider.accounts[BOX] = "boxpw"
+        values = {
+            "name": "Office",
+            "provider": "other",
+            "client_id": "application",
+            "client_secret": "application-secret",
+            "authorize_url": provider.authorize_url,
+            "token_url": provider.token_url,
+            "scopes": "mail",
+            "mail_hosts": "localhost",
+            "ca_certificate": self.sandbox.ca_certificate,
+        }
+        self.ask("env['spp.email.oauth'].create(values)", values=values)
+        # The provider's certificate is the sandbox's, which the browser does not know.
+        context = self.chromium.new_context(viewport=SIZE, ignore_https_errors=True)
+        self.addCleanup(context.close)
+        self.page = context.new_page()
+        browser.log_in(self.page, self.url, "admin", "admin")
+        self.begin()
+        self.enter("Email Address", BOX)
+        self.press("Find the Servers")
+        self.step_is("Login")
+        self.pick("OAuth: log in at the provider")
+        self.choose("OAuth Credential", "Office")
+        self.press("Connect")
+        self.page.get_by_role("heading", name="Log in").wait_for()
+        self.assertEqual(self.page.input_value("input[name=user]"), BOX, "the mailbox is proposed")
+        self.page.fill("input[name=password]", "boxpw")
+        self.page.get_by_role("button", name="Next").click()
+        self.page.get_by_role("button", name="Allow").click()
+        self.wait_for_view()
+        self.step_is("Login")
+        self.assertIn("/email-setup/", self.page.url)
+        self.page.get_by_role("button", name="Reconnect").wait_for()
+        self.assertEqual(self.value("OAuth Credential"), "Office")
 
 
 COMPANIES = """
