@@ -27,7 +27,7 @@ class SppEmailSetupAddress(models.TransientModel):
     address = fields.Char(related="trip_id.address")
     state = fields.Selection(related="trip_id.state")
     duration_text = fields.Char(related="trip_id.duration_text")
-    advice = fields.Char("What To Do", compute="_compute_advice")
+    advice = fields.Text("What To Do", compute="_compute_advice")
 
     @api.depends("state", "kind")
     def _compute_advice(self):
