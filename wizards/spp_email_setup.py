@@ -207,8 +207,8 @@ class SppEmailSetup(models.TransientModel):
             # The address is looked at in any case.
             found = None if provider and is_address(self.address) else self._look()
         except ConfigurationError as error:
-            field = self.env._("Check the field “%s”.", self.env._("Email Address"))
-            raise UserError(f"{field}\n{said(self.env, str(error))}") from error
+            words = (self.env._("Check the field “%s”.", self.env._("Email Address")), said(self.env, str(error)))
+            raise UserError("\n".join(words)) from error
         self._take(found, provider)
         return self._go("login")
 
