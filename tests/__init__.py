@@ -25,6 +25,7 @@ from . import (
     test_doubles,
     test_download,
     test_dry_run,
+    test_engine_text,
     test_explain,
     test_fetching,
     test_fetching_interval,
