@@ -214,6 +214,7 @@ from . import (
     res_users_roles,
     spp_email_team,
     spp_email_team_mixin,
+    spp_email_about_mixin,
     spp_email_inbound_access,
     spp_email_inbound_company,
     spp_email_sent_content_access,

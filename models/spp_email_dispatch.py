@@ -215,6 +215,9 @@ class SppEmailDispatch(models.AbstractModel):
             subject=mail.subject or "",
             message_id=mail.message_id or "",
             mail_class=mail._gateway_class(),
+            # sudo: the system says what the mail is about, whoever may read that.
+            inbound_id=mail.sudo().gateway_inbound_id.id or None,  # nosemgrep
+            **mail.sudo()._about(),  # nosemgrep: as above
             server_id=server.id if server else None,
             email_from=mail.email_from or "",
         )

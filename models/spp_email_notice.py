@@ -65,6 +65,7 @@ class SppEmailNotice(models.Model):
                 "author_id": False,
                 "gateway_turns": (facts.get("turns") or 0) + 1,
                 "gateway_is_confidential": inbound._is_confidential(),
+                "gateway_inbound_id": inbound.id,
                 # By which server it leaves, and under whose name.
                 "record_company_id": company.id,
                 "record_alias_domain_id": company.alias_domain_id.id,
