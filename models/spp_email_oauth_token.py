@@ -9,9 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import psycopg2
-import psycopg2.pool
-
 from odoo import api, fields, models
 from odoo.tools import SQL
 
@@ -20,6 +17,7 @@ from ..engine.oauth_client import OAuthClient, OAuthToken, client_token, refresh
 from ..engine.retry import next_attempt
 from ..engine.storable import storable
 from .sealed_field import refuse_evaluated
+from .spp_email_transaction import DATABASE_ILL
 
 _logger = logging.getLogger(__name__)
 
@@ -196,7 +194,7 @@ class SppEmailOauth(models.Model):
         for attempt in range(MOST_KEEPS):
             try:
                 return self._keep(token, kept)
-            except (psycopg2.OperationalError, psycopg2.pool.PoolError):
+            except DATABASE_ILL:
                 if attempt == MOST_KEEPS - 1:
                     raise
                 _logger.warning("The new token of credential %s could not be stored, and is tried again.", self.id)

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from threading import Lock, Thread
 from typing import Any
 
-import psycopg2
-
 from odoo import models
 
 from ..engine.errors import GatewayError
@@ -19,6 +17,7 @@ from . import spp_email_fetching
 from .spp_email_claim_mixin import Claim
 from .spp_email_fetching import seconds_left
 from .spp_email_lane import LANES
+from .spp_email_transaction import DATABASE_ILL
 
 _logger = logging.getLogger(__name__)
 
@@ -125,7 +124,7 @@ class SppEmailParallelFetching(models.AbstractModel):
             try:
                 opening = server._gateway_opening()
                 selections, rules = server._gateway_reading_plan()
-            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            except DATABASE_ILL:
                 raise
             except Exception as error:  # noqa: BLE001 - one bad mailbox must not stop the others
                 self.env["spp.email.lease"]._release(lease)
@@ -196,7 +195,7 @@ class SppEmailParallelFetching(models.AbstractModel):
     def _answer(self, current, server, request):
         try:
             answer = self.env["spp.email.reading"]._answer(server, request)
-        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+        except DATABASE_ILL:
             # The database is ill, not the mailbox.
             raise
         except Exception as error:  # noqa: BLE001 - the reading ends with it, and it is noted on the mailbox

@@ -77,6 +77,7 @@ from . import (
     test_sealed_secrets,
     test_sender_health,
     test_sender_trust,
+    test_sending_database,
     test_sent_content,
     test_server_action,
     test_signed_replies,
