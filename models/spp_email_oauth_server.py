@@ -86,22 +86,27 @@ class SppEmailServerMixin(models.AbstractModel):
         Raises:
             GatewayError, ConfigurationError: no new one could be got.
         """
-        if not _is_token_refusal(error) or not error.permanent:
+        if not self._gateway_may_renew(error):
             return False
         if self._gateway_uses_oauth():
             # sudo: as for using it.
             self.gateway_oauth_id.sudo()._access_token(is_refused=True)  # nosemgrep: odoo-sudo-without-context
             return True
-        kind = self._gateway_addon_kind()
-        if kind not in ADDONS:
-            return False
-        # What has no end any more is got anew by the addon's own code.
         with self.env["spp.email.transaction"]._gateway_cursor() as env:
-            server = self.with_env(env).with_context(fetchmail_cron_running=True)
-            # sudo: the column is the administrators'; nothing is read.
-            server.sudo().write({f"{ADDONS[kind][1]}_access_token_expiration": 0})  # nosemgrep: as above
+            self.with_env(env).with_context(fetchmail_cron_running=True)._gateway_forget_addon_token()
         self.invalidate_recordset()
         return True
+
+    def _gateway_may_renew(self, error):
+        """Return whether an error is the refusal of a token, and another one can be got."""
+        is_refused = _is_token_refusal(error) and error.permanent
+        return is_refused and (self._gateway_uses_oauth() or self._gateway_addon_kind() in ADDONS)
+
+    def _gateway_forget_addon_token(self):
+        """Have Odoo's own addon get a new token with the next use: what has no end any more is got anew."""
+        # sudo: the column is the administrators'; nothing is read.
+        prefix = ADDONS[self._gateway_addon_kind()][1]
+        self.sudo().write({f"{prefix}_access_token_expiration": 0})  # nosemgrep: as above
 
     def _gateway_with_token(self, act):
         """Return what ``act()``, which logs in, returns; it is done once more with a new token after a refusal."""

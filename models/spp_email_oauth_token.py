@@ -94,6 +94,9 @@ class SppEmailOauth(models.Model):
             time.sleep(WAIT_SECONDS)
         raise GatewayError(self.env._("Another process has been renewing the access for too long."), phase="oauth")
 
+    def _gateway_get_token(self, is_refused):
+        self._access_token(is_refused=is_refused)
+
     def _renew(self, is_refused, ahead):
         """Get a new token, in the name of all workers; return it."""
         refuse_evaluated(self.env)

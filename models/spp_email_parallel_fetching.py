@@ -56,6 +56,7 @@ class _Round:
         remaining: mailboxes that are not done.
         fruitful: those that gave messages, by id.
         renewed: those whose access token was renewed after a refusal, by id.
+        renewals: (TokenRenewal or None, since when the round waits for it) of those that need a token, by id.
         may_be_due: there may be messages to be processed.
         lane: as `spp.email.lane._process_due` takes it.
     """
@@ -66,6 +67,7 @@ class _Round:
     remaining: int
     fruitful: set = field(default_factory=set)
     renewed: set = field(default_factory=set)
+    renewals: dict = field(default_factory=dict)
     first_error: Exception | None = None
     new: int = 0
     outcomes: Any = None
@@ -110,6 +112,8 @@ class SppEmailParallelFetching(models.AbstractModel):
                 # Deleted since the round began.
                 self._done(current)
                 continue
+            if not self._is_ready(current, server):
+                continue
             key = server._gateway_server_key()
             if key in busy:
                 # Two records lead to one mailbox: this one has its turn when the other is done.
@@ -141,6 +145,10 @@ class SppEmailParallelFetching(models.AbstractModel):
                 return
             current.leases[server.id] = lease
             busy.add(key)
+
+    def _is_ready(self, current, server):
+        """Return whether the reading may begin now; if not, the mailbox waits, or is done."""
+        return True
 
     def _turn(self, current, servers, left):
         """Do the next thing: answer a thread, or else process messages until one asks."""
