@@ -84,6 +84,7 @@ from . import (
     spp_email_gate_recipient,
     spp_email_gate_suppression,
     spp_email_delivery_decision,
+    spp_email_delivery_release,
     spp_email_delivery_screen,
     spp_email_delivery_retention,
     spp_email_delivery_health,

@@ -565,6 +565,45 @@ class TestServers(OAuthCase):
         )
         self.assertEqual(server.copy().gateway_oauth_id, credential)
 
+    def test_connected_again_nothing_waits_any_more(self):
+        credential = self.connected(provider="other", grant="client", token_url="https://login.example.org/token")
+        credential.mail_hosts = "outlook.office365.com, smtp.office365.com"
+        later = fields.Datetime.now() + timedelta(hours=2)
+        failing = {"gateway_next_fetch_date": later, "gateway_failures": 7}
+        box, other = self.box(credential, **failing), self.mailbox(**failing)
+        server = self.env["ir.mail_server"].create(
+            {
+                "name": "Out",
+                "smtp_host": "smtp.office365.com",
+                "smtp_user": "box@gateway.test",
+                "smtp_authentication": "spp_oauth",
+                "smtp_encryption": "starttls_strict",
+                "gateway_oauth_id": credential.id,
+            }
+        )
+        breakers = self.env["spp.email.breaker"]
+        breaker = breakers.create({"server_id": server.id, "state": "open", "failures": 9, "until": later})
+        mail = self.env["mail.mail"].create({"email_to": "a@b.c", "state": "outgoing", "scheduled_date": later})
+        delivery = self.env["spp.email.delivery"].create(
+            {
+                "mail_id": mail.id,
+                "recipient": "a@b.c",
+                "state": "deferred",
+                "reason": "no_login",
+                "server_id": server.id,
+                "next_attempt_date": later,
+            }
+        )
+        self.env.flush_all()
+        with self.provider(token("access-1")), patch.object(type(credential), "_gateway_prove_oauth", lambda _self: 1):
+            credential.with_user(self.manager).action_connect()
+        self.env.invalidate_all()
+        self.assertEqual((box.gateway_next_fetch_date, box.gateway_failures), (False, 0))
+        self.assertEqual(self.env["spp.email.watch"].search([("is_awaited", "=", True)]).server_id, box)
+        self.assertEqual((other.gateway_next_fetch_date, other.gateway_failures), (later.replace(microsecond=0), 7))
+        self.assertEqual((breaker.state, breaker.failures), ("closed", 0))
+        self.assertEqual((delivery.next_attempt_date, mail.scheduled_date), (False, False))
+
     def test_disconnect_gives_the_tokens_back(self):
         credential = self.connected(provider="google")
         with self.provider({}) as provider:
