@@ -52,6 +52,26 @@ class SppEmailServerMixin(models.AbstractModel):
     def _gateway_oauth_mailbox(self):
         return self[self._gateway_settings["user"]] or ""
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        servers = super().create(vals_list)
+        servers._check_gateway_oauth_access()
+        return servers
+
+    def write(self, vals):
+        result = super().write(vals)
+        if "gateway_oauth_id" in vals or "company_id" in vals:
+            self._check_gateway_oauth_access()
+        return result
+
+    def _check_gateway_oauth_access(self):
+        """Let nobody name a credential that he may not read.
+
+        Record rules are asked before a write only: with it a server may go to another company, and leave the writer.
+        No constraint, since Odoo checks these as the system.
+        """
+        self.gateway_oauth_id.check_access("read")
+
     @api.constrains("gateway_oauth_id", "company_id")
     def _check_gateway_oauth(self):
         for server in self:

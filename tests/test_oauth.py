@@ -4,13 +4,14 @@
 import json
 from contextlib import contextmanager
 from datetime import timedelta
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 from psycopg2 import IntegrityError
+from psycopg2.errors import LockNotAvailable
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tests import Form
+from odoo.tests import Form, new_test_user
 from odoo.tools import mute_logger
 from odoo.tools.safe_eval import safe_eval
 
@@ -493,6 +494,40 @@ class TestServers(OAuthCase):
             self.assertEqual(server._gateway_session_key(), before, "sessions outlive the token they were opened with")
         with self.assertRaisesRegex(ValidationError, "Choose an OAuth credential"):
             server.gateway_oauth_id = False
+
+    def test_nobody_names_a_credential_that_he_cannot_read(self):
+        """Also not for a server that leaves him with the same write: rules are asked before it only."""
+        foreign = self.connected(company_id=self.other_company.id)
+        shared = self.connected(name="Shared")
+        box = self.box(shared, company_id=self.company.id)
+        server = self.env["ir.mail_server"].create(
+            {
+                "name": "Out",
+                "smtp_host": "smtp.office365.com",
+                "smtp_user": "box@gateway.test",
+                "smtp_authentication": "spp_oauth",
+                "gateway_oauth_id": shared.id,
+                "company_id": self.company.id,
+            }
+        )
+        everywhere = new_test_user(
+            self.env, "gateway_both", "spp_email_gateway.group_email_gateway_manager", company_id=self.company.id
+        )
+        everywhere.company_ids += self.other_company
+        values = {"gateway_oauth_id": foreign.id, "company_id": self.other_company.id}
+        for one in (box, server):
+            with self.subTest(model=one._name):
+                self.assertEqual(one.with_user(self.manager).name, one.name)
+                with mute_logger("odoo.addons.base.models.ir_rule"), self.assertRaises(AccessError):
+                    one.with_user(self.manager).write(values)
+                    one.flush_recordset()
+                one.invalidate_recordset()
+                self.assertEqual(one.gateway_oauth_id, shared)
+                mine = one.with_user(everywhere).with_context(
+                    allowed_company_ids=(self.company + self.other_company).ids
+                )
+                mine.write(values)
+                self.assertEqual((one.gateway_oauth_id, one.company_id), (foreign, self.other_company))
 
     def test_it_belongs_to_a_company(self):
         credential = self.connected(company_id=self.company.id)
