@@ -129,20 +129,25 @@ class SppEmailServerMixin(models.AbstractModel):
         self.sudo().write({f"{prefix}_access_token_expiration": 0})  # nosemgrep: as above
 
     def _gateway_with_token(self, act):
-        """Return what ``act()``, which logs in, returns; it is done once more with a new token after a refusal."""
+        """Return the session that ``act()`` logs in; it is done once more with a new token after a refusal."""
         try:
-            result = act()
+            session = act()
         except GatewayError as error:
             if not self._gateway_renew_token(error):
                 self._gateway_note_refusal(error)
                 raise
             try:
-                result = act()
+                session = act()
             except GatewayError as second:
                 self._gateway_note_refusal(second)
                 raise
-        self._gateway_note_login()
-        return result
+        try:
+            self._gateway_note_login()
+        except BaseException:
+            # Somebody holds the row, say. Nobody gets the session then.
+            session.close()
+            raise
+        return session
 
     def _gateway_note_login(self):
         if self._gateway_uses_oauth():

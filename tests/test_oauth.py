@@ -600,6 +600,17 @@ class TestServers(OAuthCase):
         )
         self.assertEqual(server.copy().gateway_oauth_id, credential)
 
+    def test_a_login_that_cannot_be_noted_leaves_no_session_open(self):
+        box = self.box(self.connected())
+        session = Mock()
+
+        def locked(_credential):
+            raise LockNotAvailable("canceling statement due to lock timeout")
+
+        with patch.object(type(box.gateway_oauth_id), "_note_login", locked), self.assertRaises(LockNotAvailable):
+            box._gateway_with_token(lambda: session)
+        session.close.assert_called_once_with()
+
     def test_connected_again_nothing_waits_any_more(self):
         credential = self.connected(provider="other", grant="client", token_url="https://login.example.org/token")
         credential.mail_hosts = "outlook.office365.com, smtp.office365.com"
