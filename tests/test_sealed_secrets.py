@@ -6,6 +6,8 @@ import os
 import time
 from unittest.mock import patch
 
+from lxml import etree
+
 from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
 
@@ -354,6 +356,21 @@ class TestSecretParameters(SecretCase):
         for call in (row.unlink, lambda: row.write(rename), lambda: self.parameters.set_param(*remove)):
             with self.assertRaises(UserError):
                 call()
+
+    def test_general_settings_show_them_once(self):
+        """Also where google_gmail and microsoft_outlook, which install themselves, show them by other words."""
+        arch = etree.fromstring(self.env["res.config.settings"].get_view(view_type="form")["arch"])
+        for key in SECRET_PARAMETERS:
+            for name in (key, key.replace("_secret", "_identifier")):
+                shown = [
+                    node
+                    for node in arch.xpath(f"//field[@name='{name}']")
+                    if not any(one.get("invisible") in ("1", "True") for one in (node, *node.iterancestors()))
+                ]
+                with self.subTest(field=name):
+                    self.assertEqual(len(shown), 1)
+                    (setting,) = shown[0].xpath("ancestor::setting")
+                    self.assertIn(setting.get("string"), ("Gmail Credentials", "Outlook Credentials"))
 
     def test_general_settings_take_and_never_show(self):
         for key in SECRET_PARAMETERS:
