@@ -96,6 +96,42 @@ class TestPersonalData(SentCase):
         self.erase(wizard)
         self.assertEqual([bool(one.exists()) for one in made], [False, True])
 
+    def test_copies_that_followers_got_go_with_the_message(self):
+        inbound = self.written(Subject="My secret case")
+        self.assertTrue(inbound.mail_message_id)
+        relayed = {"mail_message_id": inbound.mail_message_id.id, "subject": "My secret case", "email_from": ANN}
+        row, copy = self.sent(recipient="desk@office.example", **relayed)
+        copy.mail_message_id = inbound.mail_message_id
+        held, kept = self.sent(recipient="judge@office.example", **relayed)
+        kept.mail_message_id, held.is_held = inbound.mail_message_id, True
+        other, others = self.sent(recipient="desk@office.example", subject="Another case")
+        self.assertEqual(self.found(self.search())["relayed"], 2)
+        report = self.erase(self.search())
+        self.assertEqual(report.counts["relayed"], 1)
+        self.env.invalidate_all()
+        self.assertEqual([bool(one.exists()) for one in (copy, kept, others)], [False, True, True])
+        self.assertEqual((row.subject, row.email_from, row.recipient), (False, False, "desk@office.example"))
+        self.assertEqual((held.subject, other.subject), ("My secret case", "Another case"))
+
+    def test_the_address_goes_out_of_kept_changes(self):
+        box = self.mailbox(name="Of Ann", user="ANN@ngo.example")
+        box.user = "ben@ngo.example"
+        changes = self.env["spp.email.change"]
+        of_box = [("model", "=", "fetchmail.server"), ("res_id", "=", box.id), ("field", "=", "user")]
+        before = changes.search(of_box, order="id")
+        self.assertIn("ANN@ngo.example", "".join(filter(None, (*before.mapped("old"), *before.mapped("new")))))
+        wizard = self.search()
+        self.assertEqual(self.found(wizard)["change"], len(before))
+        report = self.erase(wizard)
+        self.assertEqual(report.counts["change"], len(before))
+        self.env.invalidate_all()
+        after = changes.search(of_box, order="id")
+        texts = [text for change in after for text in (change.old, change.new)]
+        self.assertFalse([text for text in texts if text and "ann@" in text.lower()])
+        self.assertIn("erased@erased.invalid", texts)
+        self.assertIn("ben@ngo.example", texts)
+        self.assertEqual((after, after.mapped("date")), (before, before.mapped("date")))
+
     def test_the_trail_of_an_erased_delivery_leads_to_nobody(self):
         delivery, _content = self.sent(recipient=ANN)
         self.env["spp.email.audit"].with_user(self.manager)._note("opened", delivery, "by her words")
