@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 from unittest.mock import Mock, patch
 
-from psycopg2 import IntegrityError
+from psycopg2 import IntegrityError, InterfaceError, OperationalError
 from psycopg2.errors import LockNotAvailable
+from psycopg2.pool import PoolError
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
@@ -18,6 +19,7 @@ from odoo.tools.safe_eval import safe_eval
 from ..engine.connection import BearerToken
 from ..engine.errors import ConfigurationError, GatewayError, OAuthError
 from ..engine.seal import MASK, is_sealed
+from ..models.spp_email_oauth_token import MOST_KEEPS
 from .common import GatewayCase, with_key
 
 
@@ -599,6 +601,36 @@ class TestServers(OAuthCase):
             }
         )
         self.assertEqual(server.copy().gateway_oauth_id, credential)
+
+    def test_a_new_token_is_kept_once_the_database_is_back(self):
+        """The provider takes the old refresh token no more: what is lost here, a person has to mend."""
+        for error in (OperationalError("gone"), PoolError("The Connection Pool Is Full"), InterfaceError("closed")):
+            for failures, is_kept in ((1, True), (MOST_KEEPS - 1, True), (MOST_KEEPS, False)):
+                credential = self.connected(minutes=-1)
+                keep, left = type(credential)._keep, [error] * failures
+
+                def fail(one, *arguments, keep=keep, left=left):
+                    if left:
+                        raise left.pop()
+                    return keep(one, *arguments)
+
+                with (
+                    self.subTest(error=type(error).__name__, failures=failures),
+                    self.provider(token("access-1", "refresh-2")),
+                    patch.object(type(credential), "_keep", fail),
+                    patch("odoo.addons.spp_email_gateway.models.spp_email_oauth_token.time.sleep") as sleep,
+                    mute_logger("odoo.addons.spp_email_gateway.models.spp_email_oauth_token"),
+                ):
+                    if is_kept:
+                        self.assertEqual(credential._access_token(), "access-1")
+                    else:
+                        with self.assertRaises(type(error)):
+                            credential._access_token()
+                    self.assertEqual(sleep.call_count, min(failures, MOST_KEEPS - 1))
+                credential.invalidate_recordset()
+                self.assertEqual(
+                    self.secret(credential, "refresh_token"), "refresh-2" if is_kept else "refresh-1"
+                )
 
     def test_a_login_that_cannot_be_noted_leaves_no_session_open(self):
         box = self.box(self.connected())
