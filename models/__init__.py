@@ -88,6 +88,7 @@ from . import (
     spp_email_delivery_screen,
     spp_email_delivery_retention,
     spp_email_delivery_health,
+    mail_mail_health,
     spp_email_sent_content,
     spp_email_delivery_sent,
     mail_mail_notification,
