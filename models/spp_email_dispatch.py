@@ -177,8 +177,13 @@ class SppEmailDispatch(models.AbstractModel):
         try:
             for part in parts:
                 transmission._send_part(part, group, ledger, sessions)
-        finally:
+        except psycopg2.Error:
+            # All of the transaction is undone. A statement in it now would fail, and hide what it ended with.
+            raise
+        except Exception:
             mail._gateway_untrack(part.email for part in parts if not part.is_handed)
+            raise
+        mail._gateway_untrack(part.email for part in parts if not part.is_handed)
 
     def _enlist(self, parts, known, ledger):
         """Give all recipients of a mail their rows, and end those of whom the mail knows nothing any more.

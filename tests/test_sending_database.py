@@ -55,6 +55,17 @@ class TestSendingDatabase(DeliveryCase):
                     self.assertEqual((mail.state, mail.gateway_delivery_ids.filtered("final_date").ids), ("outgoing", []))
 
     @mute_logger("odoo.addons.spp_email_gateway.models.spp_email_sending")
+    def test_what_is_cleaned_up_hides_no_failure(self):
+        """A statement in a transaction that has failed fails too, and says nothing of why."""
+
+        def untrack(*arguments):
+            raise psycopg2.errors.InFailedSqlTransaction("current transaction is aborted")
+
+        self.patch(self.env.registry["mail.mail"], "_gateway_untrack", untrack)
+        mail = self.send(psycopg2.errors.DeadlockDetected("deadlock"), "spp.email.transmission", "_transmit")
+        self.assertEqual((mail.state, mail.gateway_delivery_ids.filtered("final_date").ids), ("outgoing", []))
+
+    @mute_logger("odoo.addons.spp_email_gateway.models.spp_email_sending")
     def test_what_does_not_pass_is_told(self):
         mail = self.send(ValueError("no"))
         self.assertEqual((mail.state, mail.gateway_delivery_ids.reason), ("exception", "not_built"))
