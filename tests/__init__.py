@@ -51,6 +51,7 @@ from . import (
     test_mail_server_from,
     test_mail_server_session,
     test_no_secret_by_rpc,
+    test_migration,
     test_notices,
     test_oauth,
     test_oauth_return,
