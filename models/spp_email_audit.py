@@ -173,7 +173,8 @@ class SppEmailAudit(models.Model):
         """Return {column: id or None}: the ways in of a team, whose alone the row is then."""
         if record._name == "mail.message":
             # sudo: as for whose it is. An answer has a message, and no record.
-            record = self.env["spp.email.delivery"].sudo().search([("mail_message_id", "=", record.id)], limit=1)  # nosemgrep
+            deliveries = self.env["spp.email.delivery"].sudo()  # nosemgrep
+            record = deliveries.search([("mail_message_id", "=", record.id)], limit=1)
         is_about = record._name == "mail.mail" or "about_mailbox_id" in record._fields
         return record._about() if is_about else dict.fromkeys(("about_mailbox_id", "about_intake_id"))
 

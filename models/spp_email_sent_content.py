@@ -30,9 +30,11 @@ DELIVERIES = (
 KEEP_SMALL = f"""
     WITH kept AS (
         INSERT INTO spp_email_sent_content (mail_id, mail_message_id, company_id, message_id, recipients, digest,
-                                            about_mailbox_id, about_intake_id, headers, kept_date, size, stored_size, is_compressed, data)
+                                            about_mailbox_id, about_intake_id, headers, kept_date, size, stored_size,
+                                            is_compressed, data)
         VALUES (%(mail_id)s, %(mail_message_id)s, %(company_id)s, %(message_id)s, %(recipients)s, %(digest)s,
-                %(about_mailbox_id)s, %(about_intake_id)s, %(headers)s, now() AT TIME ZONE 'UTC', %(size)s, %(stored_size)s, %(is_compressed)s, %(data)s)
+                %(about_mailbox_id)s, %(about_intake_id)s, %(headers)s, now() AT TIME ZONE 'UTC', %(size)s,
+                %(stored_size)s, %(is_compressed)s, %(data)s)
         RETURNING id)
     {DELIVERIES}
 """  # nosec B608 - names of our own columns

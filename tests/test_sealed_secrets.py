@@ -114,7 +114,7 @@ class TestSealedTokens(SecretCase):
         self.env["ir.config_parameter"].sudo().set_param(key.replace("secret", "id"), "client")
         answer = {"access_token": "fresh", "refresh_token": "fresher", "id_token": "x", "expires_in": 900}
         for server in self.servers():
-            code = f"log(str([record.microsoft_outlook_access_token, record.mapped('google_gmail_access_token'),"
+            code = "log(str([record.microsoft_outlook_access_token, record.mapped('google_gmail_access_token'),"
             code += f" record.filtered(lambda one: one.google_gmail_access_token != {MASK!r}).ids,"
             code += f" env['ir.config_parameter'].get_param({key!r})]))"
             told = self.while_writing(server, code)

@@ -52,7 +52,8 @@ class TestSendingDatabase(DeliveryCase):
             ):
                 with self.subTest(error=type(error).__name__, method=method):
                     mail = self.send(error, where, method)
-                    self.assertEqual((mail.state, mail.gateway_delivery_ids.filtered("final_date").ids), ("outgoing", []))
+                    decided = mail.gateway_delivery_ids.filtered("final_date")
+                    self.assertEqual((mail.state, decided.ids), ("outgoing", []))
 
     @mute_logger("odoo.addons.spp_email_gateway.models.spp_email_sending")
     def test_what_is_cleaned_up_hides_no_failure(self):

@@ -5,5 +5,6 @@
 def migrate(cr, version):
     """Let this update write the rules of the addon anew, and remove those that it has no more."""
     cr.execute(
-        "UPDATE ir_model_data SET noupdate = FALSE WHERE module = 'spp_email_gateway' AND model = 'ir.rule' AND noupdate"
+        "UPDATE ir_model_data SET noupdate = FALSE"
+        " WHERE module = 'spp_email_gateway' AND model = 'ir.rule' AND noupdate"
     )
