@@ -33,6 +33,7 @@ SCOPES = {
         "spp.email.change",
         "spp.email.oauth",
         "spp.email.transcript",
+        "spp.email.check",
         "spp.email.rule",
         "spp.email.rule.condition",
         "spp.email.rule.value",
@@ -58,6 +59,9 @@ SCOPES = {
     "own": (
         "spp.email.dry.run",
         "spp.email.explain",
+        "spp.email.find",
+        "spp.email.find.line",
+        "spp.email.package",
         "spp.email.upload",
         "spp.email.start",
         "spp.email.test.mail",
