@@ -37,9 +37,7 @@ class FindCommand:
         if not query.address and not query.message_id:
             _say("Enter an address or a Message-ID; subjects are looked for in Odoo, under Find a Message.")
             return 2
-        with Registry(self._database).cursor() as cr:
-            # Nothing is written, whatever is computed.
-            cr.execute("SET TRANSACTION READ ONLY")
+        with Registry(self._database).cursor(readonly=True) as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
             if "spp.email.search" not in env:
                 _say(f"{self._database}: the Email Gateway is not installed.")

@@ -13,6 +13,8 @@ from .errors import ConfigurationError, GatewayError
 from .port_probe import PortAnswer
 
 PROTOCOL_NAMES = {"imap": "IMAP", "pop": "POP3", "smtp": "SMTP", "ssh": "SSH", "http": "HTTP", "ftp": "FTP"}
+# Behind it stand words that are not ours.
+SAID = "The server said:"
 # Of a name; large providers have dozens.
 MOST_ADDRESSES = 6
 SECURITY_NAMES = {Security.NONE: "no encryption", Security.STARTTLS: "STARTTLS", Security.TLS: "TLS"}
@@ -96,7 +98,7 @@ class Course:
             text = str(error).removesuffix(cure).strip()
             detail = getattr(error, "detail", "")
             if detail and error.phase not in ("tls", "connect"):
-                text = f"{text} The server said: {detail}"
+                text = f"{text} {SAID} {detail}"
             cure = cure or (cures or {}).get(error.field, "")
             self.steps.append(Step(name, False, text, cure, error.field, time.monotonic() - start))
             raise Stop from error

@@ -199,6 +199,8 @@ def _look_at_abilities(course: Course, reader: MailboxReader, after: After) -> N
     with course.asking("size") as texts:
         limit = size_limit(reader, extensions)
         texts.append(f"Messages up to {size_in_words(limit)}." if limit else "The server tells no limit.")
+    # Asked first, since the others need it; the longest comes last.
+    course.steps.append(course.steps.pop(-3))
 
 
 def _look_at_rights(reader: ImapReader, after: After, extensions: list[str], texts: Found) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from odoo import fields, models
 from odoo.exceptions import UserError
 
+from ..engine.diagnosis import SAID
 from ..engine.login_refusal import secrets_of
 from ..engine.seal import MASK
 from ..engine.transcript import Recorder
@@ -96,10 +97,10 @@ class SppEmailServerMixin(models.AbstractModel):
         if self.gateway_oauth_id:
             return step
         credential = self._credential()
-        text = step.text
+        ours, mark, said = step.text.partition(SAID)
         for secret in secrets_of(credential) if credential.user else ():
-            text = text.replace(secret, MASK)
-        return replace(step, text=text)
+            said = said.replace(secret, MASK)
+        return replace(step, text=f"{ours}{mark}{said}")
 
     def _gateway_checkable(self):
         """Return why this server cannot be checked step by step, "" when it can."""

@@ -32,6 +32,7 @@ from . import (
     test_fetchmail_server,
     test_fetchmail_server_reading,
     test_find,
+    test_find_command,
     test_former_address,
     test_forwarded_mail,
     test_grievances,

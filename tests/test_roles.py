@@ -191,6 +191,11 @@ class TestRoles(GatewayCase):
             {"fetchmail_server_id": self.make_server(company).id, "protocol": "imap", "date": "2026-01-01"}
         )
 
+    def make_check(self, company):
+        return self.env["spp.email.check"].create(
+            {"fetchmail_server_id": self.make_server(company).id, "state": "well", "date": "2026-01-01", "steps": []}
+        )
+
     def make_data_request(self, company):
         return self.env["spp.email.data.request"].create(
             {"request_type": "export", "address_digest": "0" * 64, "company_id": company.id, "user_id": self.manager.id}

@@ -38,6 +38,20 @@ class SppEmailFind(models.TransientModel):
                 "Only the newest %s messages of this time were looked through: choose a shorter one.", MOST_SCANNED
             )
 
+    def _compute_display_name(self):
+        self.display_name = self.env._("Find a Message")
+
+    @api.model
+    def action_begin(self):
+        """Open an empty search."""
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Find a Message"),
+            "res_model": self._name,
+            "res_id": self.create({}).id,
+            "views": [(False, "form")],
+        }
+
     def action_search(self):
         """Look through journal, deliveries, queue, chatter and suppression list.
 
