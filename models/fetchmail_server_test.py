@@ -8,6 +8,7 @@ from odoo.exceptions import UserError
 from odoo.tools import format_datetime
 
 from ..engine.mailbox_diagnosis import diagnose_mailbox
+from .engine_text import said
 
 
 class FetchmailServer(models.Model):
@@ -66,4 +67,4 @@ class FetchmailServer(models.Model):
             words.append(self.env._("The first to be taken is of %s.", format_datetime(self.env, first)))
         elif not status.unread:
             words.append(self.env._("Nothing is waiting to be taken."))
-        return " ".join([*words, *diagnosis.warnings])
+        return " ".join([*words, *(said(self.env, warning) for warning in diagnosis.warnings)])

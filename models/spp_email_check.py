@@ -9,6 +9,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..engine.storable import storable
+from .engine_text import said
 from .spp_email_transcript import KEPT_DAYS, SERVERS
 
 MOST_OF_A_SERVER = 10
@@ -50,16 +51,18 @@ class SppEmailCheck(models.Model):
             check.company_id = (check.mail_server_id or check.fetchmail_server_id).company_id
 
     @api.depends("steps", "state")
+    @api.depends_context("lang")
     def _compute_words(self):
         names = self._step_names()
         for check in self:
             steps = check.steps or []
             failure = next((step for step in steps if not step["ok"]), {})
-            check.failure_text, check.failure_cure = failure.get("text"), failure.get("cure")
+            check.failure_text = said(self.env, failure.get("text"))
+            check.failure_cure = said(self.env, failure.get("cure"))
             if failure:
                 check.summary = self.env._("Failed at: %s", names.get(failure["name"], failure["name"]))
             else:
-                warnings = [step["warning"] for step in steps if step.get("warning")]
+                warnings = [said(self.env, step["warning"]) for step in steps if step.get("warning")]
                 check.summary = " ".join(warnings) or self.env._("Every step went well.")
             rows = Markup().join(self._row(names, step) for step in steps)
             check.steps_html = rows and Markup(
@@ -75,12 +78,14 @@ class SppEmailCheck(models.Model):
         else:
             kind, word = "success", self.env._("Works")
         remarks = Markup().join(
-            Markup("<div class='fw-bold'>%s</div>") % text for text in (step.get("warning"), step.get("cure")) if text
+            Markup("<div class='fw-bold'>%s</div>") % said(self.env, text)
+            for text in (step.get("warning"), step.get("cure"))
+            if text
         )
         return Markup(
             "<tr><td>%s</td><td><span class='badge text-bg-%s'>%s</span></td><td>%s%s</td>"
             "<td class='text-end text-nowrap'>%.2f s</td></tr>"
-        ) % (names.get(step["name"], step["name"]), kind, word, step["text"], remarks, step["seconds"])
+        ) % (names.get(step["name"], step["name"]), kind, word, said(self.env, step["text"]), remarks, step["seconds"])
 
     def _step_names(self):
         return {

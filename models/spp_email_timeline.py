@@ -9,6 +9,7 @@ from odoo.fields import Domain
 from ..engine.audit_action import AUDIT_ACTION_WORDS, AuditAction
 from ..engine.outcome import InboundState, OutboundState
 from ..engine.timeline import TimelineEntry, moment_of, timeline
+from .engine_text import said
 from .res_users_roles import OFFICER
 from .spp_email_delivery import NOT_REACHED
 
@@ -176,7 +177,7 @@ class SppEmailTimeline(models.AbstractModel):
 
     def _suppression_entries(self, row):
         entries = [
-            TimelineEntry(row.entered_date, row._name, row.id, row.words or self.env._("Suppressed"), bool(row.active))
+            TimelineEntry(row.entered_date, row._name, row.id, said(self.env, row.words) or self.env._("Suppressed"), bool(row.active))
         ]
         if row.removed_date:
             entries.append(TimelineEntry(row.removed_date, row._name, row.id, self.env._("Taken off the list")))
@@ -192,6 +193,6 @@ class SppEmailTimeline(models.AbstractModel):
                 continue
             domain = [("model", "=", records._name), ("res_id", "in", records.ids)]
             for act in self.env["spp.email.audit"].search(domain, limit=MOST_RELATED):
-                words = f"{AUDIT_ACTION_WORDS[AuditAction(act.action)]}: {act.who}"
+                words = f"{said(self.env, AUDIT_ACTION_WORDS[AuditAction(act.action)])}: {act.who}"
                 entries.append(TimelineEntry(act.date, act.model, act.res_id, words))
         return entries

@@ -6,6 +6,7 @@ from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..models.engine_text import said
 from .spp_email_find import KINDS
 
 # Where a row is opened; records by Odoo's own way.
@@ -81,7 +82,7 @@ class SppEmailFindLine(models.TransientModel):
         if record._name == "mail.message":
             where = f"{record.model} {record.res_id}" if record.model else ""
             return record.email_from, record.subject, where, False
-        return record.address, False, record.words or self.env._("Taken off the list"), record.active
+        return record.address, False, said(self.env, record.words) or self.env._("Taken off the list"), record.active
 
     @api.depends("model", "res_id")
     @api.depends_context("uid", "tz", "lang")
