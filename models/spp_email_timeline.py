@@ -150,8 +150,7 @@ class SppEmailTimeline(models.AbstractModel):
                 entries.append(TimelineEntry(moment, row._name, row.id, words, is_ahead=ahead))
         if row.state in NOT_REACHED and not row.is_settled and entries:
             last = max(range(len(entries)), key=lambda number: (entries[number].moment, number))
-            cure = row.answer_cure
-            words = f"{entries[last].words} {cure}" if cure else entries[last].words
+            words = ". ".join(part.rstrip(".") for part in (entries[last].words, row.answer_cure) if part)
             entries[last] = replace(entries[last], words=words, is_problem=True)
         elif row.state == OutboundState.QUEUED.value:
             entries.append(TimelineEntry(None, row._name, row.id, self.env._("Waits for its turn"), is_ahead=True))
@@ -176,9 +175,8 @@ class SppEmailTimeline(models.AbstractModel):
         return [TimelineEntry(message.create_date, message._name, message.id, words)]
 
     def _suppression_entries(self, row):
-        entries = [
-            TimelineEntry(row.entered_date, row._name, row.id, said(self.env, row.words) or self.env._("Suppressed"), bool(row.active))
-        ]
+        words = said(self.env, row.words) or self.env._("Suppressed")
+        entries = [TimelineEntry(row.entered_date, row._name, row.id, words, bool(row.active))]
         if row.removed_date:
             entries.append(TimelineEntry(row.removed_date, row._name, row.id, self.env._("Taken off the list")))
         return entries

@@ -36,7 +36,8 @@ class TestFind(ReportCase):
     def test_by_sender_recipient_message_id_and_subject(self):
         inbound = self.journal(eml(From="Zoe <zoe@plover.example>", To="Box <box@gateway.test>", Subject="A lost goat"))
         key = ("spp.email.inbound", inbound.id)
-        for text in ("zoe@plover.example", "Zoe <ZOE@plover.example>", "box@gateway.test", inbound.message_id, "lost GOAT"):
+        name = inbound.message_id
+        for text in ("zoe@plover.example", "Zoe <ZOE@plover.example>", "box@gateway.test", name, "lost GOAT"):
             with self.subTest(text):
                 self.assertIn(key, self.found(self.find(text), "incoming"))
         for text in ("joe@plover.example", "<no@plover.example>", "found goat", "%", "lost_goat"):
@@ -97,8 +98,8 @@ class TestFind(ReportCase):
         broken.write({"error_date": "2026-05-03 12:00:00", "error_message": "No such host"})
         self.mailbox(name="Draft", user="draft", state="draft", company_id=self.company.id)
         text = self.find("nobody@plover.example", self.manager).nothing_text
-        for words in ("never arrived", "Mailbox “Letters” was read last at", "“Broken” could not be read", "No such host",
-                      "“Draft” is not confirmed"):  # fmt: skip
+        told = ("never arrived", "Mailbox “Letters” was read last at", "“Broken” could not be read", "No such host")
+        for words in (*told, "“Draft” is not confirmed"):
             self.assertIn(words, text)
         text = self.find("nobody@plover.example").nothing_text
         self.assertIn("never read", text)
@@ -119,8 +120,13 @@ class TestFind(ReportCase):
     # ------------------------------------------------------------------
 
     def test_companies_and_teams(self):
-        other = new_test_user(self.env, "gateway_elsewhere", "spp_email_gateway.group_email_gateway_officer",
-                              company_id=self.other_company.id, company_ids=[(6, 0, self.other_company.ids)])  # fmt: skip
+        other = new_test_user(
+            self.env,
+            "gateway_elsewhere",
+            "spp_email_gateway.group_email_gateway_officer",
+            company_id=self.other_company.id,
+            company_ids=[(6, 0, self.other_company.ids)],
+        )
         team = self.env["spp.email.team"].create({"name": "Committee", "member_ids": self.officer.ids})
         box = self.mailbox(company_id=self.company.id, gateway_team_id=team.id)
         inbound = self.journal(eml(From="zoe@plover.example"), box, company=self.company)

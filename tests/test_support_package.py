@@ -98,8 +98,13 @@ class TestSupportPackage(ReportCase):
         for user in (self.viewer, self.officer, self.plain):
             with self.subTest(user.login), self.assertRaises(AccessError):
                 self.package(inbound, user)
-        elsewhere = new_test_user(self.env, "gateway_far", "spp_email_gateway.group_email_gateway_manager",
-                                  company_id=self.other_company.id, company_ids=[(6, 0, self.other_company.ids)])  # fmt: skip
+        elsewhere = new_test_user(
+            self.env,
+            "gateway_far",
+            "spp_email_gateway.group_email_gateway_manager",
+            company_id=self.other_company.id,
+            company_ids=[(6, 0, self.other_company.ids)],
+        )
         with self.assertRaises(AccessError):
             self.package(inbound, elsewhere)
         # Managers may not read emails in the queue, which hold links to log in with.
