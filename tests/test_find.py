@@ -5,8 +5,11 @@ from unittest.mock import patch
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
+from odoo.tools import SQL
 
+from ..engine.mail_query import mail_query
 from ..models import spp_email_search
+from ..models.spp_email_personal_data import _among, _is, _wrote
 from .common import eml
 from .reports import ReportCase, failed, says
 
@@ -192,6 +195,40 @@ class TestFind(ReportCase):
         self.assertFalse(any(one.startswith("Opened it") for one in self.words(inbound, self.viewer)))
         html = self.find(inbound.message_id).line_ids.filtered(lambda line: line.kind == "incoming").timeline_html
         self.assertIn(f"/odoo/email-journal/{inbound.id}", html)
+
+    def test_a_timeline_is_a_click_away_and_for_whoever_sees_the_row(self):
+        row = self.refused("bob@exmaple.com")
+        for user in (self.viewer, self.officer, self.manager):
+            action = row.with_user(user).action_timeline()
+            line = self.env[action["res_model"]].with_user(user).browse(action["res_id"])
+            self.assertIn("Check its spelling", line.timeline_html)
+        inbound = self.journal(eml(), company=self.other_company)
+        with self.assertRaises(AccessError):
+            inbound.with_user(self.officer).action_timeline()
+
+    def test_each_exact_search_has_its_index(self):
+        query = mail_query("bob@exmaple.com")
+        inbound, delivery = self.env["spp.email.inbound"], self.env["spp.email.delivery"]
+        self.journal(eml())
+        self.refused("bob@exmaple.com")
+        self.env.flush_all()
+        self.env.cr.execute("SET LOCAL enable_seqscan = off")
+        for model, domain, index in (
+            (inbound, _among(inbound._table, _wrote(query.address)), "person_sender"),
+            (inbound, _among(inbound._table, _wrote(query.address)), "person_return_path"),
+            (delivery, _among(delivery._table, _is(query.address, SQL("lower(recipient)"))), "person_recipient"),
+        ):
+            with self.subTest(index):
+                select = model._search(domain, order="id desc", limit=80).select()
+                plan = "\n".join(row[0] for row in self.env.execute_query(SQL("EXPLAIN %s", select)))
+                self.assertIn(index, plan)
+        for model, column in ((inbound, "message_id"), (delivery, "message_id"), (delivery, "remote_message_id")):
+            with self.subTest(model=model._name, column=column):
+                found = self.sql(
+                    "SELECT count(*) FROM pg_indexes WHERE tablename = %s AND indexdef LIKE %s",
+                    model._table, f"%({column})%",
+                )  # fmt: skip
+                self.assertGreaterEqual(found[0][0], 1)
 
     def test_of_quarantine_and_a_copy(self):
         content = eml(To="nobody@gateway.test")

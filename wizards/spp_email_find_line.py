@@ -110,6 +110,16 @@ class SppEmailFindLine(models.TransientModel):
             "<tr><td class='text-nowrap'>%s</td><td class='%s'>%s</td><td class='text-nowrap'>%s</td></tr>"
         ) % (moment, kind, entry.words, where)
 
+    @api.model
+    def _open_timeline(self, record):
+        """Return the action that shows the timeline of a row, as whoever presses the button may see it."""
+        record.ensure_one().check_access("read")
+        search = self.env["spp.email.find"].create({})
+        line = self.create(
+            {"find_id": search.id, "kind": KINDS[record._name], "model": record._name, "res_id": record.id}
+        )
+        return line.action_timeline()
+
     def action_timeline(self):
         """Show what happened to this message, through all."""
         self.ensure_one()
@@ -137,3 +147,19 @@ class SppEmailFindLine(models.TransientModel):
             "res_id": record.id,
             "views": [(False, "form")],
         }
+
+
+class SppEmailInbound(models.Model):
+    _inherit = "spp.email.inbound"
+
+    def action_timeline(self):
+        """Show what happened to this message, through all."""
+        return self.env["spp.email.find.line"]._open_timeline(self)
+
+
+class SppEmailDelivery(models.Model):
+    _inherit = "spp.email.delivery"
+
+    def action_timeline(self):
+        """Show what happened to this mail, through all."""
+        return self.env["spp.email.find.line"]._open_timeline(self)

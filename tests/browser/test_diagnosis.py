@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import zipfile
 
+from tools import checkout, odoo_server
+
 from .case import PASSWORD, BrowserCase
 
 SERVER = """
@@ -103,6 +105,19 @@ class TestDiagnosis(BrowserCase):
         self.page.goto(f"{self.url}/odoo/email-journal/{inbound}")
         self.wait_for_view()
         self.page.get_by_role("button", name="Support Package").locator("visible=true").first.wait_for()
+        self.command(inbound)
+
+    def command(self, inbound):
+        """The same on the command line: ids, and nothing of what it says."""
+        log = checkout.LOGS / f"find-{self.world.database}.log"
+        log.unlink(missing_ok=True)
+        running = odoo_server.start_command(self.world.database, "spp_email_find", "<goat-1@plover.test>", log=log)
+        self.addCleanup(odoo_server.kill_group, running)
+        self.assertEqual(running.wait(60), 0)
+        printed = log.read_text()
+        self.assertIn(f"spp.email.inbound {inbound}: Arrived", printed)
+        for words in ("My lost goat", "It is white", "Zoe"):
+            self.assertNotIn(words, printed)
 
     def package(self, dialog):
         """Make a support package out of a timeline, and read it."""
