@@ -150,7 +150,9 @@ class SppEmailTimeline(models.AbstractModel):
                 entries.append(TimelineEntry(moment, row._name, row.id, words, is_ahead=ahead))
         if row.state in NOT_REACHED and not row.is_settled and entries:
             last = max(range(len(entries)), key=lambda number: (entries[number].moment, number))
-            words = ". ".join(part.rstrip(".") for part in (entries[last].words, row.answer_cure) if part)
+            words = entries[last].words
+            if row.answer_cure:
+                words = f"{words.rstrip('.')}. {row.answer_cure}"
             entries[last] = replace(entries[last], words=words, is_problem=True)
         elif row.state == OutboundState.QUEUED.value:
             entries.append(TimelineEntry(None, row._name, row.id, self.env._("Waits for its turn"), is_ahead=True))

@@ -141,9 +141,9 @@ class SppEmailFind(models.TransientModel):
         return lines or [self.env._("There is no mailbox that could be read.")]
 
     def _mailbox_times(self):
-        # sudo: only when the mailboxes of the user's companies were read; what they are called stays out of it.
         domain = [("state", "=", "done"), ("server_type", "!=", "local")]
         domain.append(("company_id", "in", [False, *self.env.companies.ids]))
+        # sudo: only when the mailboxes of the user's companies were read; what they are called stays out of it.
         found = self.env["fetchmail.server"].sudo().search(domain, limit=50)  # nosemgrep
         if not found:
             return [self.env._("There is no mailbox that could be read.")]
