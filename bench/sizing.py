@@ -107,7 +107,6 @@ def simulate(setup: Setup, load: Load, costs: tuple[Cost, Cost], seed: int = 7) 
     capacity = _capacity(setup, load)
     expected = _expected(load)
     queues = {kind: _Queue() for kind in KINDS}
-    asked = {name: [0.0] * 24 for name in (WORKERS, LANE_LIMIT, *capacity["processors"])}
     outcome = Outcome()
     for slot in range(DAY // SLOT):
         hour = slot * SLOT / 3600
@@ -118,13 +117,13 @@ def simulate(setup: Setup, load: Load, costs: tuple[Cost, Cost], seed: int = 7) 
         shrink = _shrink(work, odoo, database, capacity)
         for kind, count in work.items():
             queues[kind].serve(slot, count * shrink)
-        _ask(asked, int(hour), expected, worker, odoo, database, capacity, load)
         if load.standstill and hour >= load.standstill[1] and outcome.over is None:
             outcome.over = hour if sum(queue.length for queue in queues.values()) < 1 else None
     for kind, queue in queues.items():
         outcome.waits[kind] = queue.waits
         outcome.left[kind] = queue.length
-    outcome.use = {name: max(hours) for name, hours in asked.items()}
+    hours = [_asked(hour, expected, worker, odoo, database, capacity, load) for hour in range(24)]
+    outcome.use = {name: max(asked[name] for asked in hours) for name in hours[0]}
     return outcome
 
 
@@ -234,25 +233,28 @@ def _work(queues: dict[str, _Queue], worker: dict[str, float], capacity: dict) -
 
 def _shrink(work: dict, odoo: dict, database: dict, capacity: dict) -> float:
     """Return by what the work of a slot is slower, where processors do not suffice for it: 1 where they do."""
+    needs = _pools(work, odoo, database, capacity)
     pools = capacity["processors"]
-    own = sum(count * odoo[kind] for kind, count in work.items())
-    other = sum(count * database[kind] for kind, count in work.items())
-    needs = {ODOO: own, DATABASE: other} if DATABASE in pools else {ODOO: own + other}
     return min([1.0, *(pools[name] * SLOT / need for name, need in needs.items() if need > 0)])
 
 
-def _ask(asked, hour, expected, worker, odoo, database, capacity, load):
-    """Add what a slot's mail asks of each resource, as a share of what an hour of it has."""
-    rates = {INCOMING: expected[INCOMING][hour], OUTGOING: expected[OUTGOING][hour], CAMPAIGN: 0.0}
-    if hour == load.campaign_hour:
-        rates[CAMPAIGN] = expected[CAMPAIGN] * SLOT / 3600
+def _asked(hour, expected, worker, odoo, database, capacity, load) -> dict[str, float]:
+    """Return what the mail of an hour asks of each resource, as a share of what the hour has of it."""
+    rates = {kind: expected[kind][hour] / SLOT for kind in (INCOMING, OUTGOING)}
+    rates[CAMPAIGN] = expected[CAMPAIGN] / 3600 if hour == load.campaign_hour else 0.0
     needs = {kind: rate * worker[kind] for kind, rate in rates.items()}
     going = needs[OUTGOING] + needs[CAMPAIGN]
-    asked[WORKERS][hour] += (needs[INCOMING] + going) / (capacity["workers"] * 3600)
-    asked[LANE_LIMIT][hour] += max(needs[INCOMING], going) / (LANES * (1 - load.for_people) * 3600)
-    own = sum(rate * odoo[kind] for kind, rate in rates.items())
-    other = sum(rate * database[kind] for kind, rate in rates.items())
-    pools = capacity["processors"]
-    together = {ODOO: own, DATABASE: other} if DATABASE in pools else {ODOO: own + other}
-    for name, need in together.items():
-        asked[name][hour] += need / (pools[name] * 3600)
+    found = {
+        WORKERS: (needs[INCOMING] + going) / capacity["workers"],
+        LANE_LIMIT: max(needs[INCOMING], going) / (LANES * (1 - load.for_people)),
+    }
+    for name, need in _pools(rates, odoo, database, capacity).items():
+        found[name] = need / capacity["processors"][name]
+    return found
+
+
+def _pools(counts: dict[str, float], odoo: dict, database: dict, capacity: dict) -> dict[str, float]:
+    """Return what so many messages ask of each pool of processors; on one machine there is one pool for all."""
+    own = sum(count * odoo[kind] for kind, count in counts.items())
+    other = sum(count * database[kind] for kind, count in counts.items())
+    return {ODOO: own, DATABASE: other} if DATABASE in capacity["processors"] else {ODOO: own + other}
