@@ -1,7 +1,8 @@
 """What a message costs PostgreSQL, and the room it takes; sizing needs it, since one PostgreSQL serves all hosts.
 
-By hand, after `./dev bench` has made its environment: `.dev/venv/bin/python -c "import bench.database_cost as it; it.main()"`
-(not with -m: Odoo imports this module by its name).
+By hand, where `./dev bench` has made its environment:
+`PYTHONPATH=. .dev/venv/bin/python -c "import bench.database_cost as it; it.main()"`
+(no -m: Odoo imports it by its name).
 """
 
 import json
@@ -67,7 +68,8 @@ class Watch:
 
     def _read(self):
         self._env.cr.commit()
-        self._env.cr.execute("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0'), pg_database_size(current_database())")
+        log = "pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')"
+        self._env.cr.execute(f"SELECT {log}, pg_database_size(current_database())")
         log, size = self._env.cr.fetchone()
         self._env.cr.commit()
         return cpu_seconds(self._postmaster), int(log), int(size)

@@ -1,8 +1,8 @@
 """A day of mail, simulated: a queue of incoming mail, one of outgoing mail and one of campaigns, and who works on them.
 
 Mail arrives at random (Poisson) along a profile of the day. In each slot the cron workers share their time among the
-queues as the lanes do, and what they ask of processors is cut where there is no more. Nothing here is measured: the costs
-are `bench.sizing_cost`'s, and all else is said by whoever calls.
+queues as the lanes do, and what they ask of processors is cut where there is no more. Nothing here is measured: the
+costs are `bench.sizing_cost`'s, and all else is said by whoever calls.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def simulate(setup: Setup, load: Load, costs: tuple[Cost, Cost], seed: int = 7) 
 
 
 def drained(setup: Setup, load: Load, costs: tuple[Cost, Cost]) -> float:
-    """Return how many messages a second are done while both queues are never empty (of a direction that has a share)."""
+    """Return how many messages a second are done while the queue of each direction that has a share is never empty."""
     worker, odoo, database = _seconds_of_each(load, costs)
     capacity = _capacity(setup, load)
     queues = {kind: _Queue() for kind in KINDS}
@@ -186,7 +186,7 @@ def _capacity(setup: Setup, load: Load) -> dict:
 
 
 def _expected(load: Load) -> dict[str, tuple[float, ...] | float]:
-    """Return, for each hour, how many messages of a kind arrive in a slot on average; of the campaign, how many at once."""
+    """Return how many messages of a kind arrive in a slot of each hour; of the campaign, how many at once."""
     going = load.mails * (1 - load.incoming)
     slots = 3600 / SLOT
     shares = [weight / sum(PROFILE) for weight in PROFILE]

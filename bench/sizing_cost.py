@@ -1,4 +1,4 @@
-"""What a message costs, as sizing needs it: read from what was measured, so that a new measurement makes a new table."""
+"""What a message costs, as sizing needs it: read from what was measured, so that new figures make a new table."""
 
 from __future__ import annotations
 

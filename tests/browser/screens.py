@@ -52,7 +52,8 @@ def prepared(case):
     """Make the records that the screens show, once for all tests, and return their ids by the names in SCREENS."""
     world = case.world
     if not hasattr(world, "walked"):
-        (inbound,) = case.fetched("letters", letter("شكوى", ARABIC, sender="أمينة ديالو <amina@remote.test>"), name="Walked Letters")
+        written = letter("شكوى", ARABIC, sender="أمينة ديالو <amina@remote.test>")
+        (inbound,) = case.fetched("letters", written, name="Walked Letters")
         found = case.ask(MESSAGE, author="admin")
         case.ask("env.ref('mail.ir_cron_mail_scheduler_action').active = True")
         world.walked = {"inbound": inbound, **found, **case.ask(RECORDS, mail=found["mail"])}
