@@ -76,6 +76,10 @@ RIGHTS = {
     "spp.email.data.search": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.data.search.line": {"manager": "rwcu", "system": "rwcu"},
     **{
+        f"spp.email.{name}": {"manager": "rwcu", "system": "rwcu"}
+        for name in ("setup", "setup.address", "alias.move", "alias.move.line")
+    },
+    **{
         f"spp.email.{name}": {"viewer": "rwcu", "officer": "rwcu", "manager": "rwcu", "system": "rwcu"}
         for name in ("find", "find.line")
     },
