@@ -40,7 +40,7 @@ class SppEmailFindLine(models.TransientModel):
     res_id = fields.Many2oneReference("Row", model_field="model", required=True, readonly=True)
     date = fields.Datetime(readonly=True)
     # Never stored: what a message says would outlive it here.
-    who = fields.Char("Who", compute="_compute_words")
+    who = fields.Char(compute="_compute_words")
     subject = fields.Char(compute="_compute_words")
     state = fields.Char("What Became of It", compute="_compute_words")
     is_problem = fields.Boolean(compute="_compute_words")
