@@ -95,6 +95,7 @@ from . import (
     test_wizard_rights,
 )
 from .engine import (
+    test_address_memory,
     test_answered,
     test_arrival,
     test_attempt,
@@ -189,6 +190,7 @@ from .engine import (
     test_smtp_answer,
     test_smtp_diagnosis,
     test_smtp_login,
+    test_smtp_message,
     test_smtp_session,
     test_smtp_transaction,
     test_subaddress,
