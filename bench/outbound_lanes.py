@@ -15,13 +15,15 @@ class OutboundTwoLanes(Outbound):
         "worker does. Stock Odoo's queue is one job, which one process works on. The CPU shown is of both."
     )
     limit = "Two processors, which PostgreSQL and the SMTP server need too."
-    count = 600
+    count = 2000
 
     def run(self, side):
         if side.kind == "stock":
             return super().run(side)
         with ThreadPoolExecutor(1) as pool:
-            second = pool.submit(side.measure, send_beside, env=self._trust, count=self.count)
+            second = pool.submit(
+                side.measure, send_beside, env=self._trust, count=self.count, turn=side.round
+            )
             first = side.measure(send_together, env=self._trust, count=self.count, turn=side.round)
             return together(first, second.result())
 
@@ -30,7 +32,7 @@ class OutboundTwoLanesSlow(OutboundTwoLanes, OutboundSlow):
     name = "outbound-20ms-two-lanes"
     description = "The same with a server that takes 20 ms for each reply."
     limit = OutboundSlow.limit
-    count = 600
+    count = 1000
     rounds = 2
     delay_ms = 20
 
@@ -50,11 +52,11 @@ def send_together(env, count, turn):
     return sample
 
 
-def send_beside(env, count):
+def send_beside(env, count, turn):
     """Inside Odoo: send until the first process says that it is over."""
     for name in ("bench.begun", "bench.over"):
         _set(env, name, "")
-    env["mail.mail"].process_email_queue(email_ids=[0])
+    env["mail.mail"].process_email_queue(email_ids=queue(env, WARM_UP, turn, "beside"))
     _set(env, "bench.ready", "1")
     _wait(env, "bench.begun")
     patience = time.monotonic() + PATIENCE

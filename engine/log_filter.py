@@ -72,6 +72,7 @@ _MAIL_AT_WORK = frozenset(
         "models.spp_email_reading",
         "models.spp_email_rehearsal",
         "models.spp_email_sending",
+        "models.spp_email_sending_thread",
         "models.spp_email_transmission",
         "push",
     )

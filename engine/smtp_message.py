@@ -12,7 +12,6 @@ from email.utils import getaddresses
 
 import idna
 
-
 # The same for every message of this process: a field that was parsed before costs nothing. Parts within parts need
 # others.
 _BOUNDARIES = tuple(f"{'=' * 15}{secrets.token_hex(12)}==" for _number in range(4))

@@ -2,7 +2,6 @@
 """Who sends: lanes of the queue, each with some threads, within the time that the scheduler leaves."""
 
 import logging
-import threading
 import time
 from datetime import timedelta
 
@@ -12,10 +11,8 @@ from odoo import SUPERUSER_ID, api, fields, models, modules
 from odoo.exceptions import ConcurrencyError
 
 from ..engine.outcome import OutboundReason
-from ..engine.pace import Pace, threads_worth
 from .delivery_ledger import DeliveryLedger
 from .ir_mail_server import smtplib_is_replaced
-from .spp_email_transaction import autonomous
 from .transaction_answers import answers
 
 _logger = logging.getLogger(__name__)
@@ -28,10 +25,10 @@ PARTS = 2
 BATCH_SECONDS = 2.0
 # Threads of a lane. Each waits for its own server; Odoo's work is done by one at a time.
 THREADS = 4
+# As many as a setting allows, for servers that are far away and take more sessions at once: each takes three of the
+# process's connections to the database, and 64 MB of its address space.
+MOST_THREADS = 8
 THREADS_PARAMETER = "spp_email_gateway.sending_threads"
-# Seconds for which the first is watched, and before that left to itself.
-WARM_UP_SECONDS = 0.05
-PROBE_SECONDS = 0.15
 # Mails for which another thread is worth its start.
 MAILS_A_THREAD = 5
 # Scheduled actions that send, as data has them, and how many mails wait when one calls the next.
@@ -42,12 +39,8 @@ BACKLOG = 50
 SECONDS = 60
 # How often mails are looked for that a worker began and never ended, where there were none.
 SUSPECT_SECONDS = 1.0
-# A thread that hangs in a conversation is left to it after this; it writes by itself what comes of it.
-GRACE_SECONDS = 2
 # How often a batch's outcome is written that collides with somebody else's write.
 FOLLOW_ATTEMPTS = 3
-# {database: which part of its time a thread computed when this process sent last}: servers stay as far away as they are.
-_computing = {}
 
 
 class SppEmailSending(models.AbstractModel):
@@ -80,7 +73,7 @@ class SppEmailSending(models.AbstractModel):
         is_more = queue._adopt()
         queue._free_claims_of_the_dead()
         with self._gateway_cursor() as env:
-            waiting = env["spp.email.queue"]._backlog(max(BACKLOG, THREADS * MAILS_A_THREAD))
+            waiting = env["spp.email.queue"]._backlog(max(BACKLOG, MOST_THREADS * MAILS_A_THREAD))
         if waiting >= BACKLOG and lane < self._lanes() and mail_ids is None:
             with self._gateway_cursor() as env:
                 env["spp.email.sending"]._call(lane + 1)
@@ -133,60 +126,11 @@ class SppEmailSending(models.AbstractModel):
         return min(self.env["ir.config_parameter"]._gateway_number(LANES_PARAMETER, LANES), LANES)
 
     def _threads(self):
-        return max(1, min(self.env["ir.config_parameter"]._gateway_number(THREADS_PARAMETER, THREADS), THREADS))
+        return max(1, min(self.env["ir.config_parameter"]._gateway_number(THREADS_PARAMETER, THREADS), MOST_THREADS))
 
     # ------------------------------------------------------------------
-    # Threads
+    # One thread
     # ------------------------------------------------------------------
-
-    def _send_in_threads(self, count, end, mail_ids, done):
-        """Have ``count`` threads empty the queue, and come back by ``end`` and a little.
-
-        Args:
-            done: set that gets the ids of mails whose work is over.
-        """
-        if modules.module.current_test:
-            # A test's cursors share one transaction, which a second thread would wait for.
-            with self._autonomous_cursor() as env:
-                env["spp.email.sending"]._send_until(end, mail_ids, done)
-            return
-        paces = []
-        threads = [
-            threading.Thread(
-                target=_run,
-                args=(self.env.registry, end, mail_ids, done, count, paces),
-                name=f"spp.email.sending-{number}",
-                daemon=True,
-            )
-            for number in range(count)
-        ]
-        threads[0].start()
-        started = threads[: self._worth(threads[0], paces, count)]
-        for thread in started[1:]:
-            thread.start()
-        for thread in started:
-            thread.join(max(0.0, end + GRACE_SECONDS - time.monotonic()))
-        computed, waited = sum(pace.computed for pace in paces), sum(pace.waited for pace in paces)
-        if computed + waited > PROBE_SECONDS:
-            _computing[self.env.cr.dbname] = computed / (computed + waited)
-
-    def _worth(self, thread, paces, most):
-        """Return how many threads are worth their start: as last time, or by what the first one does for a moment."""
-        share = _computing.get(self.env.cr.dbname)
-        if share is None and most > 1:
-            # It first learns what Odoo keeps of settings and views, which says nothing about the server.
-            thread.join(WARM_UP_SECONDS)
-            before = [(pace.computed, pace.waited) for pace in paces]
-            thread.join(PROBE_SECONDS)
-            if not thread.is_alive():
-                return 1
-            computed, waited = (
-                sum(getattr(pace, name) for pace in paces) - sum(one[place] for one in before)
-                for place, name in enumerate(("computed", "waited"))
-            )
-            # Who is not back from the server's first answer waits for it.
-            share = computed / (computed + waited) if waited else 0.0
-        return threads_worth(share or 0.0, 1.0, most)
 
     def _send_until(self, end, mail_ids=None, done=None, threads=1, paces=None):
         """Claim and send until nothing is due or it is ``end``. One thread's whole work, on an autonomous cursor.
@@ -294,15 +238,3 @@ class SppEmailSending(models.AbstractModel):
         else:
             with self._gateway_cursor() as env:
                 env(user=SUPERUSER_ID)["mail.mail"].browse(mine)._gateway_follow_plainly(mine)
-
-
-def _run(registry, end, mail_ids, done, threads, paces):
-    """Send in a thread of its own: no cursor, record or context of the caller comes along."""
-    threading.current_thread().dbname = registry.db_name
-    try:
-        with registry.cursor() as cr, autonomous(cr):
-            env = api.Environment(cr, SUPERUSER_ID, {})
-            env["spp.email.sending"]._send_until(end, mail_ids, done, threads, paces)
-    except Exception as error:  # noqa: BLE001 - nobody waits for what a thread raises; the claims run out
-        # Not its words: PostgreSQL's name the row.
-        _logger.error("A thread that sends ended early: %s.", type(error).__name__)

@@ -21,6 +21,7 @@ from . import (
     test_deliveries,
     test_delivery_health,
     test_delivery_retention,
+    test_delivery_statement,
     test_discovery,
     test_doubles,
     test_download,
