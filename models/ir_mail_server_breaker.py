@@ -5,6 +5,7 @@ from odoo import api, fields, models
 
 from ..engine.breaker import BREAKER_STATE_WORDS, BreakerState
 from ..engine.outcome import selection
+from .engine_text import EngineText
 
 
 class IrMailServer(models.Model):
@@ -16,7 +17,7 @@ class IrMailServer(models.Model):
     gateway_breaker_since = fields.Datetime("Failing Since", compute="_compute_gateway_breaker")
     gateway_breaker_until = fields.Datetime("Next Attempt", compute="_compute_gateway_breaker")
     gateway_breaker_failures = fields.Integer("Failures in a Row", compute="_compute_gateway_breaker")
-    gateway_breaker_cause = fields.Text("Last Failure", compute="_compute_gateway_breaker")
+    gateway_breaker_cause = EngineText("Last Failure", compute="_compute_gateway_breaker")
 
     @api.depends_context("uid")
     def _compute_gateway_breaker(self):
@@ -31,9 +32,11 @@ class IrMailServer(models.Model):
             server.gateway_breaker_cause = breaker.cause
 
     def action_gateway_try_now(self):
-        """End the pause: the next message tries the server. The button of the form."""
+        """End the pause and the waits: the next message tries the server. The button of the form."""
         self.check_access("write")
         for server in self:
             # sudo: nobody may write the states; the right to write on the server was needed to come here.
             self.env["spp.email.breaker"].sudo()._try_now(server.id)  # nosemgrep: odoo-sudo-without-context
+        # sudo: managers do not write in the ledger; only when it is tried is changed.
+        self.env["spp.email.delivery"].sudo()._release_of_servers(self.ids)  # nosemgrep
         return {"type": "ir.actions.client", "tag": "soft_reload"}

@@ -9,6 +9,7 @@ from odoo.tools import SQL
 from ..engine.breaker import BREAKER_STATE_WORDS, Breaker, BreakerState, admit, after, give_back, try_now
 from ..engine.health import HealthFinding, HealthState
 from ..engine.outcome import selection
+from .engine_text import EngineText
 from .transaction_answers import asked_once
 
 COLUMNS = ("state", "failures", "pauses", "since", "until", "cause")
@@ -30,7 +31,7 @@ class SppEmailBreaker(models.Model):
     pauses = fields.Integer(required=True, readonly=True, default=0)
     since = fields.Datetime("Failing Since", readonly=True)
     until = fields.Datetime("Next Attempt", readonly=True)
-    cause = fields.Text("Last Failure", readonly=True)
+    cause = EngineText("Last Failure", readonly=True)
 
     _server_unique = models.UniqueIndex("(COALESCE(server_id, 0))")
 
@@ -69,6 +70,11 @@ class SppEmailBreaker(models.Model):
     def _try_now(self, server_id):
         """End a pause: the next message probes."""
         self._change(server_id, try_now)
+
+    @api.model
+    def _forget(self, server_id):
+        """What it failed with was put right."""
+        self._change(server_id, lambda _breaker, _now: Breaker())
 
     def _look(self, server_id):
         """Return the Breaker as this transaction sees it: nearly always there is none, or it is closed."""

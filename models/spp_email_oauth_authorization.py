@@ -19,6 +19,7 @@ from ..engine.oauth_client import (
     new_verifier,
     revoke_token,
 )
+from .engine_text import said
 
 # Ours begins with this; Odoo's own addons, whose paths we share, put JSON there.
 STATE_PREFIX = "spp-"
@@ -111,6 +112,7 @@ class SppEmailOauth(models.Model):
     def _connect_application(self, record):
         self._forget_failure()
         self._access_token(is_refused=True)
+        self._end_waits()
         record._gateway_prove_oauth()
         self.invalidate_recordset()
         if self.state == "failing":
@@ -220,6 +222,7 @@ class SppEmailOauth(models.Model):
         now = fields.Datetime.now()
         token = exchange_code(client, parameters.get("code") or "", pending.verifier, post=credential._post(), now=now)
         credential._keep(token)
+        credential._end_waits()
         record = credential
         if pending.model in FORMS:
             record = self.env[pending.model].browse(pending.res_id).exists() or credential
@@ -257,10 +260,10 @@ class SppEmailOauth(models.Model):
         """Return an error in words: the field at fault, what happened, the provider's own words, what to do."""
         name = getattr(error, "field", "")
         label = self._fields[name]._description_string(self.env) if name in self._fields else ""
-        parts = [self.env._("Check the field “%s”.", label) if label else "", str(error)]
+        parts = [self.env._("Check the field “%s”.", label) if label else "", said(self.env, str(error))]
         if detail := getattr(error, "detail", ""):
             parts.append(self.env._("The provider says: %s", detail))
-        return "\n".join(filter(None, (*parts, getattr(error, "cure", ""))))
+        return "\n".join(filter(None, (*parts, said(self.env, getattr(error, "cure", "")))))
 
     def _gateway_prove_oauth(self):
         """Log in at a server that uses the credential, so that it is known whether the token works."""

@@ -26,6 +26,7 @@ from . import (
     test_doubles,
     test_download,
     test_dry_run,
+    test_engine_text,
     test_explain,
     test_fetching,
     test_fetching_interval,
@@ -51,6 +52,7 @@ from . import (
     test_mail_server_choice,
     test_mail_server_from,
     test_mail_server_session,
+    test_migration,
     test_no_secret_by_rpc,
     test_notices,
     test_oauth,
@@ -78,6 +80,7 @@ from . import (
     test_sealed_secrets,
     test_sender_health,
     test_sender_trust,
+    test_sending_database,
     test_sent_content,
     test_server_action,
     test_signed_replies,
@@ -209,6 +212,7 @@ from .engine import (
 )
 from .engine import test_audit_action as test_engine_audit_action
 from .engine import test_breaker as test_engine_breaker
+from .engine import test_catalogue as test_engine_catalogue
 from .engine import test_discovery as test_engine_discovery
 from .engine import test_loop as test_engine_loop
 from .engine import test_loop_signs as test_engine_loop_signs
