@@ -52,6 +52,7 @@ class Comparison:
             for kind in self.workload.kinds:
                 self._say(f"{kind}: making the database")
                 sides.append(Side(kind, self.workload.name, cluster))
+                sides[-1].beside = {"PostgreSQL": cluster.pid, **self.workload.beside()}
                 self._attempt(sides[-1], self.workload.set_up)
             names = "fsync, synchronous_commit, full_page_writes"
             values = [sides[0].rows(f"SHOW {name}")[0][0] for name in names.split(", ")]

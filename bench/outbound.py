@@ -27,6 +27,9 @@ class Outbound(Workload):
     def stop(self):
         self._sink.stop()
 
+    def beside(self):
+        return {"mail server": self._sink.pid}
+
     @property
     def _trust(self):
         # Stock Odoo knows no private authority of one server.

@@ -2,6 +2,7 @@
 
 import json
 
+from bench.beside import variable
 from bench.meter import Sample
 from tools import checkout, odoo_server
 from tools.database import PREFIX, Databases
@@ -24,11 +25,13 @@ class Side:
 
     Attributes:
         round: number of the current round, for names that are not used twice.
+        beside: {name: id} of the processes whose CPU time is measured beside Odoo's.
     """
 
     def __init__(self, kind, name, cluster):
         self.kind = kind
         self.round = 0
+        self.beside = {}
         self._cluster = cluster
         self._databases = Databases(cluster)
         self.database = self._databases.create(f"{PREFIX}bench_{name.replace('-', '_')}_{kind}", kind)
@@ -49,7 +52,7 @@ class Side:
         return odoo_server.execute(
             self.database,
             code,
-            env=env,
+            env={**variable(self.beside), **(env or {})},
             timeout=timeout,
             cluster=self._cluster,
             addons=self.kind == "gateway",

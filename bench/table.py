@@ -5,7 +5,7 @@ import statistics
 
 RATIO_HEADS = ("workload", "messages", "rounds", "stock/s", "gateway/s", "min", "median", "max")
 WAIT_HEADS = ("workload", "messages", "min", "median", "95 % within", "max")
-COST_HEADS = ("workload", "side", "CPU ms", "CPU share", "queries", "commits", "peak MiB")
+COST_HEADS = ("workload", "side", "CPU ms", "CPU share", "PostgreSQL ms", "server ms", "queries", "commits", "peak MiB")
 
 
 def ratios(comparisons):
@@ -36,12 +36,19 @@ def costs(comparisons):
             figures = (
                 f"{comparison.median(kind, lambda sample: 1000 * sample.cpu_seconds / sample.count):.1f}",
                 f"{comparison.median(kind, lambda sample: 100 * sample.cpu_seconds / sample.seconds):.0f} %",
+                *(_beside(comparison, kind, name) for name in ("PostgreSQL", "mail server")),
                 f"{comparison.median(kind, lambda sample: sample.queries / sample.count):.1f}",
                 f"{comparison.median(kind, lambda sample: sample.commits / sample.count):.2f}",
                 f"{comparison.median(kind, lambda sample: sample.peak_mib):.0f}",
             )
             rows.append((comparison.workload.name, kind, *figures))
     return _table(COST_HEADS, rows)
+
+
+def _beside(comparison, kind, name):
+    if any(name not in sample.beside_seconds for sample in comparison.samples[kind]):
+        return ""
+    return f"{comparison.median(kind, lambda sample: 1000 * sample.beside_seconds[name] / sample.count):.1f}"
 
 
 def waits(comparisons):

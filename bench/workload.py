@@ -33,6 +33,10 @@ class Workload:
     def stop(self):
         """Stop it."""
 
+    def beside(self):
+        """Return {name: id} of the processes beside Odoo's and PostgreSQL's whose CPU time is of interest."""
+        return {}
+
     def set_up(self, side):
         """Make what a side needs once, in a fresh database."""
 

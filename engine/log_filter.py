@@ -74,6 +74,7 @@ _MAIL_AT_WORK = frozenset(
         "models.spp_email_rehearsal",
         "models.spp_email_search",
         "models.spp_email_sending",
+        "models.spp_email_sending_thread",
         "models.spp_email_support",
         "models.spp_email_timeline",
         "models.spp_email_transmission",

@@ -4,10 +4,44 @@
 from __future__ import annotations
 
 import math
-import os
-from pathlib import Path
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-_PROC = Path("/proc")
+
+class Pace:
+    """How long one thread computed, and how long it waited for servers and for the disk.
+
+    Where others use the processor a thread takes longer and waits for nobody, so that what has passed says nothing.
+
+    Args:
+        clock: seconds that only grow.
+        computing: seconds that the thread that asks had the processor.
+
+    Attributes:
+        computed, waited: seconds.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, computing: Callable[[], float] = time.thread_time
+    ):
+        self._clock, self._computing = clock, computing
+        self._began = computing()
+        self.computed = self.waited = 0.0
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Context in which the thread waits."""
+        began = self._clock()
+        try:
+            yield
+        finally:
+            self.note(self._clock() - began)
+
+    def note(self, seconds: float) -> None:
+        """Add seconds that the thread, which is the one that calls, has waited."""
+        self.waited += seconds
+        self.computed = self._computing() - self._began
 
 
 def threads_worth(computing: float, elapsed: float, most: int) -> int:
@@ -24,29 +58,3 @@ def threads_worth(computing: float, elapsed: float, most: int) -> int:
         return 1
     share = max(computing / elapsed, 1 / max(most, 1))
     return max(1, min(most, math.ceil(1 / share - 0.05)))
-
-
-def mails_worth(computing: float, elapsed: float, most: int, least: int = 4) -> int:
-    """Return how many mails a thread claims next, from ``least`` to ``most``.
-
-    Who waits for a server most of the time claims few, so that threads end together and mail is called sent soon; who
-    computes claims many, since each claim and each outcome costs something.
-
-    Args:
-        computing: seconds that the thread had the processor for its last mails.
-        elapsed: in so many seconds.
-    """
-    if elapsed <= 0:
-        return most
-    return max(least, min(most, round(1.5 * most * computing / elapsed)))
-
-
-def computing_seconds(native_id: int, proc: Path = _PROC) -> float | None:
-    """Return for how long a thread of this process had the processor; None where nothing is known, or it has ended."""
-    try:
-        stat = (proc / "self/task" / str(native_id) / "stat").read_text()
-    except OSError:
-        return None
-    # proc(5): fields 14 and 15, counted behind the command's name, which may hold anything but ends with the bracket.
-    fields = stat.rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

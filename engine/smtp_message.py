@@ -5,11 +5,28 @@ from __future__ import annotations
 
 import copy
 import io
+import secrets
 from email.generator import BytesGenerator
 from email.message import EmailMessage
 from email.utils import getaddresses
 
 import idna
+
+# The same for every message of this process: a field that was parsed before costs nothing. Parts within parts need
+# others.
+_BOUNDARIES = tuple(f"{'=' * 15}{secrets.token_hex(12)}==" for _number in range(4))
+
+
+class _Generator(BytesGenerator):
+    @classmethod
+    def _make_boundary(cls, text=None):
+        """Return a boundary that does not occur in ``text``, without Python's regular expression for each message."""
+        found = text or b""
+        for boundary in _BOUNDARIES:
+            # RFC 2046 §5.1: it must not appear in what it parts. Whoever got a mail of ours knows it.
+            if boundary.encode() not in found:
+                return boundary
+        return super()._make_boundary(text)
 
 
 def flatten(message: EmailMessage, *, utf8: bool = False, seven_bit: bool = False) -> bytes:
@@ -29,7 +46,7 @@ def flatten(message: EmailMessage, *, utf8: bool = False, seven_bit: bool = Fals
     if utf8:
         policy = policy.clone(utf8=True)
     with io.BytesIO() as target:
-        BytesGenerator(target, policy=policy).flatten(message, linesep="\r\n")
+        _Generator(target, policy=policy).flatten(message, linesep="\r\n")
         return target.getvalue()
 
 

@@ -20,6 +20,7 @@ _NO_UTF8 = "The address has characters beyond ASCII, which this server cannot ta
 
 _NOT_OF_THE_CONNECTION = {
     "on_begin",
+    "on_wait",
     "reopen",
     "results",
     "content",

@@ -19,6 +19,8 @@ SLICE = 256 * 1024
 # What each recipient may add to the time that all commands together may take.
 SECONDS_PER_RECIPIENT = 2
 
+# What needs no quotes in the envelope; all else is left to Python, which takes the address apart for it.
+_PLAIN = re.compile(r"[A-Za-z0-9._%+=-]+@[A-Za-z0-9.-]+")
 _LEADING_DOT = re.compile(rb"(?m)^\.")
 _END = b".\r\n"
 
@@ -63,11 +65,11 @@ class Transaction:
         self._data: tuple[int, bytes] | None = None
         self._phase = "sender"
         self._dot_sent = False
-        mail = " ".join([f"MAIL FROM:{smtplib.quoteaddr(sender)}", *mail_options])
+        mail = " ".join([f"MAIL FROM:{_quoted(sender)}", *mail_options])
         options = "".join(f" {option}" for option in rcpt_options)
         self._commands = [
             ("mail", "", mail),
-            *(("rcpt", name, f"RCPT TO:{smtplib.quoteaddr(form)}{options}") for name, form in recipients.items()),
+            *(("rcpt", name, f"RCPT TO:{_quoted(form)}{options}") for name, form in recipients.items()),
             ("data", "", "DATA"),
         ]
 
@@ -234,6 +236,10 @@ class Transaction:
 
     def _fail(self, text: str) -> None:
         self._decide(lost_after_data(text) if self._dot_sent else lost_before_data(text, self._phase))
+
+
+def _quoted(address: str) -> str:
+    return f"<{address}>" if _PLAIN.fullmatch(address) else smtplib.quoteaddr(address)
 
 
 def _is_good(answer: tuple[int, bytes] | None) -> bool:

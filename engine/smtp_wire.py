@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import smtplib
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -24,9 +25,11 @@ class WireSession:
 
     Attributes:
         witness: the Conversation of a session whose socket is not ours; our sockets have their own.
+        on_wait: called with the seconds that each answer was waited for.
     """
 
     witness: Conversation | None = None
+    on_wait: Callable[[float], None] | None = None
 
     # None for sessions that Odoo's own code opened: those have the one timeout that it gave them.
     _connection: Connection | None = None
@@ -66,12 +69,15 @@ class WireSession:
             self.sock.allow(self._connection.answer_timeout)
         lines = []
         while True:
+            began = time.monotonic()
             try:
                 line = self.file.readline(LONGEST_LINE + 1)
             except OSError as error:
                 self.close()
                 text = "The server stopped answering." if isinstance(error, TimeoutError) else "The connection broke."
                 raise smtplib.SMTPServerDisconnected(text) from error
+            if self.on_wait is not None:
+                self.on_wait(time.monotonic() - began)
             if not line:
                 self.close()
                 raise smtplib.SMTPServerDisconnected("The server ended the connection.")

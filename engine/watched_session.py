@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import smtplib
+import time
 from collections.abc import Callable, Iterable, Sequence
 from email.message import EmailMessage
 from typing import Any
@@ -20,6 +21,7 @@ class WatchedSession:
 
     Attributes:
         on_begin: called with envelope sender, recipients and message before the server is told anything.
+        on_wait: called with the seconds that the session took.
         sign_sender: makes the envelope sender what the server is told.
         results: {address: RecipientResult} of the last message.
     """
@@ -30,6 +32,7 @@ class WatchedSession:
     def __init__(self, session: Any):
         self._session = session
         self.on_begin: Begin | None = None
+        self.on_wait: Callable[[float], None] | None = None
         self.sign_sender: Callable[[str], str] | None = None
         self.results: dict[str, RecipientResult] = {}
 
@@ -47,11 +50,16 @@ class WatchedSession:
             from_addr = self.sign_sender(from_addr)
         if self.on_begin:
             self.on_begin(from_addr, to_addrs, message)
+        began = time.monotonic()
         try:
             refused = self._session.send_message(message, from_addr, to_addrs, *rest, **named)
         except Exception as error:
             self.results = results_of_error(error, to_addrs)
             raise
+        finally:
+            if self.on_wait:
+                # Nearly all of it: what it is to compute was done before.
+                self.on_wait(time.monotonic() - began)
         self.results = {
             address: judge(*refused[address], "recipient")
             if refused and address in refused

@@ -74,6 +74,7 @@ from . import (
     spp_email_transmission,
     spp_email_dispatch,
     spp_email_sending,
+    spp_email_sending_thread,
     mail_mail,
     mail_mail_outcome,
     mail_mail_hand_back,

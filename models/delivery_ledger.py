@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from odoo import fields
+from odoo import fields, modules
 from odoo.tools import SQL
 
 from ..engine.delivery import RecipientResult
 from ..engine.delivery_retry import next_delivery_attempt
 from ..engine.errors import WithdrawnError
 from ..engine.outcome import OutboundReason, OutboundState
+from ..engine.pace import Pace
 from ..engine.storable import storable
 from .delivery_statement import ANSWER, BEGIN, CANCEL, ENLIST, WITHOUT
 from .spp_email_delivery import FINAL
+from .spp_email_sent_content import KEEP_SMALL
 from .spp_email_transaction import commit
 
 _logger = logging.getLogger(__name__)
@@ -25,6 +27,8 @@ DAYS_PARAMETER = "spp_email_gateway.outgoing_days"
 DAYS = 5
 # Seconds after which a delivery whose outcome is unknown is sent once more, where the policy says so.
 UNKNOWN_WAIT = 300
+# What every message needs.
+PREPARED = (BEGIN, ANSWER, KEEP_SMALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +44,34 @@ class DeliveryLedger:
     """One sending thread's hand on the ledger.
 
     What became of a transaction is written together with the beginning of the next one, in one commit: the disk is
-    waited for once a message. A process that is killed leaves one message a thread whose outcome is unknown.
+    waited for once a message, and PostgreSQL is asked once. A process that is killed leaves one message a thread whose
+    outcome is unknown.
 
     Args:
         env: an Environment on an autonomous cursor.
+        pace: the thread's Pace, which is told how long the disk was waited for.
     """
 
-    def __init__(self, env):
+    def __init__(self, env, pace=None):
         self.env = env
+        self.pace = pace or Pace()
         self.delivery = env["spp.email.delivery"]
         self.rng = random.Random()
         self._claims = {}
         self._begun = {}
         # Functions that write, in order, until a commit has kept what they wrote.
         self._unwritten = []
+        # Statements that go to PostgreSQL together.
+        self._together = []
+        self._is_prepared = False
+
+    def prepare(self):
+        """Have PostgreSQL read and plan once what every message needs; for a ledger with a connection of its own."""
+        # In its tests Odoo shares one connection among all cursors.
+        if not modules.module.current_test:
+            self.env.cr.execute(";".join(statement.prepare for statement in PREPARED))
+            commit(self.env.cr)
+            self._is_prepared = True
 
     def known(self, claims):
         """Return {mail id: {row id: Recipient}} of what the ledger has of claimed mails.
@@ -75,12 +93,12 @@ class DeliveryLedger:
         """Remember recipients, [(Posting, addresses)], that messages of one mail will be composed for."""
         for posting, recipients in postings:
             values = {**posting.columns(), "recipients": list(dict.fromkeys(recipients))}
-            self._unwritten.append(partial(self._execute, ENLIST, values))
+            self._unwritten.append(partial(self._add, ENLIST, values))
 
     def cancel(self, row_ids):
         """Remember that rows wait for nothing any more: nobody of that address gets this mail now."""
         if row_ids:
-            self._unwritten.append(partial(self._execute, CANCEL, {"ids": tuple(row_ids)}))
+            self._unwritten.append(partial(self._add, CANCEL, {"ids": tuple(row_ids)}))
 
     def begin(self, posting, recipients):
         """Write, committed, that ``recipients``, lower-case addresses, are about to be given to a server.
@@ -94,20 +112,22 @@ class DeliveryLedger:
         values = {
             **posting.columns(),
             "recipients": recipients,
-            "final": FINAL,
+            "final": list(FINAL),
             "lease": self.env["spp.email.queue"]._lease_seconds(),
             "claim_id": claim.id,
             "claim_fence": claim.fence,
         }
         try:
-            self._write()
-            self._execute(BEGIN, values)
+            self._put_down()
+            self._add_prepared(BEGIN, values)
+            self._ask_together()
             rows = self.env.cr.fetchall()
             if len(rows) != len(recipients):
                 raise WithdrawnError(f"mail {posting.mail_id} was decided otherwise")
-            commit(self.env.cr)
+            with self.pace.waiting():
+                commit(self.env.cr)
         except Exception:
-            self.env.cr.rollback()
+            self._roll_back()
             # What a server said about the message before stands, whatever is wrong with this one.
             self.flush()
             raise
@@ -133,7 +153,7 @@ class DeliveryLedger:
             self._write()
             commit(self.env.cr)
         except Exception as error:  # noqa: BLE001 - tried one by one below, where the cause is said
-            self.env.cr.rollback()
+            self._roll_back()
             _logger.warning("The ledger is written one by one: %s.", type(error).__name__)
             self._flush_apart()
         self._unwritten = []
@@ -143,9 +163,10 @@ class DeliveryLedger:
         for write in self._unwritten:
             try:
                 write()
+                self._ask_together()
                 commit(self.env.cr)
             except Exception as error:  # noqa: BLE001 - the others first
-                self.env.cr.rollback()
+                self._roll_back()
                 failure = error
         if failure:
             # A row stays as it was: being sent, which the next worker takes for unknown.
@@ -155,11 +176,29 @@ class DeliveryLedger:
     # Writing
     # ------------------------------------------------------------------
 
-    def _execute(self, statement, values):
-        # Odoo logs a failing statement with all of its values.
-        self.env.cr.execute(statement, values, log_exceptions=False)
+    def _add(self, statement, values):
+        """Have a statement run with those that were added before, and those that will be."""
+        self._together.append(self.env.cr.mogrify(statement, values))
+
+    def _add_prepared(self, statement, values):
+        self._add(statement.execute if self._is_prepared else statement.text, values)
+
+    def _ask_together(self):
+        """Run what was added, in one question to PostgreSQL; the last one's rows can be fetched."""
+        statements, self._together = self._together, []
+        if statements:
+            # Odoo logs a failing statement with all of its values.
+            self.env.cr.execute(b";".join(statements).decode(), log_exceptions=False)
+
+    def _roll_back(self):
+        self._together = []
+        self.env.cr.rollback()
 
     def _write(self):
+        self._put_down()
+        self._ask_together()
+
+    def _put_down(self):
         for write in self._unwritten:
             write()
 
@@ -193,12 +232,15 @@ class DeliveryLedger:
                 "keep": content.keep,
                 "is_mass": posting.mail_class == "mass",
             }
-            self.env["spp.email.sent.content"]._keep_known(facts, posting.message_id, accepted, content.octets)
+            self.env["spp.email.sent.content"]._keep_known(
+                facts, posting.message_id, accepted, content.octets, partial(self._add_prepared, KEEP_SMALL)
+            )
 
     def _answer(self, result, rows):
         """Write the answer of a server about rows that were being sent."""
         values = self._values(result, rows[0].since, max(row.attempts for row in rows))
-        self._execute(ANSWER, {**values, "rows": tuple((row.id, row.attempts) for row in rows)})
+        values |= {"ids": [row.id for row in rows], "attempts": [row.attempts for row in rows]}
+        self._add_prepared(ANSWER, values)
 
     def _write_without(self, posting, address, result, until):
         """Write the outcome of a recipient for whom no transaction was begun."""
@@ -208,7 +250,7 @@ class DeliveryLedger:
         if result.state is OutboundState.DEFERRED:
             since, attempts = self._tried(posting, address)
         values = self._values(result, since, attempts + counted, until)
-        self._execute(
+        self._add(
             WITHOUT, {**posting.columns(), **values, "recipient": address, "attempts": counted, "final": FINAL}
         )
 
@@ -249,6 +291,8 @@ class DeliveryLedger:
 
     def _tried(self, posting, address):
         """Return (since when, how often) a recipient is tried."""
+        # What was added before may be about the same row.
+        self._ask_together()
         rows = self.env.execute_query(
             SQL(
                 "SELECT created_date, attempts FROM spp_email_delivery WHERE mail_id = %s AND lower(recipient) = %s"
@@ -271,4 +315,5 @@ class DeliveryLedger:
         )
         for row in rows:
             self._answer(RecipientResult(OutboundState.UNKNOWN, OutboundReason.PROCESS_DIED), [Begun(*row)])
+        self._ask_together()
         commit(self.env.cr)

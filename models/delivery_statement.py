@@ -2,6 +2,24 @@
 """The SQL of the ledger: sending threads write it past the ORM, a statement or two a message."""
 
 from .posting import POSTED
+from .prepared_statement import PreparedStatement
+
+# Of the columns as the parameters of prepared statements.
+POSTED_TYPES = {
+    "mail_id": "int",
+    "mail_message_id": "int",
+    "model": "varchar",
+    "res_id": "int",
+    "company_id": "int",
+    "subject": "varchar",
+    "message_id": "varchar",
+    "mail_class": "varchar",
+    "partner_id": "int",
+    "server_id": "int",
+    "email_from": "varchar",
+    "envelope_sender": "varchar",
+    "trace": "jsonb",
+}
 
 # What every attempt writes anew.
 RENEWED = ("server_id", "email_from", "envelope_sender", "message_id", "trace")
@@ -18,7 +36,7 @@ ANSWERED = (
 )
 
 # The claim is renewed with every message, and who has lost it sends nothing any more.
-BEGIN = f"""
+_BEGIN = f"""
     WITH mine AS (
         UPDATE spp_email_queue SET claim_until = now() AT TIME ZONE 'UTC' + %(lease)s * interval '1 second'
          WHERE id = %(claim_id)s AND claim_fence = %(claim_fence)s AND claim_until IS NOT NULL
@@ -32,14 +50,46 @@ BEGIN = f"""
     ON CONFLICT (mail_id, lower(recipient), COALESCE(partner_id, 0)) DO UPDATE
        SET state = 'sending', attempts = row.attempts + 1, attempt_date = EXCLUDED.attempt_date,
            next_attempt_date = NULL, {", ".join(f"{name} = EXCLUDED.{name}" for name in RENEWED)}
-     WHERE row.state NOT IN %(final)s
+     WHERE row.state <> ALL (%(final)s)
     RETURNING id, recipient, created_date, attempts
 """  # nosec B608 - names of our own columns
+BEGIN = PreparedStatement(
+    "spp_email_begin",
+    _BEGIN,
+    {
+        "lease": "int",
+        "claim_id": "int",
+        "claim_fence": "int",
+        "recipients": "varchar[]",
+        "final": "varchar[]",
+        **POSTED_TYPES,
+    },
+)
 
-ANSWER = f"""
-    UPDATE spp_email_delivery SET {", ".join(f"{name} = %({name})s" for name in ANSWERED)}, final_date = %(final_date)s
-     WHERE (id, attempts) IN %(rows)s AND state IN ('sending', 'deferred', 'unknown')
+_ANSWER = f"""
+    UPDATE spp_email_delivery AS row
+       SET {", ".join(f"{name} = %({name})s" for name in ANSWERED)}, final_date = %(final_date)s
+      FROM unnest(%(ids)s, %(attempts)s) AS mine (id, attempts)
+     WHERE row.id = mine.id AND row.attempts = mine.attempts AND row.state IN ('sending', 'deferred', 'unknown')
 """  # nosec B608 - names of our own columns
+ANSWER = PreparedStatement(
+    "spp_email_answer",
+    _ANSWER,
+    {
+        "state": "varchar",
+        "reason": "varchar",
+        "phase": "varchar",
+        "smtp_code": "int",
+        "enhanced_status": "varchar",
+        "smtp_text": "text",
+        "remote_id": "varchar",
+        "remote_message_id": "varchar",
+        "next_attempt_date": "timestamp",
+        "final_date": "timestamp",
+        "ids": "int[]",
+        "attempts": "int[]",
+    },
+)
 
 # All recipients of a mail that goes out as several messages, before the first of them: whatever ends the work in the
 # middle, the mail is not decided by those alone that were come to.

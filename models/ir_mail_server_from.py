@@ -236,12 +236,17 @@ class IrMailServer(models.Model):
 
     def _gateway_header_from(self, email_from, smtp_session):
         """Return the bare address to put into the From field; "" leaves it to Odoo."""
-        settings = self._gateway_from_settings(self._gateway_company())
-        sender = email_normalize(str(email_from or ""), strict=False) or ""
+        server_id = getattr(smtp_session, "gateway_server_id", None)
+        company, notification = self._gateway_company(), self.env.context.get("domain_notifications_email")
+        key = (str(email_from or ""), server_id, company.id, notification)
+        return asked_once(self.env, "header from", key, lambda: self._gateway_find_header_from(*key[:2], company))
+
+    def _gateway_find_header_from(self, email_from, server_id, company):
+        settings = self._gateway_from_settings(company)
+        sender = email_normalize(email_from, strict=False) or ""
         general = general_from(sender, settings)
         # sudo: as in Odoo, sending uses any server.
-        server = self.sudo().browse(getattr(smtp_session, "gateway_server_id", None))  # nosemgrep
-        server = asked_once(self.env, "servers there", server.id, server.exists)
+        server = self.sudo().browse(server_id).exists()  # nosemgrep
         if server and not self._filter_mail_servers_fallback(server):
             return ""
         return general.address or server_from(sender, server._gateway_sending_server(), settings).address

@@ -114,7 +114,7 @@ class IrMailServer(models.Model):
         finally:
             if is_ours:
                 # Both hold on to a cursor that ends with its thread.
-                session.on_begin = session.reopen = None
+                session.on_begin = session.reopen = session.on_wait = None
                 session.content = b""
                 POOL.release(key, session)
             else:

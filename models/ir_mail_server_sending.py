@@ -2,13 +2,16 @@
 """What servers say while a request sends by Odoo's own code."""
 
 from odoo import api, models
+from odoo.tools import mail as mail_tools
 
+from ..engine import address_memory
 from ..engine.header_memory import remember_headers
 from ..engine.watched_session import watched
 from .mail_mail import RESULTS
 
 # Odoo has put its own policy in by now.
 remember_headers()
+mail_tools.email_split_tuples = address_memory.remembering(mail_tools.email_split_tuples)
 
 
 class IrMailServer(models.Model):

@@ -1,6 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """What one SMTP transaction carries, as the ledger and the kept copies have it."""
 
+import functools
 import json
 from dataclasses import asdict, dataclass
 from dataclasses import fields as dataclass_fields
@@ -34,8 +35,14 @@ class Posting:
         values = {name: getattr(self, name) for name in POSTED}
         for name in ("subject", "message_id", "email_from", "envelope_sender"):
             values[name] = storable(values[name])
-        values["trace"] = json.dumps([asdict(step) for step in self.trace]) if self.trace else None
+        values["trace"] = _as_json(self.trace) if self.trace else None
         return values
+
+
+@functools.lru_cache(256)
+def _as_json(trace):
+    """Return the steps as text: most messages take the same ones as the message before."""
+    return json.dumps([asdict(step) for step in trace])
 
 
 POSTED = tuple(one.name for one in dataclass_fields(Posting))

@@ -70,7 +70,7 @@ class SppEmailDispatch(models.AbstractModel):
         self = self.with_context(**{DISPATCHING: True})
         mails = self.env["mail.mail"].browse(claims)
         known = ledger.known(claims)
-        sessions = Sessions(self.env)
+        sessions = Sessions(self.env, ledger.pace)
         try:
             for group in self._groups(mails, known):
                 if done and time.monotonic() >= end:
@@ -149,7 +149,7 @@ class SppEmailDispatch(models.AbstractModel):
             if row.state in FINAL or not row.is_due:
                 settled.setdefault(row.partner_id, set()).add(row.address.lower())
         server = group.routes[0].server
-        posting = self._posting(mail, server)
+        posting = self._posting(mail, server, group.company)
         try:
             emails = mail._prepare_outgoing_list(mail_server=server or mail.mail_server_id, doc_to_followers=followers)
         except psycopg2.Error:
@@ -210,13 +210,14 @@ class SppEmailDispatch(models.AbstractModel):
             ]
             ledger.enlist([(posting, addresses) for posting, addresses in new if addresses])
 
-    def _posting(self, mail, server=None):
+    def _posting(self, mail, server=None, company=None):
+        """Return the Posting of a mail; what is known of its server and company need not be asked again."""
         return Posting(
             mail_id=mail.id,
             mail_message_id=mail.mail_message_id.id or None,
             model=mail.model or None,
             res_id=mail.res_id or None,
-            company_id=mail._gateway_company().id or None,
+            company_id=(mail._gateway_company() if company is None else company).id or None,
             subject=mail.subject or "",
             message_id=mail.message_id or "",
             mail_class=mail._gateway_class(),

@@ -15,6 +15,8 @@ from .spp_email_claim_mixin import owner_name
 NOW, PERSON, MASS = 0, 10, 20
 # Mails made together in such a number are a mass mailing, also without that module.
 BULK = 20
+# Mails that a claim takes at least, where so many wait: each claim and each outcome costs something.
+LEAST = 4
 # Mails that one look takes over from Odoo's table at most; the next one goes on.
 ADOPTED = 5_000
 # A mail whose sending began so often and never ended is suspected of killing its process.
@@ -110,18 +112,30 @@ class SppEmailQueue(models.Model):
             return False
         return is_more
 
-    def _claim_due(self, limit, mail_ids=None, is_suspect=False):
+    def _claim_due(self, limit, mail_ids=None, is_suspect=False, parts=1):
         """Claim up to ``limit`` due mails and return {mail id: Claim}, in the queue's order.
 
         Args:
             mail_ids: only these; None for all.
             is_suspect: mails that a worker began and never ended; claimed alone, they take nothing with them.
+            parts: of what is free at most one part of so many, though not fewer than a few: others want some too.
         """
+        most = limit
+        if parts > 1 and limit > LEAST:
+            most = SQL(
+                "LEAST(%(limit)s, GREATEST(%(least)s, (SELECT count(*) FROM (SELECT 1 FROM spp_email_queue"
+                " WHERE %(free)s LIMIT %(enough)s) AS free) / %(parts)s))",
+                limit=limit,
+                least=LEAST,
+                free=FREE,
+                enough=limit * parts,
+                parts=parts,
+            )
         where = SQL("starts > 0") if is_suspect else SQL("starts = 0")
         where = SQL("%s AND %s", where, DUE)
         if mail_ids is not None:
             where = SQL("%s AND mail_id IN %s", where, tuple(mail_ids) or (0,))
-        claims = self._claim(where, order=ORDER, also=SQL("starts = starts + 1"), limit=limit)
+        claims = self._claim(where, order=ORDER, also=SQL("starts = starts + 1"), limit=most)
         if not claims:
             return {}
         with self._gateway_cursor() as env:

@@ -2,31 +2,31 @@
 """Who sends: lanes of the queue, each with some threads, within the time that the scheduler leaves."""
 
 import logging
-import threading
 import time
 from datetime import timedelta
 
 from odoo import SUPERUSER_ID, api, fields, models, modules
 
 from ..engine.outcome import OutboundReason
-from ..engine.pace import computing_seconds, mails_worth, threads_worth
 from .delivery_ledger import DeliveryLedger
 from .ir_mail_server import smtplib_is_replaced
-from .spp_email_transaction import DATABASE_BUSY, autonomous
+from .spp_email_transaction import DATABASE_BUSY
 from .transaction_answers import answers
 
 _logger = logging.getLogger(__name__)
 
-# Mails that one claim takes, and one transaction writes the outcome of.
-BATCH_MAILS = 20
+# Mails that one claim takes at most, and one transaction writes the outcome of.
+BATCH_MAILS = 50
+# Of what waits each thread claims one part of so many for each thread: all end together, whoever is slow.
+PARTS = 2
 # Seconds after which a batch's outcome is written, and what it has not begun given back.
 BATCH_SECONDS = 2.0
 # Threads of a lane. Each waits for its own server; Odoo's work is done by one at a time.
 THREADS = 4
+# As many as a setting allows, for servers that are far away and take more sessions at once: each takes three of the
+# process's connections to the database, and 64 MB of its address space.
+MOST_THREADS = 8
 THREADS_PARAMETER = "spp_email_gateway.sending_threads"
-# Seconds for which the first is watched, and before that left to itself.
-WARM_UP_SECONDS = 0.05
-PROBE_SECONDS = 0.15
 # Mails for which another thread is worth its start.
 MAILS_A_THREAD = 5
 # Scheduled actions that send, as data has them, and how many mails wait when one calls the next.
@@ -35,8 +35,8 @@ LANES_PARAMETER = "spp_email_gateway.sending_lanes"
 BACKLOG = 50
 # A call outside of the scheduler sets no limit.
 SECONDS = 60
-# A thread that hangs in a conversation is left to it after this; it writes by itself what comes of it.
-GRACE_SECONDS = 2
+# How often mails are looked for that a worker began and never ended, where there were none.
+SUSPECT_SECONDS = 1.0
 # How often a batch's outcome is written that collides with somebody else's write.
 FOLLOW_ATTEMPTS = 3
 
@@ -71,15 +71,14 @@ class SppEmailSending(models.AbstractModel):
         is_more = queue._adopt()
         queue._free_claims_of_the_dead()
         with self._gateway_cursor() as env:
-            waiting = env["spp.email.queue"]._backlog(max(BACKLOG, THREADS * MAILS_A_THREAD))
+            waiting = env["spp.email.queue"]._backlog(max(BACKLOG, MOST_THREADS * MAILS_A_THREAD))
         if waiting >= BACKLOG and lane < self._lanes() and mail_ids is None:
             with self._gateway_cursor() as env:
                 env["spp.email.sending"]._call(lane + 1)
         done = set()
         if waiting:
             count = min(self._threads(), -(-waiting // MAILS_A_THREAD))
-            # Few mails are shared, so that all threads have their part.
-            self._send_in_threads(count, end, mail_ids, min(BATCH_MAILS, -(-waiting // count)), done)
+            self._send_in_threads(count, end, mail_ids, done)
         with self._gateway_cursor() as env:
             env["spp.email.sending"]._call_for_the_rest(lane, is_more or bool(done))
 
@@ -125,69 +124,35 @@ class SppEmailSending(models.AbstractModel):
         return min(self.env["ir.config_parameter"]._gateway_number(LANES_PARAMETER, LANES), LANES)
 
     def _threads(self):
-        return max(1, min(self.env["ir.config_parameter"]._gateway_number(THREADS_PARAMETER, THREADS), THREADS))
+        return max(1, min(self.env["ir.config_parameter"]._gateway_number(THREADS_PARAMETER, THREADS), MOST_THREADS))
 
     # ------------------------------------------------------------------
-    # Threads
+    # One thread
     # ------------------------------------------------------------------
 
-    def _send_in_threads(self, count, end, mail_ids, batch, done):
-        """Have ``count`` threads empty the queue, and come back by ``end`` and a little.
-
-        Args:
-            done: set that gets the ids of mails whose work is over.
-        """
-        if modules.module.current_test:
-            # A test's cursors share one transaction, which a second thread would wait for.
-            with self._autonomous_cursor() as env:
-                env["spp.email.sending"]._send_until(end, mail_ids, batch, done)
-            return
-        threads = [
-            threading.Thread(
-                target=_run,
-                args=(self.env.registry, end, mail_ids, batch, done),
-                name=f"spp.email.sending-{number}",
-                daemon=True,
-            )
-            for number in range(count)
-        ]
-        started = threads[:1]
-        for thread in started:
-            thread.start()
-        if len(threads) > 1:
-            started += threads[1 : self._worth(threads[0], len(threads))]
-        for thread in started[1:]:
-            thread.start()
-        for thread in started:
-            thread.join(max(0.0, end + GRACE_SECONDS - time.monotonic()))
-
-    def _worth(self, thread, most):
-        """Return how many threads are worth their start, by what the first one does for a moment."""
-        # It first learns what Odoo keeps of settings and views, which says nothing about the server.
-        thread.join(WARM_UP_SECONDS)
-        before, began = computing_seconds(thread.native_id), time.monotonic()
-        thread.join(PROBE_SECONDS)
-        after = computing_seconds(thread.native_id)
-        if before is None or after is None:
-            return 1 if not thread.is_alive() else most
-        return threads_worth(after - before, time.monotonic() - began, most)
-
-    def _send_until(self, end, mail_ids=None, batch=BATCH_MAILS, done=None):
+    def _send_until(self, end, mail_ids=None, done=None, threads=1, paces=None):
         """Claim and send until nothing is due or it is ``end``. One thread's whole work, on an autonomous cursor.
 
         Args:
-            batch: how many mails a claim takes at most.
             done: set that gets the ids of mails whose work is over.
+            threads: how many share the work.
+            paces: list that gets the thread's Pace.
         """
         queue = self.env["spp.email.queue"]
         ledger = DeliveryLedger(self.env)
-        more, seen, most = True, set(), batch
+        ledger.prepare()
+        if paces is not None:
+            paces.append(ledger.pace)
+        more, seen, suspects_at = True, set(), 0.0
         while more and time.monotonic() < end:
             more = False
-            computing, began = time.thread_time(), time.monotonic()
             # In turn, so that neither kind keeps the other waiting.
-            for is_suspect, limit in ((False, batch), (True, 1)):
-                claims = queue._claim_due(limit, mail_ids, is_suspect)
+            for is_suspect in (False, True):
+                if is_suspect and more and time.monotonic() < suspects_at:
+                    continue
+                claims = queue._claim_due(1 if is_suspect else BATCH_MAILS, mail_ids, is_suspect, PARTS * threads)
+                if is_suspect:
+                    suspects_at = 0.0 if claims else time.monotonic() + SUSPECT_SECONDS
                 more = more or bool(claims)
                 if is_suspect and claims and queue._killed_too_often(*claims.values()):
                     self._set_aside(claims, ledger, OutboundReason.PROCESS_DIED, self._killer_words())
@@ -196,7 +161,6 @@ class SppEmailSending(models.AbstractModel):
                 elif claims:
                     # Worked on in this run already, and due again at once: nothing comes of it now.
                     queue._let_go(list(claims.values()))
-            batch = mails_worth(time.thread_time() - computing, time.monotonic() - began, most)
         if done is not None:
             done.update(seen)
 
@@ -272,15 +236,3 @@ class SppEmailSending(models.AbstractModel):
         else:
             with self._gateway_cursor() as env:
                 env(user=SUPERUSER_ID)["mail.mail"].browse(mine)._gateway_follow_plainly(mine)
-
-
-def _run(registry, end, mail_ids, batch, done):
-    """Send in a thread of its own: no cursor, record or context of the caller comes along."""
-    threading.current_thread().dbname = registry.db_name
-    try:
-        with registry.cursor() as cr, autonomous(cr):
-            env = api.Environment(cr, SUPERUSER_ID, {})
-            env["spp.email.sending"]._send_until(end, mail_ids, batch, done)
-    except Exception as error:  # noqa: BLE001 - nobody waits for what a thread raises; the claims run out
-        # Not its words: PostgreSQL's name the row.
-        _logger.error("A thread that sends ended early: %s.", type(error).__name__)

@@ -12,6 +12,7 @@ from odoo.tools import SQL
 from ..engine.binary_copy import RowReader
 from ..engine.login_link import holds_login_link, message_holds_login_link
 from ..engine.storable import storable
+from .prepared_statement import PreparedStatement
 
 # As for incoming messages: above this a message travels by COPY, and is not compressed.
 LARGE = 256 * 1024
@@ -27,7 +28,7 @@ DELIVERIES = (
     "INSERT INTO spp_email_sent_content_delivery_rel (content_id, delivery_id)"
     " SELECT kept.id, unnest(%(delivery_ids)s::int[]) FROM kept"
 )
-KEEP_SMALL = f"""
+_KEEP_SMALL = f"""
     WITH kept AS (
         INSERT INTO spp_email_sent_content (mail_id, mail_message_id, company_id, message_id, recipients, digest,
                                             about_mailbox_id, about_intake_id, headers, kept_date, size, stored_size,
@@ -38,6 +39,24 @@ KEEP_SMALL = f"""
         RETURNING id)
     {DELIVERIES}
 """  # nosec B608 - names of our own columns
+KEEP_SMALL = PreparedStatement(
+    "spp_email_keep",
+    _KEEP_SMALL,
+    {
+        "mail_id": "int",
+        "mail_message_id": "int",
+        "company_id": "int",
+        "message_id": "varchar",
+        "recipients": "text",
+        "digest": "varchar",
+        "headers": "text",
+        "size": "int",
+        "stored_size": "int",
+        "is_compressed": "bool",
+        "data": "bytea",
+        "delivery_ids": "int[]",
+    },
+)
 KEEP_LARGE = f"""
     WITH kept AS (
         UPDATE spp_email_sent_content
@@ -108,8 +127,12 @@ class SppEmailSentContent(models.Model):
         facts = contents._facts(mail_id, [address.lower() for address in recipients])
         return contents._keep_known(facts, message_id, recipients, content)
 
-    def _keep_known(self, facts, message_id, recipients, content):
-        """As ``_keep``, for a caller who knows what ``_facts`` would ask, on this Environment's cursor."""
+    def _keep_known(self, facts, message_id, recipients, content, keep_small=None):
+        """As ``_keep``, for a caller who knows what ``_facts`` would ask, on this Environment's cursor.
+
+        Args:
+            keep_small: called with the parameters of KEEP_SMALL, to have it run with other statements.
+        """
         if not self._may_keep(facts, content):
             return False
         columns = {
@@ -126,12 +149,12 @@ class SppEmailSentContent(models.Model):
         if len(content) <= LARGE:
             data = zlib.compress(content, 1)
             stored = {"size": len(content), "stored_size": len(data), "is_compressed": True}
-            # A failing INSERT is logged by Odoo with all of its values.
-            self.env.cr.execute(
-                KEEP_SMALL,
-                {**columns, **stored, "data": psycopg2.Binary(data), "delivery_ids": facts["delivery_ids"]},
-                log_exceptions=False,
-            )
+            values = {**columns, **stored, "data": psycopg2.Binary(data), "delivery_ids": facts["delivery_ids"]}
+            if keep_small:
+                keep_small(values)
+            else:
+                # A failing INSERT is logged by Odoo with all of its values.
+                self.env.cr.execute(KEEP_SMALL.text, values, log_exceptions=False)
             return True
         content_id = self._copy(content)
         self.env.cr.execute(

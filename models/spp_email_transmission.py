@@ -298,10 +298,14 @@ class Transaction:
 
 
 class Sessions:
-    """The sessions that one batch uses, one for each server and From; given back to the pool at its end."""
+    """The sessions that one batch uses, one for each server and From; given back to the pool at its end.
 
-    def __init__(self, env):
-        self.env, self.held = env, {}
+    Args:
+        pace: the thread's Pace, which is told how long servers were waited for.
+    """
+
+    def __init__(self, env, pace):
+        self.env, self.pace, self.held = env, pace, {}
 
     def get(self, route):
         """Return the session of a Route.
@@ -313,9 +317,11 @@ class Sessions:
         if key not in self.held:
             with ExitStack() as stack:
                 servers = self.env["ir.mail_server"]
-                session = watched(
-                    stack.enter_context(servers._gateway_session(route.server, route.smtp_from, patience=PATIENCE))
-                )
+                with self.pace.waiting():
+                    session = watched(
+                        stack.enter_context(servers._gateway_session(route.server, route.smtp_from, patience=PATIENCE))
+                    )
+                session.on_wait = self.pace.note
                 self.held[key] = session, stack.pop_all()
         return self.held[key][0]
 

@@ -23,6 +23,7 @@ from . import (
     test_deliveries,
     test_delivery_health,
     test_delivery_retention,
+    test_delivery_statement,
     test_discovery,
     test_doubles,
     test_download,
@@ -105,6 +106,7 @@ from . import (
     test_wizard_rights,
 )
 from .engine import (
+    test_address_memory,
     test_answered,
     test_arrival,
     test_attempt,
@@ -199,6 +201,7 @@ from .engine import (
     test_smtp_answer,
     test_smtp_diagnosis,
     test_smtp_login,
+    test_smtp_message,
     test_smtp_session,
     test_smtp_transaction,
     test_subaddress,

@@ -55,6 +55,14 @@ class Cluster:
             return None
 
     @property
+    def pid(self):
+        """The process id of the running server, whose children serve the connections, or None."""
+        try:
+            return int((self.data / "postmaster.pid").read_text().splitlines()[0]) if self.port else None
+        except (OSError, IndexError, ValueError):
+            return None
+
+    @property
     def environment(self):
         """What PostgreSQL's own programs and psycopg2 need to reach this server."""
         return {"PGHOST": "127.0.0.1", "PGPORT": str(self.start()), "PGUSER": USER, "PGPASSWORD": None}

@@ -108,6 +108,11 @@ class SmtpSink:
             self._directory = None
 
     @property
+    def pid(self):
+        """The id of the sink's process."""
+        return self._process.pid
+
+    @property
     def count(self):
         """How many messages were accepted."""
         return self._ask("XCOUNT")[0]

@@ -81,5 +81,37 @@ class TestHeaderMemory(unittest.TestCase):
             self.assertEqual(duplicate(message(policy)).as_bytes(), message(SMTP).as_bytes())
         self.assertNotIn(b"\xc3", message(policy.clone(cte_type="7bit")).as_bytes())
 
+    def test_fields_are_folded_as_python_folds_them(self):
+        long = "x" * 60
+        for name, value in (
+            *FIELDS,
+            ("To", "a@remote.test"),
+            ("To", f"{long}@remote.test, {long}@remote.test"),
+            ("To", "(comment) Ann <a@remote.test>"),
+            ("From", "Größe <office@example.org>"),
+            ("Subject", "plain"),
+            ("Subject", "=?utf-8?q?gr=C3=B6=C3=9Fe?="),
+            ("Subject", "=?utf-8?q?ascii?="),
+            ("Subject", f"{long} {long}"),
+            ("Subject", "x" * 200),
+            ("Subject", ""),
+            ("Message-Id", f"<{long}{long}@example.org>"),
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Content-Disposition", 'attachment; filename="Größe.pdf"'),
+            ("Content-Disposition", f'attachment; filename="{long}{long}.pdf"'),
+            ("MIME-Version", "1.0"),
+            ("X-Own", "a\tb  c"),
+        ):
+            for policy in (SMTP, SMTP.clone(utf8=True), SMTP.clone(max_line_length=None), SMTP.clone(linesep="\n")):
+                field = remembering(policy).header_factory(name, value)
+                with self.subTest(name=name, value=value[:20]):
+                    expected = policy.header_factory(name, value).fold(policy=policy)
+                    self.assertEqual([field.fold(policy=policy) for _time in range(2)], [expected, expected])
+
+    def test_a_field_is_folded_for_each_policy(self):
+        field = remembering(SMTP).header_factory("Subject", "Größe")
+        self.assertIn("=?utf-8?", field.fold(policy=SMTP))
+        self.assertIn("Größe", field.fold(policy=SMTP.clone(utf8=True)))
+
     def test_it_is_put_in_once(self):
         self.assertIs(remembering(self.policy), self.policy)

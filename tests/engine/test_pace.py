@@ -1,11 +1,9 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 from __future__ import annotations
 
-import threading
 import unittest
-from pathlib import Path
 
-from ...engine.pace import computing_seconds, mails_worth, threads_worth
+from ...engine.pace import Pace, threads_worth
 
 WORTH = (
     # computing, elapsed, most, threads
@@ -27,17 +25,18 @@ class TestPace(unittest.TestCase):
             with self.subTest(computing=computing, elapsed=elapsed, most=most):
                 self.assertEqual(threads_worth(computing, elapsed, most), threads)
 
-    def test_who_waits_claims_few(self):
-        for computing, elapsed, mails in ((1, 1, 20), (0.7, 1, 20), (0.5, 1, 15), (0.1, 1, 4), (0, 1, 4), (0, 0, 20)):
-            with self.subTest(computing=computing, elapsed=elapsed):
-                self.assertEqual(mails_worth(computing, elapsed, 20), mails)
+    def test_who_has_no_processor_waits_for_nobody(self):
+        clock, computing = iter((10.0, 10.5)), iter((1.0, 1.2, 1.3))
+        pace = Pace(lambda: next(clock), lambda: next(computing))
+        with pace.waiting():
+            pass
+        pace.note(0.25)
+        self.assertAlmostEqual(pace.waited, 0.75)
+        self.assertAlmostEqual(pace.computed, 0.3)
 
-    def test_a_thread_that_computes_is_seen(self):
-        before = computing_seconds(threading.get_native_id())
-        count = 0
-        while computing_seconds(threading.get_native_id()) < before + 0.02:
-            count += 1
-            self.assertLess(count, 1_000_000)
-
-    def test_one_that_has_ended_is_not(self):
-        self.assertIsNone(computing_seconds(1, Path("/nonexistent")))
+    def test_a_wait_that_fails_is_one(self):
+        clock = iter((0.0, 2.0))
+        pace = Pace(lambda: next(clock), lambda: 0.0)
+        with self.assertRaises(OSError), pace.waiting():
+            raise OSError
+        self.assertEqual(pace.waited, 2.0)

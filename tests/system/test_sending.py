@@ -109,9 +109,12 @@ class TestSending(SendingCase):
         self.assertLessEqual(states, {("deferred", "no_connection"), ("queued", "paused")})
         self.assertIn(("deferred", "no_connection"), states)
         if ("queued", "paused") in states:
-            self.assertEqual(
-                self.rows("SELECT state, failures FROM spp_email_breaker WHERE server_id = %s", server), [("open", 5)]
+            # Threads that were at it when the fifth was counted count as well.
+            ((state, failures),) = self.rows(
+                "SELECT state, failures FROM spp_email_breaker WHERE server_id = %s", server
             )
+            self.assertEqual(state, "open")
+            self.assertIn(failures, range(5, 9))
         self.assertIn("The server could not be reached", self.mails(mails[0])[0][2])
         self.rows("UPDATE ir_mail_server SET smtp_port = %s WHERE id = %s", self.sink.port, server)
         self.ask("env.invalidate_all()")

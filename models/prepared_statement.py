@@ -1,0 +1,30 @@
+# Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+"""A statement that is written for every message: PostgreSQL reads and plans it once for a connection."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PreparedStatement:
+    """SQL with parameters ``%(name)s``, each of a type.
+
+    Attributes:
+        name: unique on a connection.
+        text: the statement.
+        types: {parameter: PostgreSQL's type} of all parameters.
+    """
+
+    name: str
+    text: str
+    types: dict
+
+    @property
+    def prepare(self):
+        """The statement that prepares it."""
+        text = self.text % {name: f"${number}" for number, name in enumerate(self.types, 1)}
+        return f"PREPARE {self.name} ({', '.join(self.types.values())}) AS {text}"
+
+    @property
+    def execute(self):
+        """The statement that runs it once it is prepared, with the same parameters as ``text``."""
+        return f"EXECUTE {self.name} ({', '.join(f'%({name})s' for name in self.types)})"
