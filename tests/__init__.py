@@ -123,6 +123,7 @@ from .engine import (
     test_delivery_retry,
     test_dkim_signature,
     test_dmarc,
+    test_dns_look,
     test_dns_record,
     test_enhanced_status,
     test_envelope,
