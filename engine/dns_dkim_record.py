@@ -25,21 +25,21 @@ def check_dkim(asking: Asking, needed: NeededRecord) -> CheckedRecord:
     seen = "\n".join((*targets, *texts))
     state = RecordState.WRONG if needed.is_required else RecordState.WARNING
     if not seen:
-        return CheckedRecord(needed, state, "dkim_missing" if needed.expected else "dkim_missing_provider")
+        return CheckedRecord(needed, state, "dkim_missing" if needed.expected else "dkim_missing_provider", "", needed.expected)
     if targets and needed.expected and not _leads(targets[0], needed.expected):
-        return CheckedRecord(needed, state, "dkim_other", seen)
+        return CheckedRecord(needed, state, "dkim_other", seen, needed.expected)
     tags = tags_of(key.encode("ascii", "replace"))
     if not key:
-        return CheckedRecord(needed, state, "dkim_no_key", seen)
+        return CheckedRecord(needed, state, "dkim_no_key", seen, needed.expected)
     if not tags.get(b"p", b"").strip():
-        return CheckedRecord(needed, state, "dkim_revoked", seen)
+        return CheckedRecord(needed, state, "dkim_revoked", seen, needed.expected)
     if needed.record_type == "TXT" and needed.expected:
         wanted = tags_of(needed.expected.encode("ascii", "replace"))
         if _bare(wanted.get(b"p", b"")) != _bare(tags[b"p"]):
-            return CheckedRecord(needed, state, "dkim_other", seen)
+            return CheckedRecord(needed, state, "dkim_other", seen, needed.expected)
         if tags.get(b"k", b"rsa").lower() != wanted.get(b"k", b"rsa").lower():
             # An Ed25519 key under k=rsa, or none, is read as what it is not.
-            return CheckedRecord(needed, state, "dkim_other", seen)
+            return CheckedRecord(needed, state, "dkim_other", seen, needed.expected)
     if b"y" in [flag.strip() for flag in tags.get(b"t", b"").split(b":")]:
         return CheckedRecord(needed, RecordState.WARNING, "dkim_trial", seen)
     return CheckedRecord(needed, RecordState.RIGHT, "dkim_right", seen)

@@ -225,6 +225,13 @@ from . import (
     spp_email_inbound_audit,
     spp_email_domain,
     spp_email_domain_record,
+    spp_email_domain_use,
+    spp_email_domain_need,
+    spp_email_domain_check,
+    spp_email_domain_ways,
+    spp_email_domain_readiness,
+    spp_email_domain_health,
+    spp_email_domain_test_mail,
     # The last: what they keep is what was written in the end.
     fetchmail_server_change,
     ir_mail_server_change,
