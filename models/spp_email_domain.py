@@ -35,7 +35,7 @@ class SppEmailDomain(models.Model):
         default="new",
         help="As the DNS said when it last answered.",
     )
-    record_ids = fields.One2many("spp.email.domain.record", "domain_id", readonly=True, copy=False)
+    record_ids = fields.One2many("spp.email.domain.record", "domain_id", "DNS Records", readonly=True, copy=False)
     sending_addresses = fields.Char(
         "Public Addresses",
         help="IP addresses, with commas, that mail of your own servers comes from as others see it. Blank: those that "

@@ -18,7 +18,7 @@ class SppEmailDomainRecord(models.Model):
     name = fields.Char("Full Name", required=True, readonly=True)
     relative_name = fields.Char("Name", readonly=True, help="As most DNS hosts want it typed: without the domain.")
     reason = fields.Char("Needed For", readonly=True)
-    expected = fields.Text(
+    expected = fields.Char(
         "Should Be", readonly=True, help="To copy as it is, in the place of what is there. Blank: nothing to change."
     )
     seen = fields.Text("DNS Says", readonly=True)

@@ -41,7 +41,8 @@ class TestDomainChecks(GatewayCase):
 
     def row(self, name=DOMAIN):
         self.env["spp.email.domain"]._find()
-        return self.env["spp.email.domain"].with_context(active_test=False).search([("name", "=", name)])
+        found = self.env["spp.email.domain"].with_context(active_test=False).search([("name", "=", name)])
+        return self.env["spp.email.domain"].browse(found.ids)
 
     def checked(self, **changes):
         self.zone.update(changes)
@@ -388,7 +389,6 @@ class TestDomainChecks(GatewayCase):
             built, [(f"notifications@{DOMAIN}", f"notifications@{DOMAIN}", ("test-abc@srv1.mail-tester.test",))]
         )
         self.server.active = False
-        print("DEBUG", [(x.name, x.active, x.from_filter, x.company_id) for x in row._sending_servers()])
         with self.assertRaises(UserError) as caught:
             row.with_user(self.manager).action_send_test_mail()
         self.assertTrue(caught.exception.args[0].startswith(f"No outgoing server may send as {DOMAIN}."))
