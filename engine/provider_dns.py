@@ -79,12 +79,12 @@ PROVIDER_DNS = {
     "infomaniak": ProviderDns(("mail.infomaniak.com",), "include:spf.infomaniak.ch", _OWN_SELECTOR),
 }
 
-# Mailboxes of everybody: nobody but their owner publishes anything there.
+# Mailboxes of everybody: nobody but their owner publishes anything there. Odoo's own templates send as odoo.com.
 _PUBLIC = frozenset(
     (
         "gmail.com googlemail.com outlook.com hotmail.com live.com msn.com yahoo.com yahoo.fr yahoo.es ymail.com aol.com "
         "icloud.com me.com mac.com gmx.com gmx.de gmx.net web.de mail.com proton.me protonmail.com zoho.com yandex.com "
-        "mail.ru orange.fr wanadoo.fr free.fr laposte.net bluewin.ch"
+        "mail.ru orange.fr wanadoo.fr free.fr laposte.net bluewin.ch odoo.com"
     ).split()
 )
 

@@ -20,6 +20,9 @@ CHECK = """
 env["spp.email.domain"].search([]).checked_date = False
 env.cr.commit()
 env.ref("spp_email_gateway.ir_cron_domain").method_direct_trigger()
+# What the job committed is seen in a transaction that begins after it.
+env.cr.commit()
+env.invalidate_all()
 env["spp.email.health"]._check()
 row = env["spp.email.domain"].search([("name", "=", domain)])
 findings = env["spp.email.health"].search([("code", "=", f"domain_{row.id}_dns")])
