@@ -80,14 +80,14 @@ class Asking:
         return found
 
     def texts(self, name: str) -> list[str] | None:
-        """Return the TXT records of a name, [] for none; None: nobody answered."""
+        """Return the TXT records of a name, [] for none; None: nobody answered. Servers give them in any order."""
         found = self.answers(name, "TXT")
-        return None if found is None else [b"".join(one.strings).decode("utf-8", "replace") for one in found]
+        return None if found is None else sorted(b"".join(one.strings).decode("utf-8", "replace") for one in found)
 
     def values(self, name: str, kind: str) -> list[str] | None:
         """Return records of another type as text, lower-case and without the last dot; None: nobody answered."""
         found = self.answers(name, kind)
-        return None if found is None else [one.to_text().rstrip(".").lower() for one in found]
+        return None if found is None else sorted(one.to_text().rstrip(".").lower() for one in found)
 
     def addresses(self, name: str) -> list[str] | None:
         """Return the IP addresses of a host, [] for none; None: nobody answered for either kind."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .dns_asking import Asking
 from .dns_dkim_record import check_dkim
@@ -82,6 +82,7 @@ def look(asking: Asking, question: DomainQuestion) -> DomainLook:
                 found.records.append(check_return_path(question.domain, needed, found.policy))
             case RecordKind.RETURN_PATH:
                 found.records.append(check_target(asking, needed))
+    found.records = [_judged(one, found.records) for one in found.records]
     for address in {one for known in hosts.values() for one in known or ()}:
         name = reverse_name(asking, address)
         if name is not None:
@@ -100,6 +101,18 @@ def check_return_path(domain: str, needed: NeededRecord, policy: DmarcPolicy) ->
         return CheckedRecord(needed, RecordState.RIGHT, "return_path_aligned", needed.name, "", facts)
     verdict = "return_path_strict" if policy.is_strict_spf else "return_path_not_aligned"
     return CheckedRecord(needed, RecordState.WARNING, verdict, needed.name, "", facts)
+
+
+def _judged(checked: CheckedRecord, others: list[CheckedRecord]) -> CheckedRecord:
+    """Return a provider's key that is missing as no more than a pity where another key of the domain is right.
+
+    One signature of the domain is enough for DMARC (RFC 7489 §3.1.1): that of this database, or of another selector.
+    """
+    is_right = any(one.verdict == "dkim_right" for one in others)
+    is_provider = checked.needed.record_type == "CNAME" or not checked.needed.expected
+    if is_right and is_provider and checked.verdict in ("dkim_missing", "dkim_missing_provider"):
+        return replace(checked, state=RecordState.WARNING)
+    return checked
 
 
 def public_addresses(addresses: Iterable[str]) -> list[str]:

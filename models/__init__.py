@@ -245,6 +245,7 @@ from . import (
     ir_cron_change,
     spp_email_oauth_change,
     spp_email_team_change,
+    spp_email_domain_change,
     spp_email_personal_data,
     spp_email_personal_export,
     spp_email_personal_erasure,

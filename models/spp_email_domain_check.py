@@ -42,6 +42,11 @@ class SppEmailDomain(models.Model):
     @api.model
     def _cron_check(self):
         """Find domains, and check each once a day, the one that waits longest first."""
+        try:
+            make_asking(self.env["spp.email.sender.resolver"]._resolver_servers())
+        except ConfigurationError:
+            # Health says so of all that asks the DNS.
+            return
         self._find()
         waiting = self.search([], order="checked_date NULLS FIRST, id")
         today = fields.Datetime.subtract(fields.Datetime.now(), hours=20)

@@ -57,7 +57,9 @@ class SppEmailDomain(models.Model):
     def _question(self):
         """Return the engine's DomainQuestion: all that the DNS is asked, and nothing of the database afterwards."""
         self.ensure_one()
-        needed = sorted(self._needed_records(), key=lambda record: list(RecordKind).index(record.kind))
+        # In English, as all that is stored; it is translated for whoever reads it.
+        records = self.with_context(lang="en_US")._needed_records()
+        needed = sorted(records, key=lambda record: list(RecordKind).index(record.kind))
         # One SPF record is judged, whoever wants something in it.
         spf = [record for record in needed if record.kind is RecordKind.SPF]
         hosts = [host for code, host, _name in self._sending_providers() if not code]

@@ -12,7 +12,7 @@ from ..engine.bulk_sender import BulkFacts, Rule, readiness
 from ..engine.connection import Security
 from ..engine.dns_record import RecordState
 from .ir_mail_server import ENCRYPTIONS
-from .spp_email_domain_words import said
+from .spp_email_domain_words import filled
 
 _lt = LazyTranslate(__name__)
 
@@ -92,7 +92,7 @@ class SppEmailDomain(models.Model):
                 one.rule is Rule.DMARC and one.state is RecordState.RIGHT for one in verdicts
             )
             domain.readiness_html = self._verdict_table(
-                (one.state, self.env._(RULE_WORDS[one.rule]), said(self.env, WORDS[one.verdict], one.facts))
+                (one.state, self.env._(RULE_WORDS[one.rule]), filled(self.env, WORDS[one.verdict], one.facts))
                 for one in verdicts
             )
 

@@ -3,6 +3,7 @@ from odoo import api, fields, models
 
 from ..engine.dns_record import RECORD_KIND_WORDS, RECORD_STATE_WORDS
 from ..engine.outcome import selection
+from .engine_text import EngineChar
 from .spp_email_domain_words import words_of
 
 
@@ -17,7 +18,7 @@ class SppEmailDomainRecord(models.Model):
     record_type = fields.Char("Type", required=True, readonly=True, default="TXT")
     name = fields.Char("Full Name", required=True, readonly=True)
     relative_name = fields.Char("Name", readonly=True, help="As most DNS hosts want it typed: without the domain.")
-    reason = fields.Char("Needed For", readonly=True)
+    reason = EngineChar("Needed For", readonly=True)
     expected = fields.Char(
         "Should Be", readonly=True, help="To copy as it is, in the place of what is there. Blank: nothing to change."
     )

@@ -144,10 +144,10 @@ WORDS = {
 def words_of(env, verdict, facts):
     """Return (what was seen, what to do) in the reader's language; "" where there is nothing to do."""
     text, cure = WORDS.get(verdict or "", (None, None))
-    return said(env, text, facts), said(env, cure, facts)
+    return filled(env, text, facts), filled(env, cure, facts)
 
 
-def said(env, words, facts):
+def filled(env, words, facts):
     """Return lazily translated words with what they name put in; "" for None."""
     return env._(words) % _Facts(facts) if words else ""
 

@@ -79,7 +79,7 @@ class TestDnsLook(unittest.TestCase):
                 "v=spf1 include:spf.mailjet.com ~all",
                 "wrong",
                 "spf_two",
-                "v=spf1 include:_spf.google.com a mx include:spf.mailjet.com ~all",
+                "v=spf1 a mx include:_spf.google.com include:spf.mailjet.com ~all",
             ),
             (["v=spf1 redirect=_spf.google.com"], GOOGLE, "right", "spf_right", ""),
             (
@@ -181,6 +181,51 @@ class TestDnsLook(unittest.TestCase):
                 self.assertEqual(found.state.value, state, found)
                 if verdict:
                     self.assertEqual(found.verdict, verdict)
+
+    def test_one_right_key_of_the_domain_is_enough(self):
+        own = key(KEY, "odoo")
+        here = {(f"odoo._domainkey.{DOMAIN}", "TXT"): [text(KEY)]}
+        gone = {(f"google._domainkey.{DOMAIN}", "TXT"): "gone"}
+        for changes, states in (
+            (here, ["right", "right"]),
+            (here | gone, ["right", "warning"]),
+            # The database signs with a key that nobody finds: that is wrong whatever the provider does.
+            ({}, ["wrong", "right"]),
+            (gone, ["wrong", "wrong"]),
+        ):
+            with self.subTest(changes=changes):
+                found = self.look(changes, (own, key())).records
+                self.assertEqual([one.state.value for one in found], states)
+
+    def test_no_record_breaks_a_look(self):
+        for record in (
+            "v=spf1",
+            "v=spf1 ",
+            "v=spf1 " + "a " * 1000,
+            "v=spf1 include:",
+            "v=spf1 include:" + "a." * 200,
+            "v=spf1 include:.. ~all",
+            "v=spf1 ip4:999.1.1.1/99 ~all",
+            "v=spf1 ip4:1.2.3.4/33 a:\x00 ~all",
+            "v=spf1 exists:%{i}._x.%{d2} ~all",
+            "v=spf1 %{ ~all",
+            "v=spf1 redirect=ngo.test redirect=ngo.test",
+            "v=spf1 include:ngo.test ~all",
+            "v=spf1 \u2028 all\xff",
+            "v=DMARC1;" * 300,
+            "v=DMARC1; p=none; rua=mailto:@, https://[, mailto:a@b!99999999999m",
+            "v=DMARC1; p=none; pct=x; fo=9:9",
+            "v=DKIM1; p=" + "A" * 3000,
+            "v=DKIM1; p==; p=a; =",
+            "p=",
+        ):
+            zone = {
+                (name, "TXT"): [text(record)]
+                for name in (DOMAIN, f"google._domainkey.{DOMAIN}", f"_dmarc.{DOMAIN}")
+            }
+            with self.subTest(record=record[:40]):
+                states = {one.state.value for one in self.look(zone, (needed(SPF, GOOGLE), key(KEY), ALL[2])).records}
+                self.assertNotIn("unknown", states)
 
     def test_dmarc(self):
         at = (f"_dmarc.{DOMAIN}", "TXT")
