@@ -25,7 +25,9 @@ def check_dkim(asking: Asking, needed: NeededRecord) -> CheckedRecord:
     seen = "\n".join((*targets, *texts))
     state = RecordState.WRONG if needed.is_required else RecordState.WARNING
     if not seen:
-        return CheckedRecord(needed, state, "dkim_missing" if needed.expected else "dkim_missing_provider", "", needed.expected)
+        return CheckedRecord(
+            needed, state, "dkim_missing" if needed.expected else "dkim_missing_provider", "", needed.expected
+        )
     if targets and needed.expected and not _leads(targets[0], needed.expected):
         return CheckedRecord(needed, state, "dkim_other", seen, needed.expected)
     tags = tags_of(key.encode("ascii", "replace"))

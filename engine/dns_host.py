@@ -41,9 +41,7 @@ _HOSTS = (
         ("*.ovh.net", "*.ovh.ca", "*.anycast.me"),
         "https://docs.ovh.com/us/en/domains/web_hosting_how_to_edit_my_dns_zone/",
     ),
-    DnsHost(
-        "Gandi", ("*.gandi.net",), "https://docs.gandi.net/en/domain_names/common_operations/dns_records.html"
-    ),
+    DnsHost("Gandi", ("*.gandi.net",), "https://docs.gandi.net/en/domain_names/common_operations/dns_records.html"),
     # Google sold its domains to Squarespace, and their name servers kept their names.
     DnsHost(
         "Squarespace",
@@ -52,9 +50,7 @@ _HOSTS = (
         "Squarespace-managed-domain",
     ),
     DnsHost("Google Cloud DNS", ("ns-cloud-*.googledomains.com",), "https://cloud.google.com/dns/docs/records"),
-    DnsHost(
-        "Azure DNS", ("*.azure-dns.*",), "https://docs.microsoft.com/en-us/azure/dns/dns-getstarted-portal"
-    ),
+    DnsHost("Azure DNS", ("*.azure-dns.*",), "https://docs.microsoft.com/en-us/azure/dns/dns-getstarted-portal"),
     DnsHost(
         "DigitalOcean",
         ("*.digitalocean.com",),
@@ -78,7 +74,9 @@ _HOSTS = (
     ),
     DnsHost("IONOS", ("*.ui-dns.*",), "https://www.ionos.com/help/domains/configuring-dns-settings/"),
     DnsHost("Hostinger", ("*.dns-parking.com",), "https://support.hostinger.com/en/articles/1583249"),
-    DnsHost("DNSimple", ("*.dnsimple.com", "*.dnsimple-edge.*"), "https://support.dnsimple.com/articles/record-editor/"),
+    DnsHost(
+        "DNSimple", ("*.dnsimple.com", "*.dnsimple-edge.*"), "https://support.dnsimple.com/articles/record-editor/"
+    ),
 )
 
 

@@ -128,7 +128,9 @@ def _parse(asking, record, domain) -> tuple[dict | None, str]:
     spf = fresh_checkdmarc().spf
     try:
         # RFC 7208 §12: the version may be written in any case, and checkdmarc knows one.
-        return spf.parse_spf_record(_VERSION + record[len(_VERSION) :], domain, resolver=asking, ignore_too_many_lookups=True), ""
+        return spf.parse_spf_record(
+            _VERSION + record[len(_VERSION) :], domain, resolver=asking, ignore_too_many_lookups=True
+        ), ""
     except spf.SPFError as error:
         return None, str(error)
 

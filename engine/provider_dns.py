@@ -42,13 +42,9 @@ class ProviderDns:
 _MICROSOFT = ProviderDns(
     ("smtp.office365.com", "smtp-mail.outlook.com", "*.mail.protection.outlook.com"),
     "include:spf.protection.outlook.com",
-    tuple(
-        Selector(f"selector{number}", f"selector{number}-{{dashed}}._domainkey.<tenant>") for number in (1, 2)
-    ),
+    tuple(Selector(f"selector{number}", f"selector{number}-{{dashed}}._domainkey.<tenant>") for number in (1, 2)),
 )
-_GOOGLE = ProviderDns(
-    ("smtp.gmail.com", "smtp-relay.gmail.com"), "include:_spf.google.com", (Selector("google"),)
-)
+_GOOGLE = ProviderDns(("smtp.gmail.com", "smtp-relay.gmail.com"), "include:_spf.google.com", (Selector("google"),))
 _OWN_SELECTOR = (Selector("<selector>"),)
 PROVIDER_DNS = {
     "gmail": _GOOGLE,
@@ -82,9 +78,9 @@ PROVIDER_DNS = {
 # Mailboxes of everybody: nobody but their owner publishes anything there. Odoo's own templates send as odoo.com.
 _PUBLIC = frozenset(
     (
-        "gmail.com googlemail.com outlook.com hotmail.com live.com msn.com yahoo.com yahoo.fr yahoo.es ymail.com aol.com "
-        "icloud.com me.com mac.com gmx.com gmx.de gmx.net web.de mail.com proton.me protonmail.com zoho.com yandex.com "
-        "mail.ru orange.fr wanadoo.fr free.fr laposte.net bluewin.ch odoo.com"
+        "gmail.com googlemail.com outlook.com hotmail.com live.com msn.com yahoo.com yahoo.fr yahoo.es ymail.com "
+        "aol.com icloud.com me.com mac.com gmx.com gmx.de gmx.net web.de mail.com proton.me protonmail.com zoho.com "
+        "yandex.com mail.ru orange.fr wanadoo.fr free.fr laposte.net bluewin.ch odoo.com"
     ).split()
 )
 

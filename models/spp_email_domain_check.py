@@ -124,11 +124,7 @@ class SppEmailDomain(models.Model):
                 "known_state": worst(RecordState(row.known_state) for row in kept).value,
                 "reverse_names": found.reverse,
                 "dmarc_policy": found.policy.policy,
-                **(
-                    {"zone": found.zone, "dns_host": found.host, "dns_guide": found.guide}
-                    if found.zone
-                    else {}
-                ),
+                **({"zone": found.zone, "dns_host": found.host, "dns_guide": found.guide} if found.zone else {}),
             }
         )
         if changes:

@@ -19,7 +19,7 @@ class SppEmailDomain(models.Model):
         """Return the engine's NeededRecords of this domain. Extend it with super() to need more."""
         self.ensure_one()
         terms, records, reasons = [], [], []
-        for code, host, name in self._sending_providers():
+        for code, host, _name in self._sending_providers():
             provider = PROVIDERS[code].name if code else self.env._("own server %s", host)
             reasons.append(provider)
             if code:

@@ -53,8 +53,8 @@ WORDS = {
     "unsubscribe_unknown": _lt("Nothing to say: campaigns (the Email Marketing app) are not installed."),
     "complaints_met": _lt("%(rate)s %% of %(sent)s messages of 30 days. It must stay below 0.3 %%."),
     "complaints_near": _lt(
-        "%(rate)s %% of %(sent)s messages of 30 days. It should stay below 0.1 %%, and never reach 0.3 %%: write only to "
-        "those who asked for it."
+        "%(rate)s %% of %(sent)s messages of 30 days. It should stay below 0.1 %%, and never reach 0.3 %%: write only "
+        "to those who asked for it."
     ),
     "complaints_missed": _lt(
         "%(rate)s %% of %(sent)s messages of 30 days, and 0.3 %% is too much: stop campaigns to those who did not ask "

@@ -29,8 +29,12 @@ class SppEmailDomain(models.Model):
         own = self.sudo().alias_domain_ids  # nosemgrep
         if not own:
             return []
-        aliases = self.env["mail.alias"].sudo().search(  # nosemgrep: as above
-            [("alias_domain_id", "in", own.ids), ("alias_name", "!=", False)], order="id", limit=MOST_ALIASES
+        aliases = (
+            self.env["mail.alias"]
+            .sudo()
+            .search(  # nosemgrep: as above
+                [("alias_domain_id", "in", own.ids), ("alias_name", "!=", False)], order="id", limit=MOST_ALIASES
+            )
         )
         addresses = [
             (self.env._("bounces"), own.mapped("bounce_email")),
@@ -39,8 +43,12 @@ class SppEmailDomain(models.Model):
         ]
         named = [(what, address.lower()) for what, found in addresses for address in found if address]
         arrived = self._arrived({address for _what, address in named})
-        mailboxes = self.env["fetchmail.server"].sudo().search(  # nosemgrep: as above
-            [("state", "=", "done"), ("server_type", "!=", "local")]
+        mailboxes = (
+            self.env["fetchmail.server"]
+            .sudo()
+            .search(  # nosemgrep: as above
+                [("state", "=", "done"), ("server_type", "!=", "local")]
+            )
         )
         users = {(user or "").lower() for user in mailboxes.mapped("user")}
         is_catching = any(user.rpartition("@")[2] == self.name for user in users)
@@ -55,8 +63,8 @@ class SppEmailDomain(models.Model):
                 state, text = (
                     RecordState.UNKNOWN,
                     self.env._(
-                        "None has arrived yet (%s). It has a way in if your mail server puts all mail of the domain into "
-                        "the mailbox that is read, or hands it to an intake.",
+                        "None has arrived yet (%s). It has a way in if your mail server puts all mail of the domain "
+                        "into the mailbox that is read, or hands it to an intake.",
                         what,
                     ),
                 )

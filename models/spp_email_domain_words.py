@@ -30,7 +30,9 @@ WORDS = {
         _lt("Type the public IP address of your own server under Public Addresses, and check again."),
     ),
     "spf_host_unknown": (
-        _lt("There is one; whether it names your own server cannot be said: the public address of %(hosts)s is unknown."),
+        _lt(
+            "There is one; whether it names your own server cannot be said: the public address of %(hosts)s is unknown."
+        ),
         _lt("Type the public IP address of your own server under Public Addresses, and check again."),
     ),
     "spf_incomplete": (
@@ -51,20 +53,26 @@ WORDS = {
         _lt("Correct what is named, or remove a part that belongs to a service you no longer use."),
     ),
     "spf_too_many": (
-        _lt("It takes %(lookups)s DNS lookups, and receivers stop at 10: they then use none of it. What costs most:\n%(costs)s"),
+        _lt(
+            "It takes %(lookups)s DNS lookups, and receivers stop at 10: they then use none of it. "
+            "What costs most:\n%(costs)s"
+        ),
         _lt(
             "Remove the services you no longer use. If all are needed, let campaigns be sent from a domain below this "
             "one, such as news.%(name)s, which has a record of its own."
         ),
     ),
     "spf_missing_too_many": (
-        _lt("It does not name all servers (missing: %(missing)s), and with them it would take %(lookups)s DNS lookups. Receivers stop at 10. What costs most:\n%(costs)s"),
         _lt(
-            "Remove the services you no longer use, then change the record to: %(expected)s"
+            "It does not name all servers (missing: %(missing)s), and with them it would take %(lookups)s DNS lookups. "
+            "Receivers stop at 10. What costs most:\n%(costs)s"
         ),
+        _lt("Remove the services you no longer use, then change the record to: %(expected)s"),
     ),
     "spf_nearly_too_many": (
-        _lt("It is right, and takes %(lookups)s of the 10 DNS lookups that receivers allow. What costs most:\n%(costs)s"),
+        _lt(
+            "It is right, and takes %(lookups)s of the 10 DNS lookups that receivers allow. What costs most:\n%(costs)s"
+        ),
         _lt("Remove the services you no longer use, before another one makes it too many."),
     ),
     "dkim_right": (_lt("The key is published."), None),
@@ -90,7 +98,10 @@ WORDS = {
         _lt("Once the reports show that all of your own mail passes, change p=none to p=quarantine."),
     ),
     "dmarc_blind": (
-        _lt("There is one, with the policy none and without an address for reports: it changes nothing, and shows nothing."),
+        _lt(
+            "There is one, with the policy none and without an address for reports: it changes "
+            "nothing, and shows nothing."
+        ),
         _lt("Add rua=mailto: with an address that this database reads, to see who sends in your name."),
     ),
     "dmarc_missing": (
@@ -125,14 +136,20 @@ WORDS = {
     ),
     "return_path_aligned": (_lt("Bounces go to %(other)s, so SPF counts for DMARC."), None),
     "return_path_not_aligned": (
-        _lt("Bounces go to %(other)s, which is another organization's domain: SPF does not count for DMARC, and only DKIM does."),
+        _lt(
+            "Bounces go to %(other)s, which is another organization's domain: SPF does not count for "
+            "DMARC, and only DKIM does."
+        ),
         _lt("See that the DKIM key is right. Or let the server use a bounce address of %(domain)s."),
     ),
     "return_path_strict": (
         _lt("Bounces go to %(other)s, and DMARC is strict here (aspf=s): SPF does not count, and only DKIM does."),
         _lt("Remove aspf=s from the DMARC record, or let the server use a bounce address of %(domain)s."),
     ),
-    "return_path_cname_right": (_lt("Bounces go to the provider by a name of this domain, so SPF counts for DMARC."), None),
+    "return_path_cname_right": (
+        _lt("Bounces go to the provider by a name of this domain, so SPF counts for DMARC."),
+        None,
+    ),
     "return_path_cname_missing": (
         _lt("The provider's return path is its own, so only DKIM counts for DMARC."),
         _PUBLISH,

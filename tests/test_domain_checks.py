@@ -144,7 +144,10 @@ class TestDomainChecks(GatewayCase):
         original = domains._needed_records
 
         def more(records):
-            return [*original(records), NeededRecord(RecordKind.DKIM, f"odoo._domainkey.{records.name}", KEY, "own key")]
+            return [
+                *original(records),
+                NeededRecord(RecordKind.DKIM, f"odoo._domainkey.{records.name}", KEY, "own key"),
+            ]
 
         with patch.object(domains, "_needed_records", more):
             row = self.checked()
@@ -187,8 +190,8 @@ class TestDomainChecks(GatewayCase):
         )
         self.assertEqual(
             spf.cure,
-            "Change the record that is there; do not add a second one, which would make both void. Its whole new value: "
-            "v=spf1 include:spf.mailjet.com include:_spf.google.com -all",
+            "Change the record that is there; do not add a second one, which would make both void. Its whole new "
+            "value: v=spf1 include:spf.mailjet.com include:_spf.google.com -all",
         )
         self.assertEqual((dmarc.name, dmarc.relative_name), (f"_dmarc.{DOMAIN}", "_dmarc"))
         self.assertEqual(
@@ -250,7 +253,10 @@ class TestDomainChecks(GatewayCase):
         row = self.checked()
         for servers in ("none", "127.0.0.1:1"):
             self.env["ir.config_parameter"].set_param(PARAMETER, servers)
-            with self.subTest(servers=servers), patch("odoo.addons.spp_email_gateway.engine.dns_asking.LOOK_SECONDS", 1):
+            with (
+                self.subTest(servers=servers),
+                patch("odoo.addons.spp_email_gateway.engine.dns_asking.LOOK_SECONDS", 1),
+            ):
                 row.action_check()
                 self.assertEqual(row.state, "unknown")
                 self.assertEqual(row.known_state, "right")

@@ -4,9 +4,7 @@ import unittest
 from ...engine.bulk_sender import BulkFacts, readiness
 from ...engine.dns_record import RecordState
 
-RIGHT, WARNING, WRONG, UNKNOWN, NEW = (
-    RecordState(value) for value in ("right", "warning", "wrong", "unknown", "new")
-)
+RIGHT, WARNING, WRONG, UNKNOWN, NEW = (RecordState(value) for value in ("right", "warning", "wrong", "unknown", "new"))
 GOOD = {
     "spf": RIGHT,
     "dkim": (RIGHT,),

@@ -117,9 +117,7 @@ class TestDnsLook(unittest.TestCase):
         ):
             with self.subTest(published=published, wanted=wanted):
                 deep = {("deep.test", "TXT"): [text("v=spf1 include:_spf.google.com ~all")]}
-                found = self.one(
-                    needed(SPF, wanted), {**many, **deep, at: [text(one) for one in published] or "gone"}
-                )
+                found = self.one(needed(SPF, wanted), {**many, **deep, at: [text(one) for one in published] or "gone"})
                 self.assertEqual((found.state.value, found.verdict), (state, verdict), found.facts)
                 if expected is not None:
                     self.assertEqual(found.expected, expected)
@@ -220,8 +218,7 @@ class TestDnsLook(unittest.TestCase):
             "p=",
         ):
             zone = {
-                (name, "TXT"): [text(record)]
-                for name in (DOMAIN, f"google._domainkey.{DOMAIN}", f"_dmarc.{DOMAIN}")
+                (name, "TXT"): [text(record)] for name in (DOMAIN, f"google._domainkey.{DOMAIN}", f"_dmarc.{DOMAIN}")
             }
             with self.subTest(record=record[:40]):
                 states = {one.state.value for one in self.look(zone, (needed(SPF, GOOGLE), key(KEY), ALL[2])).records}

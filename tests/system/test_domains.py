@@ -1,5 +1,5 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-"""The scheduled check of DNS records in a committed database: good, broken, drifting and silent zones; no row is locked."""
+"""The scheduled check of DNS records in a committed database: good, broken, drifting and silent zones."""
 
 from __future__ import annotations
 
