@@ -86,6 +86,7 @@
         "views/fetchmail_server_automatic_views.xml",
         "views/spp_email_inbound_forward_views.xml",
         "views/spp_email_transcript_views.xml",
+        "views/spp_email_check_views.xml",
         "views/spp_email_team_views.xml",
         "views/spp_email_oauth_views.xml",
         "views/spp_email_oauth_server_views.xml",
@@ -99,6 +100,8 @@
         "views/spp_email_data_request_views.xml",
         "views/spp_email_erased_views.xml",
         "views/spp_email_domain_views.xml",
+        "views/spp_email_find_views.xml",
+        "views/spp_email_package_views.xml",
         "views/menus.xml",
     ],
     "assets": {

@@ -59,6 +59,7 @@ _MAIL_AT_WORK = frozenset(
         "controllers.intake",
         "controllers.lmtp_desk",
         "controllers.oauth",
+        "find_command",
         "models.fetchmail_server_reading",
         "models.mail_mail",
         "models.mail_thread",
@@ -71,7 +72,10 @@ _MAIL_AT_WORK = frozenset(
         "models.spp_email_parallel_fetching",
         "models.spp_email_reading",
         "models.spp_email_rehearsal",
+        "models.spp_email_search",
         "models.spp_email_sending",
+        "models.spp_email_support",
+        "models.spp_email_timeline",
         "models.spp_email_transmission",
         "push",
     )

@@ -59,6 +59,7 @@ RIGHTS = {
     "spp.email.discovery.line": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.watch": {"manager": "r", "system": "r"},
     "spp.email.transcript": {"manager": "ru", "system": "ru"},
+    "spp.email.check": {"manager": "r", "system": "r"},
     "spp.email.transcript.start": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.health": {"manager": "rw", "system": "rw"},
     **{
@@ -80,6 +81,11 @@ RIGHTS = {
         f"spp.email.{name}": {"manager": "rwcu", "system": "rwcu"}
         for name in ("setup", "setup.address", "alias.move", "alias.move.line")
     },
+    **{
+        f"spp.email.{name}": {"viewer": "rwcu", "officer": "rwcu", "manager": "rwcu", "system": "rwcu"}
+        for name in ("find", "find.line")
+    },
+    "spp.email.package": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.explain": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.recipient.entry": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.binding": {"manager": "r", "system": "r"},

@@ -33,6 +33,7 @@ SCOPES = {
         "spp.email.change",
         "spp.email.oauth",
         "spp.email.transcript",
+        "spp.email.check",
         "spp.email.rule",
         "spp.email.rule.condition",
         "spp.email.rule.value",
@@ -60,6 +61,9 @@ SCOPES = {
     "own": (
         "spp.email.dry.run",
         "spp.email.explain",
+        "spp.email.find",
+        "spp.email.find.line",
+        "spp.email.package",
         "spp.email.upload",
         "spp.email.start",
         "spp.email.test.mail",
@@ -191,6 +195,11 @@ class TestRoles(GatewayCase):
     def make_transcript(self, company):
         return self.env["spp.email.transcript"].create(
             {"fetchmail_server_id": self.make_server(company).id, "protocol": "imap", "date": "2026-01-01"}
+        )
+
+    def make_check(self, company):
+        return self.env["spp.email.check"].create(
+            {"fetchmail_server_id": self.make_server(company).id, "state": "well", "date": "2026-01-01", "steps": []}
         )
 
     def make_data_request(self, company):

@@ -110,7 +110,7 @@ class BrowserCase(unittest.TestCase):
         super().setUpClass()
         world = cls.world_class.get()
         cls.world, cls.sandbox, cls.dovecot = world, world.sandbox, world.dovecot
-        cls.url = world.server.url
+        cls.url = cls.serve(world)
         stack = contextlib.ExitStack()
         cls.addClassCleanup(stack.close)
         first = stack.enter_context(browser.page(timeout=60, viewport=SIZE, accept_downloads=True))
@@ -120,6 +120,11 @@ class BrowserCase(unittest.TestCase):
         first.set_default_navigation_timeout(60_000)
         browser.log_in(first, cls.url, cls.login, cls.login)
         cls.session = first.context
+
+    @classmethod
+    def serve(cls, world):
+        """Return the address of the server to work with; the database is the world's."""
+        return world.server.url
 
     def setUp(self):
         self.page = self.session.new_page()
