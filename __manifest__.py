@@ -22,6 +22,7 @@
             "dkimpy",
             "authres",
             "flufl-bounce",
+            "prometheus-client",
         ]
     },
     "data": [
@@ -32,6 +33,7 @@
         "data/ir_cron.xml",
         "data/mail_activity_type.xml",
         "data/mail_template.xml",
+        "data/mail_template_digest.xml",
         "data/mail_message_subtype.xml",
         "data/spp_email_retention.xml",
         "data/spp_email_delivery_retention.xml",
@@ -94,6 +96,8 @@
         "views/spp_email_audit_views.xml",
         "views/spp_email_data_request_views.xml",
         "views/spp_email_erased_views.xml",
+        "views/spp_email_overview_views.xml",
+        "views/spp_email_monitoring_views.xml",
         "views/menus.xml",
     ],
     "assets": {
