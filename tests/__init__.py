@@ -10,6 +10,7 @@ from . import (
     test_breaker,
     test_capacity,
     test_catchall_mail,
+    test_certificate,
     test_changes,
     test_claim,
     test_company_of_mail,
@@ -21,6 +22,7 @@ from . import (
     test_deliveries,
     test_delivery_health,
     test_delivery_retention,
+    test_digest,
     test_discovery,
     test_doubles,
     test_download,
@@ -34,6 +36,7 @@ from . import (
     test_forwarded_mail,
     test_grievances,
     test_health,
+    test_health_alert,
     test_hooks,
     test_inbound_actions,
     test_intake,
@@ -50,10 +53,12 @@ from . import (
     test_mail_server_choice,
     test_mail_server_from,
     test_mail_server_session,
+    test_monitoring,
     test_no_secret_by_rpc,
     test_notices,
     test_oauth,
     test_oauth_return,
+    test_overview,
     test_original_email,
     test_own_mail_headers,
     test_parameters,
@@ -80,6 +85,7 @@ from . import (
     test_sent_content,
     test_server_action,
     test_signed_replies,
+    test_standstill,
     test_suppression,
     test_suppression_import,
     test_suppression_sending,
@@ -206,6 +212,7 @@ from .engine import (
 )
 from .engine import test_audit_action as test_engine_audit_action
 from .engine import test_breaker as test_engine_breaker
+from .engine import test_certificate as test_engine_certificate
 from .engine import test_discovery as test_engine_discovery
 from .engine import test_loop as test_engine_loop
 from .engine import test_loop_signs as test_engine_loop_signs
