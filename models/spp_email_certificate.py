@@ -64,12 +64,13 @@ class SppEmailCertificate(models.AbstractModel):
 
     @api.model
     def _look(self, server):
-        """Look at one server's certificate and note until when it is valid. A server that is away is others' concern."""
+        """Look at one server's certificate and note until when it is valid; one that is away is others' concern."""
         protocol = server._get_connection_type() if server._name == "fetchmail.server" else "smtp"
         try:
             until = look_at_certificate(protocol, for_a_test(server._gateway_connection()))
         except (GatewayError, ConfigurationError, UserError) as error:
-            _logger.info("Certificate of %s %s was not seen: %s.", server._name, server.id, type(error).__name__)
+            reason = type(error).__name__
+            _logger.info("Certificate of %s %s was not seen: %s.", server._name, server.id, reason)
             return
         self._note(server, until)
 

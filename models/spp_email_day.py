@@ -23,7 +23,8 @@ COLUMNS = SQL(
     "day, direction, company_id, server_id, intake_id, sender_id, domain, state, is_complaint, messages"
 )
 INCOMING = """
-    SELECT received_date::date, 'in', company_id, server_id, intake_id, NULL::integer, NULL::varchar, state, FALSE, count(*)
+    SELECT received_date::date, 'in', company_id, server_id, intake_id, NULL::integer, NULL::varchar, state, FALSE,
+           count(*)
       FROM spp_email_inbound
      WHERE received_date >= %(begin)s AND received_date < %(end)s
      GROUP BY 1, 3, 4, 5, 8

@@ -74,8 +74,12 @@ class SppEmailDigest(models.Model):
         self.ensure_one()
         user, days = self.user_id, DAYS[self.period]
         asked = self.env["spp.email.overview"].with_user(user)
-        figures = asked.with_context(lang=user.lang, tz=user.tz, allowed_company_ids=user.company_ids.ids)
+        asked = asked.with_context(lang=user.lang, tz=user.tz, allowed_company_ids=user.company_ids.ids)
+        figures = asked.read_figures(days)
         template = self.env.ref(TEMPLATE).with_context(
-            figures=figures.read_figures(days), link=f"{self.get_base_url()}/odoo/email-overview"
+            figures=figures,
+            # As text: Odoo's templates show no 0.
+            findings=str(figures["finding_count"]),
+            link=f"{self.get_base_url()}/odoo/email-overview",
         )
         template.send_mail(self.id)

@@ -129,7 +129,7 @@ class SppEmailHealth(models.Model):
 
     @api.model
     def _cron_check(self):
-        """Check, in a transaction that sees what others have written meanwhile: the job is not repeated as requests are."""
+        """Check, in a transaction that sees what others write meanwhile: a job is not repeated as requests are."""
         with self.env["spp.email.transaction"]._gateway_cursor(read_committed=True) as env:
             env[self._name]._check()
 

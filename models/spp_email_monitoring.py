@@ -53,6 +53,7 @@ class SppEmailMonitoring(models.AbstractModel):
         """Return [(code, HealthState)] of what does not go well, and when the check ran last."""
         # sudo: the caller has shown a token; codes and states, no words.
         rows = self.env["spp.email.health"].sudo().search([], limit=MOST_FINDINGS)  # nosemgrep
+        # sudo: when it ran last.
         job = self.env.ref("spp_email_gateway.ir_cron_health").sudo()  # nosemgrep
         checked = max(filter(None, (job.lastcall, *rows.mapped("checked_date"))), default=None)
         found = [(public_code(row.code), HealthState(row.state)) for row in rows]
@@ -103,8 +104,10 @@ class SppEmailMonitoring(models.AbstractModel):
         quarantined = standstill.env["spp.email.inbound"].search_count(
             [("state", "=", "quarantined")], limit=MOST_COUNTED
         )
-        yield _one("incoming_quarantined", f"Messages that wait for a decision, counted up to {MOST_COUNTED}", quarantined)
-        for name, pace in zip(("incoming", "outgoing"), self.env["spp.email.sample"].sudo()._pace(), strict=True):  # nosemgrep
+        text = f"Messages that wait for a decision, counted up to {MOST_COUNTED}"
+        yield _one("incoming_quarantined", text, quarantined)
+        paces = standstill.env["spp.email.sample"]._pace()
+        for name, pace in zip(("incoming", "outgoing"), paces, strict=True):
             if pace is not None:
                 yield _one(f"{name}_per_minute", "Emails that are done in a minute, of the last half hour", pace)
 
@@ -141,6 +144,7 @@ class SppEmailMonitoring(models.AbstractModel):
     def _server_metrics(self):
         # sudo: ids, dates and states.
         servers = self.env["ir.mail_server"].sudo().search([], limit=MOST_SERVERS, order="id")  # nosemgrep
+        # sudo: as above.
         paused = self.env["spp.email.breaker"].sudo().search([("state", "!=", BreakerState.CLOSED.value)])  # nosemgrep
         yield _of_each(
             "server_paused",

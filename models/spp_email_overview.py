@@ -180,12 +180,13 @@ class SppEmailOverview(models.AbstractModel):
     def _for_managers(self):
         findings = self.env["spp.email.health"].search([], order="state, since_date", limit=MOST_FINDINGS)
         labels = dict(findings._fields["state"]._description_selection(self.env))
-        # sudo: when the job ran last, and how much waits in all: numbers, no mail.
+        # sudo: when the job ran last.
         job = self.env.ref("spp_email_gateway.ir_cron_health").sudo()  # nosemgrep
+        # sudo: how much waits in all: numbers, no mail.
         standstill = self.env["spp.email.standstill"].sudo()  # nosemgrep
         waiting_in, _due = standstill._incoming_waiting()
         waiting_out, due_out = standstill._outgoing_waiting()
-        pace_in, pace_out = self.env["spp.email.sample"].sudo()._pace()  # nosemgrep
+        pace_in, pace_out = self.env["spp.email.sample"]._pace()
         return {
             "findings": [
                 {
@@ -213,12 +214,13 @@ class SppEmailOverview(models.AbstractModel):
         servers = self.env["fetchmail.server"].search(
             [("state", "=", "done"), ("server_type", "!=", "local")], order="date, id", limit=MOST_MAILBOXES
         )
+        unread = self.env["spp.email.standstill"]._unread_mailboxes()
         return [
             {
                 "id": server.id,
                 "name": server.name,
                 "checked_minutes": self._minutes_since(server.date) if server.date else False,
-                "problem": server.gateway_problem or "",
+                "problem": server.gateway_problem or (self.env._("Not read any more") if server in unread else ""),
             }
             for server in servers
         ]

@@ -23,7 +23,7 @@ MOST_COUNTED = 100_000
 MOST_OPENED = 1000
 # Lanes 2 to 4 are only called while much waits: without them mail is slower, and not late.
 CALLED_LANES = tuple(
-    f"spp_email_gateway.ir_cron_{name}_{lane}" for name in ("process_inbound", "send") for lane in (2, 3, 4)
+    f"spp_email_gateway.ir_cron_{name}_{lane}" for name in ("process_inbound", "send") for lane in range(2, 5)
 )
 
 
@@ -133,33 +133,42 @@ class SppEmailStandstill(models.AbstractModel):
                 )
         return findings
 
-    def _mailbox_findings(self):
+    @api.model
+    def _unread_mailboxes(self):
+        """Return the mailboxes that should have been checked long ago."""
         now = fields.Datetime.now()
         least = timedelta(minutes=self.env["ir.config_parameter"]._gateway_number(UNREAD_PARAMETER, UNREAD_MINUTES))
-        findings = []
-        for server in self.env["fetchmail.server"].search([("state", "=", "done"), ("server_type", "!=", "local")]):
+
+        def is_unread(server):
             _job, interval = server._gateway_job()
             interval = max(interval, timedelta(minutes=server.gateway_interval_minutes))
             seen = server.date or server.write_date
             # One that is left alone after failures is told of as such.
             rests = server.gateway_next_fetch_date and server.gateway_next_fetch_date > now
-            if not rests and seen and seen < now - max(least, MISSED_CHECKS * interval):
-                findings.append(
-                    HealthFinding(
-                        f"mailbox_{server.id}_not_read",
-                        HealthState.FAILURE,
-                        self.env._("Mailbox “%s” is not read any more", server.name),
-                        self.env._("It was checked last on %s.", format_datetime(self.env, seen)),
-                        self.env._(
-                            "Look whether the scheduled action “Mail: Fetchmail Service” runs (Settings, Technical, "
-                            "Scheduled Actions), and press Fetch Now on the mailbox."
-                        ),
-                        server._name,
-                        (server.id,),
-                        "gateway_next_check",
-                    )
-                )
-        return findings
+            return not rests and seen and seen < now - max(least, MISSED_CHECKS * interval)
+
+        servers = self.env["fetchmail.server"].search([("state", "=", "done"), ("server_type", "!=", "local")])
+        return servers.filtered(is_unread)
+
+    def _mailbox_findings(self):
+        return [
+            HealthFinding(
+                f"mailbox_{server.id}_not_read",
+                HealthState.FAILURE,
+                self.env._("Mailbox “%s” is not read any more", server.name),
+                self.env._(
+                    "It was checked last on %s.", format_datetime(self.env, server.date or server.write_date)
+                ),
+                self.env._(
+                    "Look whether the scheduled action “Mail: Fetchmail Service” runs (Settings, Technical, "
+                    "Scheduled Actions), and press Fetch Now on the mailbox."
+                ),
+                server._name,
+                (server.id,),
+                "gateway_next_check",
+            )
+            for server in self._unread_mailboxes()
+        ]
 
     @api.model
     def _required_jobs(self):

@@ -38,7 +38,7 @@ class TestDigest(GatewayCase):
         digest = self.digests.create({"user_id": self.manager.id, "period": "daily"})
         mail = self.send()
         self.assertEqual(mail.email_to, self.manager.email_formatted)
-        self.assertEqual(mail.subject, "Email Gateway: 1 findings")
+        self.assertEqual(mail.subject, "Email Gateway Digest (1 to look at)")
         for words in ("The relay is paused", "Press Try Now", "In quarantine", "/odoo/email-overview"):
             self.assertIn(words, mail.body_html)
         self.assertTrue(digest.sent_date)
@@ -61,7 +61,7 @@ class TestDigest(GatewayCase):
         self.env["res.lang"]._activate_lang("fr_FR")
         self.manager.lang = "fr_FR"
         template = self.env.ref("spp_email_gateway.mail_template_digest")
-        template.with_context(lang="fr_FR").subject = "Passerelle : {{ ctx['figures']['finding_count'] }}"
+        template.with_context(lang="fr_FR").subject = "Passerelle : {{ ctx['findings'] }}"
         self.digests.create({"user_id": self.manager.id})
         self.assertEqual(self.send().subject, "Passerelle : 0")
 

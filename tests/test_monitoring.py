@@ -1,16 +1,23 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 import json
 from datetime import timedelta
+from unittest.mock import patch
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from odoo import fields
+from odoo import fields, http
 from odoo.exceptions import AccessError
 from odoo.tests import HttpCase, tagged
 
 from ..models.ir_http_monitoring import METRICS
 from ..models.spp_email_monitoring_token import HEALTH_PATH, METRICS_PATH
 from .common import GatewayCase, eml
+
+
+class _Endpoint:
+    """Of another addon."""
+
+    routing = {"type": "http"}
 
 
 @tagged("post_install", "-at_install")
@@ -158,22 +165,15 @@ class TestMonitoring(GatewayCase, HttpCase):
         rules = type(self.env["ir.http"])._generate_routing_rules
 
         def urls(*others):
-            class Endpoint:
-                routing = {"type": "http"}
-
-            from odoo import http  # noqa: PLC0415 - what Odoo itself yields
-
             real = http._generate_routing_rules
-            with self.patch_routes(lambda *arguments, **options: [*real(*arguments, **options), *((url, Endpoint) for url in others)]):
-                found = list(rules(self.env["ir.http"], sorted(self.registry._init_modules), self.env["ir.http"]._get_converters()))
-            return [(url, endpoint is Endpoint) for url, endpoint in found if url in (METRICS, METRICS_PATH)]
+
+            def with_others(*arguments, **options):
+                return [*real(*arguments, **options), *((url, _Endpoint) for url in others)]
+
+            with patch.object(http, "_generate_routing_rules", with_others):
+                asked = self.env["ir.http"]
+                found = list(rules(asked, sorted(self.registry._init_modules), asked._get_converters()))
+            return [(url, endpoint is _Endpoint) for url, endpoint in found if url in (METRICS, METRICS_PATH)]
 
         self.assertEqual(sorted(urls()), [(METRICS, False), (METRICS_PATH, False)])
         self.assertEqual(sorted(urls(METRICS)), [(METRICS, True), (METRICS_PATH, False)])
-
-    def patch_routes(self, replacement):
-        from unittest.mock import patch  # noqa: PLC0415
-
-        from odoo import http  # noqa: PLC0415
-
-        return patch.object(http, "_generate_routing_rules", replacement)

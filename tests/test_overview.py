@@ -87,8 +87,12 @@ class TestOverview(DeliveryCase):
         self.assertEqual(sum(self.days.search([]).mapped("messages")), 5)
 
     def test_old_days_go(self):
-        self.days.create({"day": self.today - timedelta(days=401), "direction": "in", "state": "done", "messages": 1})
-        kept = self.days.create({"day": self.today - timedelta(days=399), "direction": "in", "state": "done", "messages": 1})
+        _old, kept = self.days.create(
+            [
+                {"day": self.today - timedelta(days=days), "direction": "in", "state": "done", "messages": 1}
+                for days in (401, 399)
+            ]
+        )
         self.env.flush_all()
         self.days._gc_days()
         self.env.invalidate_all()
@@ -121,15 +125,14 @@ class TestOverview(DeliveryCase):
         self.assertIn(("done", "Done", 2), incoming["states"])
         self.assertEqual((outgoing["success_share"], outgoing["bounce_share"]), (60.0, 20.0))
         self.assertEqual(outgoing["complaint_share"], 0)
-        self.assertEqual(
-            figures["servers"], [{"id": self.server.id, "name": "Relay", "sent": 3, "lost": 2, "total": 5, "share": 60.0}]
-        )
+        expected = {"id": self.server.id, "name": "Relay", "sent": 3, "lost": 2, "total": 5, "share": 60.0}
+        self.assertEqual(figures["servers"], [expected])
         waiting.received_date = fields.Datetime.now() - timedelta(minutes=90)
         self.assertEqual(self.figures()["incoming"]["waiting_minutes"], 90)
         self.assertEqual(sum(self.figures(days=1)["received"]), 2)
 
     def test_a_busy_day_is_not_counted_while_somebody_waits(self):
-        for number in range(3):
+        for _number in range(3):
             self.received()
         self.count()
         self.received()

@@ -47,7 +47,7 @@ class TestStandstill(GatewayCase):
     def test_an_incoming_message_that_is_not_processed(self):
         inbound = self.journal(eml())
         self.assertOnly()
-        self.sql("UPDATE spp_email_inbound SET received_date = %s WHERE id = %s RETURNING id", self.ago(minutes=31), inbound.id)
+        inbound.received_date = self.ago(minutes=31)
         finding = self.findings()["incoming_waits"]
         self.assertIs(finding.state, HealthState.FAILURE)
         self.assertEqual((finding.model, finding.ids), ("spp.email.inbound", (inbound.id,)))
@@ -56,15 +56,9 @@ class TestStandstill(GatewayCase):
         self.assertOnly()
         self.set_parameter(WAITING_PARAMETER, 30)
         # It waits for a planned attempt: nothing stands still.
-        self.sql(
-            "UPDATE spp_email_inbound SET state = 'retry', next_attempt_date = %s WHERE id = %s RETURNING id",
-            self.ago(minutes=-10),
-            inbound.id,
-        )
+        inbound.write({"state": "retry", "next_attempt_date": self.ago(minutes=-10)})
         self.assertOnly()
-        self.sql(
-            "UPDATE spp_email_inbound SET state = 'done', next_attempt_date = NULL WHERE id = %s RETURNING id", inbound.id
-        )
+        inbound.write({"state": "done", "next_attempt_date": False})
         self.assertOnly()
 
     def test_an_email_that_is_not_sent(self):
