@@ -62,7 +62,7 @@ class TestMonitoring(GatewayCase, HttpCase):
         for path in (HEALTH_PATH, METRICS_PATH, METRICS):
             for token in ("", "x", before, revoked, self.token[:-1], self.token + "x", "f" * 12 + ".secret", "é" * 20):
                 with self.subTest(path=path, token=token):
-                    answer = self.get(path, token.encode())
+                    answer = self.get(path, token)
                     self.assertEqual(answer.status_code, 401)
                     self.assertEqual(answer.headers["WWW-Authenticate"], "Bearer")
                     self.assertEqual(answer.json(), {"error": "unauthorized"})

@@ -82,7 +82,7 @@ class TestGuide(RoleCase):
         self.open_app("Email Gateway")
         self.assertEqual(
             self.sections(),
-            ["Quarantine", "Journal", "Incoming", "Outgoing", "Health", "Configuration"],
+            ["Overview", "Quarantine", "Journal", "Incoming", "Outgoing", "Health", "Configuration"],
         )
         incoming = self.entries("Incoming")
         self.assertEqual(
