@@ -8,6 +8,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..engine.outcome import INBOUND_STATE_WORDS, InboundState, OutboundState, selection
+from .engine_text import said
 from .res_users_roles import MANAGER
 from .spp_email_delivery import PENDING
 from .spp_email_standstill import MOST_COUNTED
@@ -193,8 +194,8 @@ class SppEmailOverview(models.AbstractModel):
                     "id": finding.id,
                     "state": finding.state,
                     "label": labels[finding.state],
-                    "title": finding.title,
-                    "cure": finding.cure or "",
+                    "title": said(self.env, finding.title),
+                    "cure": said(self.env, finding.cure or ""),
                     "is_openable": bool(finding.res_model and finding.res_ids),
                 }
                 for finding in findings
@@ -220,7 +221,8 @@ class SppEmailOverview(models.AbstractModel):
                 "id": server.id,
                 "name": server.name,
                 "checked_minutes": self._minutes_since(server.date) if server.date else False,
-                "problem": server.gateway_problem or (self.env._("Not read any more") if server in unread else ""),
+                "problem": said(self.env, server.gateway_problem)
+                or (self.env._("Not read any more") if server in unread else ""),
             }
             for server in servers
         ]

@@ -93,7 +93,7 @@ class TestOverview(OverviewCase):
         self.screenshot("overview-manager-below")
         # Another time.
         self.press("7 days")
-        self.page.wait_for_function("document.querySelector(\"[data-card='received'] .small:last-child\").innerText.includes('7 days')")
+        self.page.locator("[data-card='received'] .small:last-child", has_text="7 days").wait_for()
         # What needs attention leads to what is wrong.
         self.page.get_by_role("button", name="Open: Mailbox “Complaints” is not read any more").click()
         self.page.wait_for_selector(".o_form_sheet")

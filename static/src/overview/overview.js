@@ -130,6 +130,10 @@ export class Overview extends Component {
         return minutes < 2 * DAY ? _t("%s hours", Math.round(minutes / HOUR)) : _t("%s days", Math.round(minutes / DAY));
     }
 
+    openLabel(title) {
+        return _t("Open: %s", title);
+    }
+
     forecast(forecast) {
         if (!forecast.waiting) {
             return _t("Nothing waits.");
