@@ -30,8 +30,8 @@ class Overview(Workload):
         side.execute("UPDATE ir_cron SET nextcall = '2090-01-01'")
         for statement in statements(ROWS):
             side.execute(statement)
-        first, later = side.call(count_days), side.call(count_days)
-        print(f"  the job's first count of {DAYS} days takes {first:.1f} s, a later one {later:.1f} s")
+        first, later = (side.call(count_days)["seconds"] for _run in range(2))
+        print(f"  the job's first count of {DAYS} days takes {first:.1f} s, a later one {later:.1f} s", flush=True)
 
     def run(self, side):
         with OdooServer(side.database, cron=0) as server:
@@ -52,10 +52,10 @@ class Overview(Workload):
 
 
 def count_days(env):
-    """Inside Odoo: what the job does; return its seconds."""
+    """Inside Odoo: what the job does, and how long that takes."""
     began = time.perf_counter()
     env["spp.email.day"]._cron_count()
-    return time.perf_counter() - began
+    return {"seconds": time.perf_counter() - began}
 
 
 def _session(url, database):

@@ -232,11 +232,13 @@ class _Counts:
     """Sums over rows of days."""
 
     def __init__(self, rows):
-        self._days = defaultdict(int)
+        # {(direction, day): {(state, is complaint): number}}; the day None has the sum of all.
+        self._days = defaultdict(lambda: defaultdict(int))
         self._keys = {"server": defaultdict(lambda: defaultdict(int)), "domain": defaultdict(lambda: defaultdict(int))}
         self._complaints = 0
         for day, direction, server, domain, state, is_complaint, number in rows:
-            self._days[direction, day, state, bool(is_complaint)] += number
+            for its_day in (day, None):
+                self._days[direction, its_day][state, bool(is_complaint)] += number
             if direction == "out":
                 self._keys["server"][server][state] += number
                 if domain:
@@ -247,11 +249,8 @@ class _Counts:
     def of(self, direction, day=None, states=None, complaints=True):
         return sum(
             number
-            for (its_direction, its_day, state, is_complaint), number in self._days.items()
-            if its_direction == direction
-            and day in (None, its_day)
-            and (states is None or state in states)
-            and (complaints or not is_complaint)
+            for (state, is_complaint), number in self._days[direction, day].items()
+            if (states is None or state in states) and (complaints or not is_complaint)
         )
 
     def complaints(self):
