@@ -3,7 +3,7 @@
 {
     "name": "OpenSPP Email Gateway",
     "summary": "Sends and receives email without losing, believing or flooding",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.1.0",
     "category": "OpenSPP/Integration",
     "author": "OpenSPP.org",
     "website": "https://github.com/OpenSPP/OpenSPP2",
@@ -91,6 +91,9 @@
         "views/spp_email_oauth_views.xml",
         "views/spp_email_oauth_server_views.xml",
         "views/spp_email_oauth_templates.xml",
+        "views/email_screen_views.xml",
+        "views/spp_email_alias_move_views.xml",
+        "views/spp_email_setup_views.xml",
         "views/res_config_settings_views.xml",
         "views/spp_email_change_views.xml",
         "views/spp_email_audit_views.xml",

@@ -28,7 +28,11 @@ SESSION_KEY = "spp_email_oauth"
 SECONDS = 30 * 60
 # Of one browser session; the oldest one goes.
 MOST_PENDING = 5
-FORMS = {"fetchmail.server": "incoming-email-servers", "ir.mail_server": "outgoing-email-servers"}
+FORMS = {
+    "fetchmail.server": "incoming-email-servers",
+    "ir.mail_server": "outgoing-email-servers",
+    "spp.email.setup": "email-setup",
+}
 FORM = "email-oauth"
 
 
@@ -112,6 +116,7 @@ class SppEmailOauth(models.Model):
     def _connect_application(self, record):
         self._forget_failure()
         self._access_token(is_refused=True)
+        self._end_waits()
         record._gateway_prove_oauth()
         self.invalidate_recordset()
         if self.state == "failing":
@@ -221,6 +226,7 @@ class SppEmailOauth(models.Model):
         now = fields.Datetime.now()
         token = exchange_code(client, parameters.get("code") or "", pending.verifier, post=credential._post(), now=now)
         credential._keep(token)
+        credential._end_waits()
         record = credential
         if pending.model in FORMS:
             record = self.env[pending.model].browse(pending.res_id).exists() or credential
