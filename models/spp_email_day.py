@@ -20,22 +20,24 @@ KEEP_DAYS = 400
 RUN_SECONDS = 300
 
 COLUMNS = SQL(
-    "day, direction, company_id, server_id, intake_id, sender_id, domain, state, is_complaint, messages"
+    "day, direction, company_id, server_id, intake_id, sender_id, domain, state, is_complaint, about_mailbox_id,"
+    " about_intake_id, messages"
 )
 INCOMING = """
     SELECT received_date::date, 'in', company_id, server_id, intake_id, NULL::integer, NULL::varchar, state, FALSE,
-           count(*)
+           about_mailbox_id, about_intake_id, count(*)
       FROM spp_email_inbound
      WHERE received_date >= %(begin)s AND received_date < %(end)s
-     GROUP BY 1, 3, 4, 5, 8
+     GROUP BY 1, 3, 4, 5, 8, 10, 11
 """
 OUTGOING = """
       WITH counted AS (
             SELECT created_date::date AS day, company_id, server_id, recipient_domain AS domain, state,
-                   COALESCE(reason = %(complaint)s, FALSE) AS is_complaint, count(*) AS messages
+                   COALESCE(reason = %(complaint)s, FALSE) AS is_complaint, about_mailbox_id, about_intake_id,
+                   count(*) AS messages
               FROM spp_email_delivery
              WHERE created_date >= %(begin)s AND created_date < %(end)s
-             GROUP BY 1, 2, 3, 4, 5, 6),
+             GROUP BY 1, 2, 3, 4, 5, 6, 7, 8),
            placed AS (
             SELECT day, domain, sum(messages) AS total,
                    row_number() OVER (PARTITION BY day ORDER BY sum(messages) DESC, domain) AS place
@@ -44,9 +46,9 @@ OUTGOING = """
              GROUP BY day, domain),
            large AS (SELECT day, domain FROM placed WHERE place <= %(most)s AND total >= %(least)s)
     SELECT counted.day, 'out', company_id, NULL::integer, NULL::integer, server_id, large.domain, state, is_complaint,
-           sum(messages)
+           about_mailbox_id, about_intake_id, sum(messages)
       FROM counted LEFT JOIN large ON large.day = counted.day AND large.domain = counted.domain
-     GROUP BY 1, 3, 6, 7, 8, 9
+     GROUP BY 1, 3, 6, 7, 8, 9, 10, 11
 """
 
 
@@ -65,6 +67,9 @@ class SppEmailDay(models.Model):
     company_id = fields.Many2one("res.company", readonly=True, ondelete="cascade")
     server_id = fields.Many2one("fetchmail.server", string="Mailbox", readonly=True, ondelete="set null")
     intake_id = fields.Many2one("spp.email.intake", readonly=True, ondelete="set null")
+    # Of answers and notices: the way in of the mail that they are about, for the rules of teams.
+    about_mailbox_id = fields.Many2one("fetchmail.server", readonly=True, ondelete="set null")
+    about_intake_id = fields.Many2one("spp.email.intake", readonly=True, ondelete="set null")
     sender_id = fields.Many2one("ir.mail_server", string="Server", readonly=True, ondelete="set null")
     domain = fields.Char("Recipient's Domain", readonly=True, help="Blank: one of those with few recipients.")
     state = fields.Selection(
