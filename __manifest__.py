@@ -23,6 +23,7 @@
             "dkimpy",
             "authres",
             "flufl-bounce",
+            "prometheus-client",
         ]
     },
     "data": [
@@ -33,6 +34,7 @@
         "data/ir_cron.xml",
         "data/mail_activity_type.xml",
         "data/mail_template.xml",
+        "data/mail_template_digest.xml",
         "data/mail_message_subtype.xml",
         "data/spp_email_retention.xml",
         "data/spp_email_delivery_retention.xml",
@@ -102,6 +104,8 @@
         "views/spp_email_domain_views.xml",
         "views/spp_email_find_views.xml",
         "views/spp_email_package_views.xml",
+        "views/spp_email_overview_views.xml",
+        "views/spp_email_monitoring_views.xml",
         "views/menus.xml",
     ],
     "assets": {

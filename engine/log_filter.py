@@ -64,6 +64,7 @@ _MAIL_AT_WORK = frozenset(
         "models.mail_mail",
         "models.mail_thread",
         "models.spp_email_batch",
+        "models.spp_email_certificate",
         "models.spp_email_dispatch",
         "models.spp_email_fetching",
         "models.spp_email_journal",

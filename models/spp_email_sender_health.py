@@ -93,6 +93,9 @@ class SppEmailSenderHealth(models.AbstractModel):
                             "Add the address or its domain to the FROM filter of the server that may send it, or "
                             "change the Default From of the alias domain."
                         ),
+                        domain._name,
+                        (domain.id,),
+                        "default_from",
                     )
                 )
         if not servers.search_count(servers._find_mail_server_allowed_domain(), limit=1):

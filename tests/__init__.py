@@ -11,6 +11,7 @@ from . import (
     test_breaker,
     test_capacity,
     test_catchall_mail,
+    test_certificate,
     test_changes,
     test_claim,
     test_company_of_mail,
@@ -24,6 +25,7 @@ from . import (
     test_delivery_health,
     test_delivery_retention,
     test_delivery_statement,
+    test_digest,
     test_discovery,
     test_domain_checks,
     test_domains,
@@ -42,6 +44,7 @@ from . import (
     test_forwarded_mail,
     test_grievances,
     test_health,
+    test_health_alert,
     test_hooks,
     test_inbound_actions,
     test_intake,
@@ -60,11 +63,13 @@ from . import (
     test_mail_server_from,
     test_mail_server_session,
     test_migration,
+    test_monitoring,
     test_no_secret_by_rpc,
     test_notices,
     test_oauth,
     test_oauth_return,
     test_original_email,
+    test_overview,
     test_own_mail_headers,
     test_parameters,
     test_personal_data,
@@ -92,6 +97,7 @@ from . import (
     test_server_action,
     test_setup,
     test_signed_replies,
+    test_standstill,
     test_support_package,
     test_suppression,
     test_suppression_import,
@@ -227,6 +233,8 @@ from .engine import (
 from .engine import test_audit_action as test_engine_audit_action
 from .engine import test_breaker as test_engine_breaker
 from .engine import test_catalogue as test_engine_catalogue
+from .engine import test_certificate as test_engine_certificate
+from .engine import test_certificate_expiry as test_engine_certificate_expiry
 from .engine import test_discovery as test_engine_discovery
 from .engine import test_loop as test_engine_loop
 from .engine import test_loop_signs as test_engine_loop_signs

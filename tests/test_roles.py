@@ -27,6 +27,7 @@ SCOPES = {
         "spp.email.sent.content",
         "spp.email.loop.breaker",
         "spp.email.audit",
+        "spp.email.day",
     ),
     "one": ("spp.email.data.request",),
     "company": (
@@ -90,6 +91,9 @@ SCOPES = {
         "spp.email.team": "names and members; a team may work for several companies",
         "spp.email.tag": "words",
         "spp.email.health": "findings about the installation",
+        "spp.email.sample": "numbers of the installation",
+        "spp.email.digest": "which managers get a mail",
+        "spp.email.monitoring.token": "which programs watch the installation",
         "spp.email.quota.use": "counters",
         "spp.email.binding": "which database this is",
         "spp.email.former.address": "of an alias domain, which several companies may use",
@@ -143,6 +147,11 @@ class TestRoles(GatewayCase):
         stamps = self.env["spp.email.inbound.record"]
         stamps._stamp(inbound.id, 1, self.env.user.partner_id)
         return stamps.search([("inbound_id", "=", inbound.id)])
+
+    def make_day(self, company):
+        return self.env["spp.email.day"].create(
+            {"day": "2026-01-01", "direction": "in", "state": "done", "messages": 1, "company_id": company.id}
+        )
 
     def make_notice(self, company):
         return self.env["spp.email.notice"].create(

@@ -192,7 +192,7 @@ class BrowserCase(unittest.TestCase):
     def wait_for_view(self):
         # A list is drawn before its records are there.
         self.page.wait_for_selector(
-            ".o_form_view .o_form_sheet, .o_list_renderer, .o_kanban_renderer, .o_setting_container"
+            ".o_form_view .o_form_sheet, .o_list_renderer, .o_kanban_renderer, .o_setting_container, .o_gateway_figures"
         )
 
     def open_app(self, app, *entries):
