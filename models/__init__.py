@@ -223,6 +223,8 @@ from . import (
     spp_email_oauth_hand_back,
     ir_http_oauth,
     spp_email_inbound_audit,
+    spp_email_domain,
+    spp_email_domain_record,
     # The last: what they keep is what was written in the end.
     fetchmail_server_change,
     ir_mail_server_change,

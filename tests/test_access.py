@@ -12,6 +12,8 @@ RIGHTS = {
     "spp.email.content": {"officer": "r", "manager": "r", "system": "r"},
     "spp.email.team": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.queue": {"system": "r"},
+    "spp.email.domain": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.domain.record": {"manager": "r", "system": "r"},
     "spp.email.change": {"manager": "r", "system": "r"},
     "spp.email.audit": {"officer": "r", "manager": "r", "system": "r"},
     "spp.email.breaker": {"manager": "r", "system": "r"},

@@ -52,6 +52,8 @@ SCOPES = {
         "spp.email.round.trip",
         "spp.email.breaker",
         "spp.email.return.path",
+        "spp.email.domain",
+        "spp.email.domain.record",
         "fetchmail.server",
         "ir.mail_server",
     ),
@@ -292,6 +294,16 @@ class TestRoles(GatewayCase):
                 "mailbox_id": self.make_server(company).id,
                 "address": "box@gateway.test",
             }
+        )
+
+    def make_domain(self, company):
+        return self.env["spp.email.domain"].create(
+            {"name": f"domain{next(_numbers)}.gateway.test", "company_id": company.id}
+        )
+
+    def make_domain_record(self, company):
+        return self.env["spp.email.domain.record"].create(
+            {"domain_id": self.make_domain(company).id, "kind": "spf", "name": "gateway.test"}
         )
 
     # ------------------------------------------------------------------
