@@ -95,6 +95,7 @@
         "views/spp_email_data_request_views.xml",
         "views/spp_email_erased_views.xml",
         "views/spp_email_domain_views.xml",
+        "views/spp_email_dkim_views.xml",
         "views/menus.xml",
     ],
     "assets": {

@@ -225,6 +225,11 @@ from . import (
     spp_email_inbound_audit,
     spp_email_domain,
     spp_email_domain_record,
+    spp_email_dkim_key,
+    spp_email_dkim_publication,
+    spp_email_domain_dkim,
+    spp_email_dkim_signing,
+    spp_email_dkim_health,
     # The last: what they keep is what was written in the end.
     fetchmail_server_change,
     ir_mail_server_change,

@@ -22,6 +22,7 @@ from . import (
     test_delivery_health,
     test_delivery_retention,
     test_discovery,
+    test_dkim,
     test_domains,
     test_doubles,
     test_download,

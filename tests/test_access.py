@@ -14,6 +14,8 @@ RIGHTS = {
     "spp.email.queue": {"system": "r"},
     "spp.email.domain": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.domain.record": {"manager": "r", "system": "r"},
+    "spp.email.dkim.key": {"manager": "r", "system": "r"},
+    "spp.email.dkim.new": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.change": {"manager": "r", "system": "r"},
     "spp.email.audit": {"officer": "r", "manager": "r", "system": "r"},
     "spp.email.breaker": {"manager": "r", "system": "r"},

@@ -54,10 +54,12 @@ SCOPES = {
         "spp.email.return.path",
         "spp.email.domain",
         "spp.email.domain.record",
+        "spp.email.dkim.key",
         "fetchmail.server",
         "ir.mail_server",
     ),
     "own": (
+        "spp.email.dkim.new",
         "spp.email.dry.run",
         "spp.email.explain",
         "spp.email.upload",
@@ -300,6 +302,12 @@ class TestRoles(GatewayCase):
         return self.env["spp.email.domain"].create(
             {"name": f"domain{next(_numbers)}.gateway.test", "company_id": company.id}
         )
+
+    def make_dkim_key(self, company):
+        return self.env["spp.email.dkim.key"]._prepare(self.make_domain(company), "ed25519")
+
+    def make_dkim_new(self, company):
+        return self.env["spp.email.dkim.new"].create({"domain_id": self.make_domain(company).id})
 
     def make_domain_record(self, company):
         return self.env["spp.email.domain.record"].create(
