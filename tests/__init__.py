@@ -127,6 +127,7 @@ from .engine import (
     test_dkim_signature,
     test_dkim_signing,
     test_dmarc,
+    test_dmarc_report,
     test_dns_record,
     test_enhanced_status,
     test_envelope,

@@ -10,6 +10,7 @@ import psycopg2
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.modules.neutralize import neutralize_database
 from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
@@ -152,7 +153,9 @@ class TestDkim(GatewayCase):
         signer = self.keys._signer()
         with with_key():
             signer.sign(eml(From="box@gateway.test"))
-        self.keys._note_unsigned(signer.problems)
+        self.assertEqual(signer.problems, {"gateway.test": "its key cannot be opened"})
+        with self.own_cursors():
+            self.keys._note_unsigned(signer.problems)
         self.env.invalidate_all()
         self.assertEqual(self.domain.dkim_unsigned_text, "its key cannot be opened")
         self.assertIn(f"dkim_domain_{self.domain.id}_unsigned", self.codes())
@@ -244,6 +247,14 @@ class TestDkim(GatewayCase):
         fresh = self.make(active=False)
         fresh.with_user(self.manager).action_discard()
         self.assertFalse(fresh.exists())
+
+    def test_a_neutralized_copy_signs_nothing(self):
+        key = self.make()
+        self.domain.dkim_is_required = True
+        self.env.flush_all()
+        neutralize_database(self.env.cr)
+        self.env.invalidate_all()
+        self.assertEqual((key.state, key.has_private_key, self.sign()), ("retired", False, b""))
 
     # ------------------------------------------------------------------
     # Bringing a key along
