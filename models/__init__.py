@@ -230,6 +230,7 @@ from . import (
     spp_email_domain_dkim,
     spp_email_dkim_signing,
     spp_email_dkim_health,
+    spp_email_dmarc_report,
     # The last: what they keep is what was written in the end.
     fetchmail_server_change,
     ir_mail_server_change,

@@ -23,6 +23,7 @@ from . import (
     test_delivery_retention,
     test_discovery,
     test_dkim,
+    test_dmarc_reports,
     test_domains,
     test_doubles,
     test_download,

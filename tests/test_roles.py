@@ -55,6 +55,8 @@ SCOPES = {
         "spp.email.domain",
         "spp.email.domain.record",
         "spp.email.dkim.key",
+        "spp.email.dmarc.report",
+        "spp.email.dmarc.line",
         "fetchmail.server",
         "ir.mail_server",
     ),
@@ -305,6 +307,14 @@ class TestRoles(GatewayCase):
 
     def make_dkim_key(self, company):
         return self.env["spp.email.dkim.key"]._prepare(self.make_domain(company), "ed25519")
+
+    def make_dmarc_report(self, company):
+        values = {"organization": "Receiver", "report_name": "1", "begin_date": "2026-01-01", "end_date": "2026-01-02"}
+        return self.env["spp.email.dmarc.report"].create({"domain_id": self.make_domain(company).id, **values})
+
+    def make_dmarc_line(self, company):
+        report = self.make_dmarc_report(company)
+        return self.env["spp.email.dmarc.line"].create({"report_id": report.id, "source_ip": "192.0.2.1"})
 
     def make_dkim_new(self, company):
         return self.env["spp.email.dkim.new"].create({"domain_id": self.make_domain(company).id})
