@@ -97,6 +97,7 @@
         "views/spp_email_domain_views.xml",
         "views/spp_email_dkim_views.xml",
         "views/spp_email_dmarc_views.xml",
+        "views/spp_email_addresses_views.xml",
         "views/menus.xml",
     ],
     "assets": {

@@ -231,6 +231,8 @@ from . import (
     spp_email_dkim_signing,
     spp_email_dkim_health,
     spp_email_dmarc_report,
+    spp_email_sending_address,
+    spp_email_sending_address_health,
     # The last: what they keep is what was written in the end.
     fetchmail_server_change,
     ir_mail_server_change,

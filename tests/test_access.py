@@ -14,6 +14,8 @@ RIGHTS = {
     "spp.email.queue": {"system": "r"},
     "spp.email.domain": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.domain.record": {"manager": "r", "system": "r"},
+    "spp.email.addresses": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.addresses.line": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.dmarc.report": {"manager": "ru", "system": "ru"},
     "spp.email.dmarc.line": {"manager": "r", "system": "r"},
     "spp.email.dkim.key": {"manager": "r", "system": "r"},

@@ -62,6 +62,8 @@ SCOPES = {
     ),
     "own": (
         "spp.email.dkim.new",
+        "spp.email.addresses",
+        "spp.email.addresses.line",
         "spp.email.dry.run",
         "spp.email.explain",
         "spp.email.upload",
@@ -315,9 +317,6 @@ class TestRoles(GatewayCase):
     def make_dmarc_line(self, company):
         report = self.make_dmarc_report(company)
         return self.env["spp.email.dmarc.line"].create({"report_id": report.id, "source_ip": "192.0.2.1"})
-
-    def make_dkim_new(self, company):
-        return self.env["spp.email.dkim.new"].create({"domain_id": self.make_domain(company).id})
 
     def make_domain_record(self, company):
         return self.env["spp.email.domain.record"].create(
