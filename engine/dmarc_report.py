@@ -30,7 +30,9 @@ _MOST_COUNT = 1_000_000_000
 _LONGEST_WORD = 200
 _ZIP, _GZIP = b"PK\x03\x04", b"\x1f\x8b"
 # receiver "!" policy domain "!" begin "!" end ["!" unique] (RFC 7489 §7.2.1.1).
-_NAME = re.compile(r"[^!\s\"]{1,255}![^!\s\"]{1,255}!\d{9,11}!\d{9,11}(?:![^!\s\"]{0,200})?\.(?:xml(?:\.gz)?|zip|gz)", re.I)
+_NAME = re.compile(
+    r"[^!\s\"]{1,255}![^!\s\"]{1,255}!\d{9,11}!\d{9,11}(?:![^!\s\"]{0,200})?\.(?:xml(?:\.gz)?|zip|gz)", re.I
+)
 _DISPOSITIONS = ("none", "quarantine", "reject")
 _EARLIEST, _LATEST = 946_684_800, 4_102_444_800
 
@@ -146,8 +148,14 @@ def parse_dmarc_report(xml: bytes) -> DmarcReport:
         DmarcReportError: it is none.
     """
     parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False,
-        remove_comments=True, remove_pis=True, collect_ids=False,
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        collect_ids=False,
     )
     try:
         root = etree.fromstring(xml.strip(), parser)

@@ -44,9 +44,7 @@ class SppEmailDomain(models.Model):
                         "public_value",
                     )
                 )
-            elif key.state == "prepared" and (
-                key.replaces_id or key.create_date < fields.Datetime.now() - PATIENCE
-            ):
+            elif key.state == "prepared" and (key.replaces_id or key.create_date < fields.Datetime.now() - PATIENCE):
                 findings.append(
                     self._dkim_finding(
                         key,

@@ -114,7 +114,9 @@ class SppEmailDkimKey(models.Model):
     def _what_next(self):
         self.ensure_one()
         if self.state == "prepared":
-            return self.env._("Add the TXT record at your DNS host. It is looked for every hour; Check Now asks at once.")
+            return self.env._(
+                "Add the TXT record at your DNS host. It is looked for every hour; Check Now asks at once."
+            )
         if self.state == "published":
             return self.env._("The DNS shows the key. Press Start Signing.")
         if self.state == "active":

@@ -77,7 +77,10 @@ class SppEmailDmarcReport(models.Model):
             attempt.trace.add(looked_at, "known already", "nothing")
             return
         since = now - timedelta(days=1)
-        if self.search_count([("domain_id", "=", domain.id), ("create_date", ">", since)], limit=MOST_A_DAY) >= MOST_A_DAY:
+        if (
+            self.search_count([("domain_id", "=", domain.id), ("create_date", ">", since)], limit=MOST_A_DAY)
+            >= MOST_A_DAY
+        ):
             attempt.trace.add(looked_at, "too many about this domain today", "not shown")
             return
         verdict = attempt.facts.get("sender_verdict")
@@ -107,7 +110,9 @@ class SppEmailDmarcReport(models.Model):
                     "dkim": line.dkim,
                     "spf": line.spf,
                     "header_from": line.header_from,
-                    "signature": storable(" ".join(filter(None, (line.dkim_selector, line.dkim_domain, line.dkim_result)))),
+                    "signature": storable(
+                        " ".join(filter(None, (line.dkim_selector, line.dkim_domain, line.dkim_result)))
+                    ),
                     "return_path": storable(" ".join(filter(None, (line.spf_domain, line.spf_result)))),
                 }
                 for line in report.lines
@@ -150,11 +155,11 @@ class SppEmailDmarcLine(models.Model):
     disposition = fields.Selection(
         [("none", "Delivered"), ("quarantine", "Quarantined"), ("reject", "Rejected")], "What Was Done", readonly=True
     )
-    dkim = fields.Selection([("pass", "Pass"), ("fail", "Fail")], "DKIM", readonly=True)
-    spf = fields.Selection([("pass", "Pass"), ("fail", "Fail")], "SPF", readonly=True)
+    dkim = fields.Selection([("pass", "Pass"), ("fail", "Fail")], "DKIM Result", readonly=True)
+    spf = fields.Selection([("pass", "Pass"), ("fail", "Fail")], "SPF Result", readonly=True)
     header_from = fields.Char("From", readonly=True)
     signature = fields.Char("Signed with", readonly=True, help="Selector, domain and result of the first signature.")
-    return_path = fields.Char("Return Path", readonly=True, help="Domain and result of SPF.")
+    return_path = fields.Char(readonly=True, help="Domain and result of SPF.")
 
 
 class SppEmailReport(models.AbstractModel):

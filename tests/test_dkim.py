@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 from unittest.mock import patch
 
-import dkim
 import psycopg2
 
 from odoo import fields
@@ -13,6 +12,8 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.modules.neutralize import neutralize_database
 from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
+
+import dkim
 
 from ..engine.dkim_private_key import KeyAlgorithm, make_private_key
 from ..engine.dkim_signing import UnsignedError
@@ -261,9 +262,9 @@ class TestDkim(GatewayCase):
     # ------------------------------------------------------------------
 
     def test_the_dialogue_makes_a_key(self):
-        with Form(self.env["spp.email.dkim.new"].with_user(self.manager).with_context(
-            default_domain_id=self.domain.id
-        )) as form:
+        with Form(
+            self.env["spp.email.dkim.new"].with_user(self.manager).with_context(default_domain_id=self.domain.id)
+        ) as form:
             self.assertEqual(form.selector, "odoo")
         key = self.keys.browse(form.record.action_make()["res_id"])
         self.assertEqual((key.record_name, key.bits, key.state), ("odoo._domainkey.gateway.test", 2048, "prepared"))
@@ -272,8 +273,12 @@ class TestDkim(GatewayCase):
     def test_a_key_is_brought_along(self):
         private = make_private_key(KeyAlgorithm.RSA)
         self.dns.records["mail2024._domainkey.gateway.test"] = (private.record(),)
-        new = self.env["spp.email.dkim.new"].with_user(self.manager).create(
-            {"domain_id": self.domain.id, "origin": "import", "selector": "Mail2024", "private_key": private.pem()}
+        new = (
+            self.env["spp.email.dkim.new"]
+            .with_user(self.manager)
+            .create(
+                {"domain_id": self.domain.id, "origin": "import", "selector": "Mail2024", "private_key": private.pem()}
+            )
         )
         self.env.cr.execute("SELECT private_key FROM spp_email_dkim_new WHERE id = %s", [new.id])
         self.assertTrue(is_sealed(self.env.cr.fetchone()[0]))

@@ -34,7 +34,11 @@ class TestDmarcReports(GatewayCase):
 
     def test_a_report_is_shown_by_source(self):
         inbound, found = self.take(
-            report(record(count=7), record("192.0.2.9", 3, "reject", "fail", "fail"), record("192.0.2.9", 2, "reject", "fail", "fail"))
+            report(
+                record(count=7),
+                record("192.0.2.9", 3, "reject", "fail", "fail"),
+                record("192.0.2.9", 2, "reject", "fail", "fail"),
+            )
         )
         self.assertEqual((inbound.state, inbound.reason), ("done", "report_noted"))
         self.assertEqual(
@@ -59,7 +63,11 @@ class TestDmarcReports(GatewayCase):
             ("another domain", report(domain="example.org"), "about a domain that is not ours"),
             ("above ours", report(domain="test"), "shown"),
             ("no XML", b"hello", "Its file is no XML."),
-            ("old", report(begin="1000000000").replace(b"1763078399", b"1000086400"), "about a time long ago, or to come"),
+            (
+                "old",
+                report(begin="1000000000").replace(b"1763078399", b"1000086400"),
+                "about a time long ago, or to come",
+            ),
             ("to come", report().replace(b"1763078399", b"4000000000"), "about a time long ago, or to come"),
         ):
             with self.subTest(name=name):

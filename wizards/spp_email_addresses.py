@@ -35,9 +35,11 @@ class SppEmailAddresses(models.TransientModel):
     def _compute_copy_text(self):
         for page in self:
             lines = page.line_ids.filtered(
-                lambda line, page=page: line.leaves_as
-                and line.right not in (SendingRight.PLACEHOLDER.value, SendingRight.MISSING.value)
-                and (not page.server_id or line.server_id == page.server_id)
+                lambda line, page=page: (
+                    line.leaves_as
+                    and line.right not in (SendingRight.PLACEHOLDER.value, SendingRight.MISSING.value)
+                    and (not page.server_id or line.server_id == page.server_id)
+                )
             )
             page.copy_text = "\n".join(sorted(set(lines.mapped("leaves_as"))))
 

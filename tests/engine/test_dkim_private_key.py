@@ -25,9 +25,7 @@ b69a+FCuM17s4AJQIC2UxVx58X8zMXiIxGabk0Ic
 
 
 def pem(key, form=serialization.PrivateFormat.PKCS8, lock=None):
-    return key.private_bytes(
-        serialization.Encoding.PEM, form, lock or serialization.NoEncryption()
-    ).decode()
+    return key.private_bytes(serialization.Encoding.PEM, form, lock or serialization.NoEncryption()).decode()
 
 
 @cache
@@ -65,9 +63,7 @@ class TestPrivateKey(EngineCase):
         public = key.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
-        passphrase = (
-            "This key is protected by a passphrase. Take it off first: openssl pkey -in key.pem -out open.pem"
-        )
+        passphrase = "This key is protected by a passphrase. Take it off first: openssl pkey -in key.pem -out open.pem"
         for name, text, words in (
             ("nothing", " \n", "Paste the private key, with its lines BEGIN and END."),
             ("too long", "x" * 20_001, "This is longer than any private key."),
@@ -104,16 +100,12 @@ class TestPrivateKey(EngineCase):
     def test_a_key_that_is_too_long_is_refused(self):
         with self.assertRaises(ConfigurationError) as caught:
             read_private_key(LONG)
-        self.assertEqual(
-            str(caught.exception), "This key has 5120 bits. Receivers read none with more than 4096 bits."
-        )
+        self.assertEqual(str(caught.exception), "This key has 5120 bits. Receivers read none with more than 4096 bits.")
 
     def test_what_is_signed_is_verified_by_the_public_part(self):
         digest = bytes(range(32))
         key = read_private_key(pem(rsa_key()))
-        rsa_key().public_key().verify(
-            key.sign(digest), digest, padding.PKCS1v15(), utils.Prehashed(hashes.SHA256())
-        )
+        rsa_key().public_key().verify(key.sign(digest), digest, padding.PKCS1v15(), utils.Prehashed(hashes.SHA256()))
         plain = ed25519.Ed25519PrivateKey.generate()
         plain.public_key().verify(read_private_key(pem(plain)).sign(digest), digest)
 

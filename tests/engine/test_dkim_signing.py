@@ -7,9 +7,10 @@ from email.message import EmailMessage
 from types import SimpleNamespace
 from unittest.mock import patch
 
-import dkim
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+import dkim
 
 from ...engine.dkim_private_key import KeyAlgorithm, make_private_key, read_private_key
 from ...engine.dkim_signature import SignedMessage
@@ -287,4 +288,6 @@ class TestSigningSession(TransactionCase):
         with self.assertRaisesRegex(Exception, "leaves only signed"):
             session.send_message(self.message, "box@gateway.test", [ANN])
         result = session.results[ANN]
-        self.assertEqual((len(sent), result.state, result.reason), (1, OutboundState.DEFERRED, OutboundReason.NOT_SIGNED))
+        self.assertEqual(
+            (len(sent), result.state, result.reason), (1, OutboundState.DEFERRED, OutboundReason.NOT_SIGNED)
+        )

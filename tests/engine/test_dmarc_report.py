@@ -41,8 +41,13 @@ def zipped(*files, password=False):
         return target.getvalue()
 
 
-def letter(payload, media_type="application/gzip", name="receiver.example!gateway.test!1762992000!1763078399.xml.gz",
-           subject="Report Domain: gateway.test Submitter: receiver.example Report-ID: r-1", sender="noreply@receiver.example"):
+def letter(
+    payload,
+    media_type="application/gzip",
+    name="receiver.example!gateway.test!1762992000!1763078399.xml.gz",
+    subject="Report Domain: gateway.test Submitter: receiver.example Report-ID: r-1",
+    sender="noreply@receiver.example",
+):
     """Return a message with a report."""
     encoded = base64.encodebytes(payload).replace(b"\n", b"\r\n")
     head = (
@@ -61,7 +66,11 @@ class TestDmarcReport(EngineCase):
             ("as it is", report(), "text/xml"),
             ("mislabelled", zipped(report()), "application/gzip"),
             ("octets", gzip.compress(report()), "application/octet-stream"),
-            ("with a namespace", gzip.compress(report(name=' xmlns="urn:ietf:params:xml:ns:dmarc-2.0"')), "application/gzip"),
+            (
+                "with a namespace",
+                gzip.compress(report(name=' xmlns="urn:ietf:params:xml:ns:dmarc-2.0"')),
+                "application/gzip",
+            ),
             ("byte order mark", gzip.compress(b"\xef\xbb\xbf" + report()), "application/gzip"),
             ("without a declaration", gzip.compress(report(head="")), "application/gzip"),
         ):
@@ -159,9 +168,21 @@ class TestDmarcReport(EngineCase):
         packed = gzip.compress(report())
         for name, content, kind in (
             ("as the standard has it", letter(packed), MessageKind.OTHER_REPORT),
-            ("its own subject", letter(packed, subject="DMARC aggregate report for gateway.test"), MessageKind.OTHER_REPORT),
-            ("its own subject, no such file", letter(packed, name="a.gz", subject="Our DMARC report", sender="ann@receiver.example"), MessageKind.PERSON),
-            ("a person asks about one", letter(packed, name="a.gz", subject="What is DMARC?", sender="ann@receiver.example"), MessageKind.PERSON),
+            (
+                "its own subject",
+                letter(packed, subject="DMARC aggregate report for gateway.test"),
+                MessageKind.OTHER_REPORT,
+            ),
+            (
+                "its own subject, no such file",
+                letter(packed, name="a.gz", subject="Our DMARC report", sender="ann@receiver.example"),
+                MessageKind.PERSON,
+            ),
+            (
+                "a person asks about one",
+                letter(packed, name="a.gz", subject="What is DMARC?", sender="ann@receiver.example"),
+                MessageKind.PERSON,
+            ),
         ):
             with self.subTest(name=name):
                 self.assertEqual(classify(content, summarize(content)).kind, kind)

@@ -7,7 +7,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import dkim
-
 from tools import opendkim
 from tools.sandbox import DOMAIN
 
@@ -112,7 +111,9 @@ class TestDkim(SystemCase):
                 self.assertEqual(opendkim.verdicts(self.folder, content, self.records), BOTH)
                 self.assertTrue(self.by_dkimpy(content))
                 altered = content.replace(b"\nSubject: ", b"\nSubject: x", 1)
-                self.assertEqual({word for _name, word in opendkim.verdicts(self.folder, altered, self.records)}, {"fail"})
+                self.assertEqual(
+                    {word for _name, word in opendkim.verdicts(self.folder, altered, self.records)}, {"fail"}
+                )
                 if not at_once:
                     # What is kept of it is what was signed.
                     kept = self.ask(KEPT, to=to).encode()
