@@ -46,7 +46,7 @@ class DkimPrivateKey:
     _key: RSAPrivateKey | Ed25519PrivateKey = field(repr=False)
 
     def sign(self, digest: bytes) -> bytes:
-        """Return the signature of a SHA-256 digest: PKCS #1 v1.5 for RSA, pure Ed25519 over the digest (RFC 8463 §3)."""
+        """Return the signature of a SHA-256 digest: PKCS #1 v1.5 for RSA, Ed25519 over the digest (RFC 8463 §3)."""
         if isinstance(self._key, RSAPrivateKey):
             return self._key.sign(digest, padding.PKCS1v15(), utils.Prehashed(SHA256()))
         return self._key.sign(digest)

@@ -37,7 +37,7 @@ class SppEmailAddresses(models.TransientModel):
             lines = page.line_ids.filtered(
                 lambda line, page=page: (
                     line.leaves_as
-                    and line.right not in (SendingRight.PLACEHOLDER.value, SendingRight.MISSING.value)
+                    and line.right not in _WRONG
                     and (not page.server_id or line.server_id == page.server_id)
                 )
             )

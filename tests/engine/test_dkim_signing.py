@@ -29,7 +29,7 @@ from ...engine.watched_session import WatchedSession
 from .case import EngineCase
 from .scripted_server import Expect
 from .signed import key_pair
-from .test_smtp_transaction import ANN, HELLO, LONE_DOT, SENT, STEPWISE, TransactionCase, commands
+from .test_smtp_transaction import ANN, HELLO, LONE_DOT, SENT, TransactionCase, commands
 
 RSA = SigningKey(1, "gateway.test", "odoo", read_private_key(key_pair()[0].decode()))
 ED25519 = SigningKey(2, "gateway.test", "odoo2", make_private_key(KeyAlgorithm.ED25519))

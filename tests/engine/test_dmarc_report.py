@@ -51,8 +51,9 @@ def letter(
     """Return a message with a report."""
     encoded = base64.encodebytes(payload).replace(b"\n", b"\r\n")
     head = (
-        f"From: {sender}\r\nTo: dmarc@gateway.test\r\nSubject: {subject}\r\nMessage-ID: <{time.time_ns()}@receiver.example>\r\n"
-        "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/plain\r\n\r\nhello\r\n"
+        f"From: {sender}\r\nTo: dmarc@gateway.test\r\nSubject: {subject}\r\n"
+        f"Message-ID: <{time.time_ns()}@receiver.example>\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/plain\r\n\r\nhello\r\n"
         f'--x\r\nContent-Type: {media_type}; name="{name}"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
     )
     return head.encode() + encoded + b"--x--\r\n"
