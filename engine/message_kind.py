@@ -60,6 +60,14 @@ class ReportAction(str, Enum):
     COMPLAINED = "complained"
 
 
+REPORT_ACTION_WORDS = {
+    ReportAction.FAILED: "Failed",
+    ReportAction.DELAYED: "Delayed",
+    ReportAction.DELIVERED: "Delivered",
+    ReportAction.COMPLAINED: "Complained",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class RecipientReport:
     """What a report says about one recipient.

@@ -8,6 +8,7 @@ from ..engine.automatic_policy import AUTOMATIC_POLICY_WORDS
 from ..engine.errors import ConfigurationError
 from ..engine.forwarder import read_forwarders
 from ..engine.outcome import selection
+from .engine_text import said
 
 FORWARDERS_HELP = (
     "Addresses and domains that pass on what others wrote to them, such as a shared mailbox whose mail arrives in its "
@@ -29,10 +30,10 @@ class FetchmailServer(models.Model):
     @api.constrains("gateway_forwarders")
     def _check_gateway_forwarders(self):
         for server in self:
-            check_forwarders(server.gateway_forwarders)
+            check_forwarders(self.env, server.gateway_forwarders)
 
 
-def check_forwarders(text):
+def check_forwarders(env, text):
     """
     Raises:
         ValidationError: an entry of the list is no address and no domain; the text names it.
@@ -40,4 +41,4 @@ def check_forwarders(text):
     try:
         read_forwarders(text or "")
     except ConfigurationError as error:
-        raise ValidationError(str(error)) from error
+        raise ValidationError(said(env, str(error))) from error

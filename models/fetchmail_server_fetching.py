@@ -6,6 +6,7 @@ from odoo.exceptions import UserError
 
 from ..engine.health import HealthFinding, HealthState
 from ..engine.outcome import INBOUND_REASON_WORDS, InboundReason, InboundState
+from .engine_text import said
 
 # A person who clicks Fetch Now waits no longer than this; the rest follows in the background.
 FETCH_NOW_SECONDS = 60
@@ -44,7 +45,7 @@ class FetchmailServer(models.Model):
         lines = [self.env._("%s new messages.", new) if new else self.env._("No new messages.")]
         kind = "success"
         for (state, reason), count in sorted(outcomes.items()):
-            words = INBOUND_REASON_WORDS[InboundReason(reason)] if reason else state
+            words = said(self.env, INBOUND_REASON_WORDS[InboundReason(reason)]) if reason else state
             lines.append(f"{count} × {words}")
             if state not in (InboundState.DONE.value, InboundState.DUPLICATE.value):
                 kind = "warning"

@@ -11,6 +11,7 @@ from odoo.tools import format_datetime
 from ..engine.interval import is_due, next_check
 from ..engine.mailbox import open_mailbox
 from ..engine.watching import Watched
+from .engine_text import EngineChar
 from .sealed_field import refuse_evaluated
 from .spp_email_watch import FETCH_JOB
 
@@ -31,7 +32,7 @@ class FetchmailServer(models.Model):
         help="0: at every run of the scheduled action “Mail: Fetchmail Service”. A mailbox can be checked less "
         "often than that, not more often.",
     )
-    gateway_next_check = fields.Char("Next Check", compute="_compute_gateway_next_check")
+    gateway_next_check = EngineChar("Next Check", compute="_compute_gateway_next_check")
 
     _gateway_interval_positive = models.Constraint(
         "CHECK (COALESCE(gateway_interval_minutes, 0) >= 0)",

@@ -5,6 +5,7 @@ from odoo import api, fields, models
 
 from ..engine.connection import Security
 from ..engine.provider import PROVIDERS
+from .engine_text import EngineText
 
 
 class FetchmailServer(models.Model):
@@ -15,7 +16,7 @@ class FetchmailServer(models.Model):
         string="Provider",
         help="Fills in server, port and encryption. Never the password.",
     )
-    gateway_provider_text = fields.Text(compute="_compute_gateway_provider_text")
+    gateway_provider_text = EngineText(compute="_compute_gateway_provider_text")
 
     @api.depends("gateway_provider")
     def _compute_gateway_provider_text(self):

@@ -11,6 +11,7 @@ from ..engine.errors import ConfigurationError, GatewayError
 from ..engine.imap_filing import is_keyword
 from ..engine.mailbox import After, AfterKind, Selection, Take
 from ..engine.reading import Rules
+from .engine_text import EngineChar
 from .fetchmail_server_start import MOST_AT_FIRST
 
 # Of the time of a session: after this nothing more is begun, so that what was begun can be ended in good order.
@@ -77,7 +78,7 @@ class FetchmailServer(models.Model):
         default=90,
         help="What is not read by then is read the next time. Odoo ends processes that take longer than two minutes.",
     )
-    gateway_reading_warning = fields.Char(compute="_compute_gateway_reading_warning")
+    gateway_reading_warning = EngineChar(compute="_compute_gateway_reading_warning")
 
     @api.depends("gateway_after", "gateway_pop_leave_days", "server_type", "gateway_take", "gateway_size_limit")
     def _compute_gateway_reading_warning(self):

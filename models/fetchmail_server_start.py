@@ -6,6 +6,7 @@ from odoo.exceptions import UserError
 
 from ..engine.errors import ConfigurationError, GatewayError
 from ..engine.health import HealthFinding, HealthState
+from .engine_text import EngineChar
 
 # Where more messages wait in a mailbox that was never read, a person says where to start.
 MOST_AT_FIRST = 200
@@ -26,7 +27,7 @@ class FetchmailServer(models.Model):
     )
     gateway_start_date = fields.Date("Start Date", readonly=True, copy=False)
     gateway_waiting_count = fields.Integer("Waiting for a Start", readonly=True, copy=False)
-    gateway_problem = fields.Char("Problem", compute="_compute_gateway_problem")
+    gateway_problem = EngineChar("Problem", compute="_compute_gateway_problem")
 
     @api.depends("state", "error_message", "gateway_waiting_count")
     def _compute_gateway_problem(self):

@@ -6,6 +6,7 @@ from odoo.exceptions import ValidationError
 
 from ..engine.default_values import parse_default_values
 from ..engine.errors import ConfigurationError
+from .engine_text import said
 
 
 class FetchmailServer(models.Model):
@@ -51,7 +52,7 @@ class FetchmailServer(models.Model):
             try:
                 values = parse_default_values(server.gateway_defaults)
             except ConfigurationError as error:
-                raise ValidationError(str(error)) from error
+                raise ValidationError(said(self.env, str(error))) from error
             # sudo: the name of a model. The values themselves are checked with the rights of who writes them.
             model = server.sudo().object_id.model  # nosemgrep
             if model in self.env:

@@ -5,6 +5,7 @@ from odoo import api, fields, models
 
 from ..engine.breaker import BREAKER_STATE_WORDS, BreakerState
 from ..engine.outcome import selection
+from .engine_text import EngineText
 
 
 class IrMailServer(models.Model):
@@ -16,7 +17,7 @@ class IrMailServer(models.Model):
     gateway_breaker_since = fields.Datetime("Failing Since", compute="_compute_gateway_breaker")
     gateway_breaker_until = fields.Datetime("Next Attempt", compute="_compute_gateway_breaker")
     gateway_breaker_failures = fields.Integer("Failures in a Row", compute="_compute_gateway_breaker")
-    gateway_breaker_cause = fields.Text("Last Failure", compute="_compute_gateway_breaker")
+    gateway_breaker_cause = EngineText("Last Failure", compute="_compute_gateway_breaker")
 
     @api.depends_context("uid")
     def _compute_gateway_breaker(self):

@@ -4,6 +4,7 @@
 from odoo import api, fields, models
 
 from ..engine.provider import PROVIDERS, describe_provider
+from .engine_text import EngineText
 from .ir_mail_server import ENCRYPTIONS, OAUTH
 from .ir_mail_server_quota import LIMIT_FIELDS
 
@@ -16,7 +17,7 @@ class IrMailServer(models.Model):
         string="Provider",
         help="Fills in server, port, encryption and the limits that the provider publishes. Never the password.",
     )
-    gateway_provider_text = fields.Text(compute="_compute_gateway_provider_text")
+    gateway_provider_text = EngineText(compute="_compute_gateway_provider_text")
 
     @api.depends("gateway_provider")
     def _compute_gateway_provider_text(self):

@@ -4,6 +4,7 @@
 from odoo import api, fields, models
 
 from ..engine.quota import QuotaUnit, Window, describe_use
+from .engine_text import EngineChar
 
 # Field of each window's limit.
 LIMIT_FIELDS = {
@@ -47,7 +48,7 @@ class IrMailServer(models.Model):
         help="Other mail goes through this server only if there is no other one, and mass mailings through no other "
         "unless they name it.",
     )
-    gateway_quota_text = fields.Char(
+    gateway_quota_text = EngineChar(
         "Used", compute="_compute_gateway_quota_text", help="What counts towards the limits now."
     )
 

@@ -4,12 +4,14 @@
 from odoo import fields, models
 from odoo.exceptions import UserError
 
+from .engine_text import EngineText
+
 
 class IrMailServer(models.Model):
     _inherit = "ir.mail_server"
 
     gateway_return_path_ids = fields.One2many("spp.email.return.path", "server_id", string="Signed Return Paths")
-    gateway_return_path_text = fields.Text("Bounces", compute="_compute_gateway_return_path_text")
+    gateway_return_path_text = EngineText("Bounces", compute="_compute_gateway_return_path_text")
 
     def _gateway_bounce_addresses(self):
         """Return ([bounce addresses that this server may send as], [those that its FROM filter forbids])."""

@@ -9,6 +9,7 @@ from ..engine.connection import Security
 from ..engine.errors import ConfigurationError
 from ..engine.sender import sender_for_test
 from ..engine.smtp_diagnosis import diagnose_smtp
+from .engine_text import said
 from .ir_mail_server import ENCRYPTIONS, OAUTH, smtplib_is_replaced
 
 
@@ -78,9 +79,9 @@ class IrMailServer(models.Model):
         if not diagnosis.ok:
             failure = diagnosis.failure
             raise UserError(self._gateway_failure_text(failure.text, failure.cure, failure.field))
-        lines = [f"{step.name.capitalize()}: {step.text}" for step in diagnosis.steps]
+        lines = [f"{said(self.env, step.name.capitalize())}: {said(self.env, step.text)}" for step in diagnosis.steps]
         if change:
-            lines.insert(0, self.env._("The settings were put right: %s", change))
+            lines.insert(0, self.env._("The settings were put right: %s", said(self.env, change)))
         return "\n".join(lines), bool(change)
 
     def _gateway_diagnose(self):
@@ -89,4 +90,4 @@ class IrMailServer(models.Model):
             login = self._gateway_login if self._credential().user else None
             return diagnose_smtp(self._gateway_connection(), login, self._get_test_email_from())
         except ConfigurationError as error:
-            raise UserError(str(error)) from error
+            raise UserError(said(self.env, str(error))) from error

@@ -16,6 +16,7 @@ from ..engine.gate import Departure
 from ..engine.outcome import OutboundReason, OutboundState
 from ..engine.smtp_answer import no_session
 from ..engine.watched_session import watched
+from .engine_text import said
 
 
 class IrMailServer(models.Model):
@@ -54,7 +55,7 @@ class IrMailServer(models.Model):
         departure = Departure(0, self.id, email_normalize(smtp_from) or smtp_from, recipients, self.env.company.id)
         permit = self.env["spp.email.gate"]._ask(departure)
         if permit.hold:
-            raise UserError(permit.hold.text)
+            raise UserError(said(self.env, permit.hold.text))
         results = {
             address: RecipientResult(refusal.state, refusal.reason, text=refusal.text)
             for address, refusal in permit.refused.items()
@@ -72,7 +73,7 @@ class IrMailServer(models.Model):
         try:
             session = self._connect__(mail_server_id=self.id, smtp_from=smtp_from)
         except ConfigurationError as error:
-            raise UserError(str(error)) from error
+            raise UserError(said(self.env, str(error))) from error
         except (GatewayError, smtplib.SMTPException, OSError) as error:
             return dict.fromkeys(recipients, no_session(error))
         if session is None:

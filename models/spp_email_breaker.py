@@ -9,6 +9,7 @@ from odoo.tools import SQL
 from ..engine.breaker import BREAKER_STATE_WORDS, Breaker, BreakerState, admit, after, give_back, try_now
 from ..engine.health import HealthFinding, HealthState
 from ..engine.outcome import selection
+from .engine_text import EngineText
 from .transaction_answers import asked_once
 
 COLUMNS = ("state", "failures", "pauses", "since", "until", "cause")
@@ -30,7 +31,7 @@ class SppEmailBreaker(models.Model):
     pauses = fields.Integer(required=True, readonly=True, default=0)
     since = fields.Datetime("Failing Since", readonly=True)
     until = fields.Datetime("Next Attempt", readonly=True)
-    cause = fields.Text("Last Failure", readonly=True)
+    cause = EngineText("Last Failure", readonly=True)
 
     _server_unique = models.UniqueIndex("(COALESCE(server_id, 0))")
 

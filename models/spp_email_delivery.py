@@ -13,6 +13,7 @@ from ..engine.outcome import (
     selection,
 )
 from ..engine.trace import Trace, TraceStep
+from .engine_text import EngineText, said
 
 POLICY_PARAMETER = "spp_email_gateway.unknown_outcome"
 # Nothing more happens to these by itself.
@@ -73,7 +74,7 @@ class SppEmailDelivery(models.Model):
     envelope_sender = fields.Char(readonly=True, help="Return path that the server was given.")
     smtp_code = fields.Integer("Code", readonly=True)
     enhanced_status = fields.Char("Status", readonly=True, help="RFC 3463, such as 5.1.1.")
-    smtp_text = fields.Text("Answer", readonly=True, help="The server's own words.")
+    smtp_text = EngineText("Answer", readonly=True, help="The server's own words.")
     phase = fields.Char(readonly=True, help="How far the conversation with the server had come.")
     remote_id = fields.Char("Queue ID", readonly=True, help="Name that the server gave it, for its administrators.")
     remote_message_id = fields.Char(
@@ -89,9 +90,14 @@ class SppEmailDelivery(models.Model):
     _created_index = models.Index("(created_date)")
 
     @api.depends("trace")
+    @api.depends_context("lang")
     def _compute_trace_text(self):
         for delivery in self:
-            delivery.trace_text = Trace([TraceStep(**step) for step in delivery.trace or []]).as_text()
+            steps = [
+                TraceStep(**{part: said(self.env, words) for part, words in step.items()})
+                for step in delivery.trace or []
+            ]
+            delivery.trace_text = Trace(steps).as_text()
 
     def _recipients(self, env, mail_ids):
         """Return {mail id: {row id: Recipient}} of these mails' rows, oldest first, as ``env``'s cursor sees them."""

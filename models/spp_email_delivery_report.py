@@ -8,6 +8,7 @@ from ..engine.bounce_reason import BOUNCE_REASON_WORDS, BounceReason
 from ..engine.outcome import OUTBOUND_REASON_WORDS, OutboundReason, OutboundState, selection
 from ..engine.report import CONSEQUENCE_WORDS, Consequence, server_words, status_words
 from ..engine.storable import storable
+from .engine_text import said
 from .spp_email_delivery_decision import MOST_STEPS
 
 REPORTED = (OutboundReason.SENT_BACK.value, OutboundReason.COMPLAINT.value)
@@ -126,8 +127,8 @@ class SppEmailDelivery(models.Model):
         reason = BounceReason(self.bounce_reason or BounceReason.UNDEFINED)
         words = explain_bounce(reason, self.smtp_code, self.enhanced_status or "", self.smtp_text or "")
         if self.reason == OutboundReason.COMPLAINT.value:
-            return words.text, words.cure
-        return f"{self.env._('It came back')}: {words.text}", words.cure
+            return said(self.env, words.text), said(self.env, words.cure)
+        return f"{self.env._('It came back')}: {said(self.env, words.text)}", said(self.env, words.cure)
 
     @api.depends("bounced_date", "delayed_date", "arrived_date", "read_date")
     def _compute_timeline_text(self):
@@ -136,7 +137,7 @@ class SppEmailDelivery(models.Model):
     def _attempt_words(self):
         if self.reason in REPORTED:
             # That came later; the server took it then.
-            return OUTBOUND_REASON_WORDS[OutboundReason.ACCEPTED]
+            return said(self.env, OUTBOUND_REASON_WORDS[OutboundReason.ACCEPTED])
         return super()._attempt_words()
 
     def _decided_words(self, states):

@@ -7,6 +7,7 @@ from odoo.tools import SQL
 
 from ..engine.enhanced_status import explain_status
 from ..engine.outcome import OUTBOUND_REASON_WORDS, OutboundReason, OutboundState
+from .engine_text import EngineChar, said
 from .spp_email_delivery import FAILURES, PENDING
 
 # Their text is written for people.
@@ -37,10 +38,10 @@ class SppEmailDelivery(models.Model):
     recipient_domain = fields.Char("Recipient's Domain", readonly=True)
     is_pending = fields.Boolean(compute="_compute_is_pending")
     is_retryable = fields.Boolean(compute="_compute_is_pending")
-    answer_words = fields.Char("What It Means", compute="_compute_answer_words")
-    answer_cure = fields.Char("What To Do", compute="_compute_answer_words")
+    answer_words = EngineChar("What It Means", compute="_compute_answer_words")
+    answer_cure = EngineChar("What To Do", compute="_compute_answer_words")
     code_text = fields.Char("Code and Status", compute="_compute_code_text")
-    phase_text = fields.Char("While", compute="_compute_code_text")
+    phase_text = EngineChar("While", compute="_compute_code_text")
     timeline_text = fields.Text("Timeline", compute="_compute_timeline_text")
     is_mail_gone = fields.Boolean(compute="_compute_is_pending")
 
@@ -82,8 +83,8 @@ class SppEmailDelivery(models.Model):
         reason = OutboundReason(self.reason) if self.reason else None
         if reason in OWN_WORDS:
             # What holds it says so itself: "Daily limit reached (200 of 200)".
-            return self.smtp_text or OUTBOUND_REASON_WORDS[reason], ""
-        words = OUTBOUND_REASON_WORDS.get(reason, "")
+            return said(self.env, self.smtp_text or OUTBOUND_REASON_WORDS[reason]), ""
+        words = said(self.env, OUTBOUND_REASON_WORDS.get(reason, ""))
         if self.state == OutboundState.BOUNCED.value:
             words = self.env._("It came back")
         if self.state == OutboundState.SENT.value or not (self.smtp_code or self.enhanced_status):
@@ -91,7 +92,7 @@ class SppEmailDelivery(models.Model):
         status = explain_status(self.smtp_code, self.enhanced_status or "", self.smtp_text or "")
         if reason in SAID_BY_STATUS and self.state != OutboundState.BOUNCED.value:
             words = ""
-        return ": ".join(filter(None, (words, status.text))), status.cure
+        return ": ".join(filter(None, (words, said(self.env, status.text)))), said(self.env, status.cure)
 
     @api.depends("smtp_code", "enhanced_status", "phase")
     def _compute_code_text(self):

@@ -7,6 +7,7 @@ from ..engine.errors import SealError
 from ..engine.health import HEALTH_STATE_WORDS, HealthFinding, HealthState
 from ..engine.outcome import selection
 from .credential_key import MANAGER, configured_words, sealer
+from .engine_text import EngineChar, EngineText
 from .key_manager_ring import is_derived_from_database
 from .sealed_column import count_closed, seal_columns
 
@@ -23,9 +24,9 @@ class SppEmailHealth(models.Model):
     code = fields.Char(required=True, readonly=True)
     active = fields.Boolean(default=True, readonly=True)
     state = fields.Selection(selection(HEALTH_STATE_WORDS), required=True, readonly=True)
-    title = fields.Char(required=True, readonly=True)
-    text = fields.Text("What Was Seen", readonly=True)
-    cure = fields.Text("What To Do", readonly=True)
+    title = EngineChar(required=True, readonly=True)
+    text = EngineText("What Was Seen", readonly=True)
+    cure = EngineText("What To Do", readonly=True)
     since_date = fields.Datetime("Since", required=True, readonly=True, default=fields.Datetime.now)
     checked_date = fields.Datetime("Last Checked", required=True, readonly=True, default=fields.Datetime.now)
 

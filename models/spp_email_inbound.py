@@ -19,6 +19,7 @@ from ..engine.outcome import (
 )
 from ..engine.preview import preview
 from ..engine.summary import addresses, body_digest
+from .engine_text import EngineText, said
 
 
 class SppEmailInbound(models.Model):
@@ -81,7 +82,7 @@ class SppEmailInbound(models.Model):
         selection(INBOUND_STATE_WORDS), required=True, readonly=True, default=InboundState.RECEIVED.value, index=True
     )
     reason = fields.Selection(selection(INBOUND_REASON_WORDS), readonly=True)
-    detail = fields.Text(readonly=True, help="What exactly went wrong, in the words of whatever refused it.")
+    detail = EngineText(readonly=True, help="What exactly went wrong, in the words of whatever refused it.")
     trace = fields.Json(readonly=True)
     decisions = fields.Json(readonly=True, help="Who decided what and when, as steps of a trace.")
     trace_text = fields.Html("What Happened", compute="_compute_trace_text", sanitize=False)
@@ -120,11 +121,12 @@ class SppEmailInbound(models.Model):
             inbound.display_name = inbound.subject or self.env._("(no subject)")
 
     @api.depends("trace", "decisions")
+    @api.depends_context("lang")
     def _compute_trace_text(self):
         for inbound in self:
             rows = Markup().join(
                 Markup("<tr><td>%s</td><td>%s</td><td>%s</td></tr>")
-                % (step.get("looked_at"), step.get("found"), step.get("followed"))
+                % tuple(said(self.env, step.get(part)) for part in ("looked_at", "found", "followed"))
                 for step in [*(inbound.decisions or []), *(inbound.trace or [])]
             )
             inbound.trace_text = rows and Markup(

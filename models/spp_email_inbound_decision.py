@@ -11,6 +11,7 @@ from ..engine.outcome import INBOUND_REASON_WORDS, InboundReason, InboundState
 from ..engine.storable import storable
 from ..engine.target import Target
 from ..engine.trace import TraceStep
+from .engine_text import EngineChar
 
 # States in which a message waits for somebody; in the others it is in work, or its end is reached.
 WAITING = (InboundState.QUARANTINED.value, InboundState.RETRY.value)
@@ -26,7 +27,7 @@ MOST_DECISIONS = 100
 class SppEmailInbound(models.Model):
     _inherit = "spp.email.inbound"
 
-    route_text = fields.Char("Decided Destination", compute="_compute_route_text")
+    route_text = EngineChar("Decided Destination", compute="_compute_route_text")
     attachment_note = fields.Char(compute="_compute_attachment_note")
 
     @api.depends("route")

@@ -8,6 +8,7 @@ from ..engine.audit_action import AuditAction
 from ..engine.loop import is_forged
 from ..engine.outcome import InboundReason
 from ..engine.sender_verdict import SenderResult
+from .engine_text import EngineChar
 
 NEW, REPLY = "new", "reply"
 # As the index has it.
@@ -34,7 +35,7 @@ class SppEmailInbound(models.Model):
         "Counted At", readonly=True, help="When its mail server took it. Blank: when it was received here."
     )
     loop_target = fields.Char("Counted Target", readonly=True)
-    loop_held_by = fields.Char("Held by Limit", readonly=True)
+    loop_held_by = EngineChar("Held by Limit", readonly=True)
     is_loop_released = fields.Boolean(
         "Let Through", readonly=True, help="A person let it through: it is not held as a loop, and does not count."
     )

@@ -7,18 +7,12 @@ from psycopg2.extras import Json
 from odoo import api, fields, models
 
 from ..engine.bounce_reason import BOUNCE_REASON_WORDS, BounceReason
-from ..engine.message_kind import MESSAGE_KIND_WORDS, ReportAction
+from ..engine.message_kind import MESSAGE_KIND_WORDS, REPORT_ACTION_WORDS, ReportAction
 from ..engine.outcome import InboundState, selection
 from ..engine.report import CONSEQUENCE_WORDS, MOST_REPORTS, Consequence, server_words
 from ..engine.storable import storable
 from .content_json import ContentJson
-
-ACTION_WORDS = {
-    ReportAction.FAILED: "Failed",
-    ReportAction.DELAYED: "Delayed",
-    ReportAction.DELIVERED: "Delivered",
-    ReportAction.COMPLAINED: "Complained",
-}
+from .engine_text import said
 
 
 class SppEmailInbound(models.Model):
@@ -34,7 +28,7 @@ class SppEmailInbound(models.Model):
         heads = (self.env._("Recipient"), self.env._("What"), self.env._("Why"), self.env._("What followed"))
         head = Markup().join(Markup("<th>%s</th>") % words for words in heads)
         for inbound in self:
-            rows = Markup().join(_report_row(report) for report in inbound.reports or [])
+            rows = Markup().join(_report_row(self.env, report) for report in inbound.reports or [])
             inbound.reports_text = rows and Markup(
                 "<table class='table table-sm'><thead><tr>%s</tr></thead><tbody>%s</tbody></table>"
             ) % (head, rows)
@@ -59,15 +53,15 @@ class SppEmailInbound(models.Model):
         return action
 
 
-def _report_row(report):
+def _report_row(env, report):
     status = " ".join(filter(None, (str(report.get("code") or ""), report.get("status"))))
-    said = ": ".join(filter(None, (report.get("server"), " ".join(filter(None, (status, report.get("text")))))))
-    why = BOUNCE_REASON_WORDS[BounceReason(report["reason"])]
+    answer = ": ".join(filter(None, (report.get("server"), " ".join(filter(None, (status, report.get("text")))))))
+    why = said(env, BOUNCE_REASON_WORDS[BounceReason(report["reason"])])
     cells = (
         report.get("recipient") or report.get("original_recipient") or "",
-        ACTION_WORDS[ReportAction(report["action"])],
-        Markup("%s<div class='text-muted small'>%s</div>") % (why, said) if said else why,
-        CONSEQUENCE_WORDS[Consequence(report.get("followed") or Consequence.NONE)],
+        said(env, REPORT_ACTION_WORDS[ReportAction(report["action"])]),
+        Markup("%s<div class='text-muted small'>%s</div>") % (why, answer) if answer else why,
+        said(env, CONSEQUENCE_WORDS[Consequence(report.get("followed") or Consequence.NONE)]),
     )
     return Markup("<tr>%s</tr>") % Markup().join(Markup("<td>%s</td>") % cell for cell in cells)
 

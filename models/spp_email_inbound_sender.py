@@ -7,6 +7,7 @@ from odoo.exceptions import UserError
 from ..engine.audit_action import AuditAction
 from ..engine.outcome import InboundReason, selection
 from ..engine.sender_verdict import SENDER_RESULT_WORDS
+from .engine_text import EngineText
 
 
 class SppEmailInbound(models.Model):
@@ -15,7 +16,7 @@ class SppEmailInbound(models.Model):
     sender_result = fields.Selection(
         selection(SENDER_RESULT_WORDS), string="Sender", readonly=True, help="Blank: it was not asked."
     )
-    sender_reasons = fields.Text("Why", readonly=True)
+    sender_reasons = EngineText("Why", readonly=True)
     is_author_withheld = fields.Boolean(
         "Without Author",
         readonly=True,

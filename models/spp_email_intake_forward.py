@@ -14,4 +14,4 @@ class SppEmailIntake(models.Model):
     @api.constrains("forwarders")
     def _check_forwarders(self):
         for intake in self:
-            check_forwarders(intake.forwarders)
+            check_forwarders(self.env, intake.forwarders)

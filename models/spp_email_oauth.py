@@ -8,6 +8,7 @@ from odoo.exceptions import UserError, ValidationError
 
 from ..engine.oauth_provider import OAUTH_PROVIDERS
 from ..engine.seal import MASK
+from .engine_text import EngineChar
 from .sealed_char import SealedChar
 
 STATES = [("new", "Not Used Yet"), ("valid", "Valid"), ("failing", "Failing"), ("dead", "Ended")]
@@ -117,8 +118,8 @@ class SppEmailOauth(models.Model):
     granted_scopes = fields.Char(readonly=True, copy=False)
     state = fields.Selection(STATES, required=True, readonly=True, copy=False, default="new")
     failing_date = fields.Datetime("Failing Since", readonly=True, copy=False)
-    failure_text = fields.Char("Last Failure", readonly=True, copy=False)
-    failure_cure = fields.Char("What To Do", readonly=True, copy=False)
+    failure_text = EngineChar("Last Failure", readonly=True, copy=False)
+    failure_cure = EngineChar("What To Do", readonly=True, copy=False)
     failures = fields.Integer("Failures in a Row", readonly=True, copy=False)
     next_renewal_date = fields.Datetime("Not Asked Before", readonly=True, copy=False)
     revision = fields.Integer(readonly=True, copy=False, help="Counts how often the tokens were replaced.")

@@ -19,6 +19,7 @@ from ..engine.oauth_client import (
     new_verifier,
     revoke_token,
 )
+from .engine_text import said
 
 # Ours begins with this; Odoo's own addons, whose paths we share, put JSON there.
 STATE_PREFIX = "spp-"
@@ -257,10 +258,10 @@ class SppEmailOauth(models.Model):
         """Return an error in words: the field at fault, what happened, the provider's own words, what to do."""
         name = getattr(error, "field", "")
         label = self._fields[name]._description_string(self.env) if name in self._fields else ""
-        parts = [self.env._("Check the field “%s”.", label) if label else "", str(error)]
+        parts = [self.env._("Check the field “%s”.", label) if label else "", said(self.env, str(error))]
         if detail := getattr(error, "detail", ""):
             parts.append(self.env._("The provider says: %s", detail))
-        return "\n".join(filter(None, (*parts, getattr(error, "cure", ""))))
+        return "\n".join(filter(None, (*parts, said(self.env, getattr(error, "cure", "")))))
 
     def _gateway_prove_oauth(self):
         """Log in at a server that uses the credential, so that it is known whether the token works."""

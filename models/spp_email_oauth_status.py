@@ -9,6 +9,7 @@ from odoo import api, fields, models
 from odoo.tools import format_date, format_datetime
 
 from ..engine.health import HealthFinding, HealthState
+from .engine_text import EngineChar, EngineText, said
 
 BADGES = {"google": "Gmail Token", "microsoft": "Outlook Token"}
 # Time enough to find whoever may make a new secret.
@@ -21,8 +22,8 @@ FAILING_PATIENCE = timedelta(minutes=30)
 class SppEmailOauth(models.Model):
     _inherit = "spp.email.oauth"
 
-    badge = fields.Char(compute="_compute_status")
-    status_text = fields.Text("Status", compute="_compute_status")
+    badge = EngineChar(compute="_compute_status")
+    status_text = EngineText("Status", compute="_compute_status")
     is_connected = fields.Boolean(compute="_compute_status")
     refresh_until = fields.Datetime("Refresh Token Until", compute="_compute_refresh_until")
 
@@ -45,11 +46,11 @@ class SppEmailOauth(models.Model):
                 "and press Test there.",
                 format_datetime(self.env, self.obtained_date),
             )
-        return "\n".join(filter(None, (self._failure_since(), self.failure_cure)))
+        return "\n".join(filter(None, (self._failure_since(), said(self.env, self.failure_cure))))
 
     def _failure_since(self):
         since = self.env._("Since %s:", format_datetime(self.env, self.failing_date)) if self.failing_date else ""
-        return " ".join(filter(None, (since, self.failure_text)))
+        return " ".join(filter(None, (since, said(self.env, self.failure_text))))
 
     @api.depends("refresh_date", "refresh_days", "grant")
     def _compute_refresh_until(self):

@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 from ..engine.recipient_list import clean_entry, refusal
+from .engine_text import said
 from .transaction_answers import asked_once
 
 
@@ -53,7 +54,7 @@ class SppEmailRecipientEntry(models.Model):
         try:
             return {**vals, "entry": clean_entry(vals["entry"])}
         except ValueError as error:
-            raise ValidationError(str(error)) from error
+            raise ValidationError(said(self.env, str(error))) from error
 
     @api.model
     def _refusals(self, recipients, company_id):

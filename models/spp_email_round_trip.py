@@ -13,6 +13,7 @@ from ..engine.health import HealthFinding, HealthState
 from ..engine.outcome import OutboundState
 from ..engine.round_trip import HEADER, describe_seconds, round_trip_subject, round_trip_token
 from ..engine.trial_letter import describe_result
+from .engine_text import EngineText, said
 
 _logger = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class SppEmailRoundTrip(models.Model):
     sent_date = fields.Datetime("Sent", readonly=True, copy=False)
     arrived_date = fields.Datetime("Arrived", readonly=True, copy=False)
     duration_text = fields.Char("Time Taken", compute="_compute_duration_text")
-    result = fields.Text("What the Server Said", readonly=True, copy=False)
+    result = EngineText("What the Server Said", readonly=True, copy=False)
     inbound_id = fields.Many2one(
         "spp.email.inbound", string="Journal", readonly=True, copy=False, ondelete="set null", index="btree_not_null"
     )
@@ -127,7 +128,7 @@ class SppEmailRoundTrip(models.Model):
         try:
             token = round_trip_token(self.env["spp.email.token.key"]._ring(), self.id, turn, now)
         except SealError as error:
-            raise UserError(str(error)) from error
+            raise UserError(said(self.env, str(error))) from error
         # Before it leaves: it may be back, and looked for, before this transaction ends.
         self._write_apart(
             {

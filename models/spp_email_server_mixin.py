@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..engine.seal import MASK
+from .engine_text import said
 from .sealed_field import SealedField
 
 # Where OCA's mail_environment keeps what its file does not say.
@@ -48,7 +49,7 @@ class SppEmailServerMixin(models.AbstractModel):
         parts = []
         if name := self._gateway_settings.get(setting):
             parts.append(self.env._("Check the field “%s”.", self._fields[name]._description_string(self.env)))
-        return "\n".join([*parts, *filter(None, (text, cure))])
+        return "\n".join([*parts, *(said(self.env, part) for part in (text, cure) if part)])
 
     def action_find_settings(self):
         """Open the search for settings, for this server or for a new one."""

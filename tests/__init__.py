@@ -217,6 +217,7 @@ from .engine import (
 )
 from .engine import test_audit_action as test_engine_audit_action
 from .engine import test_breaker as test_engine_breaker
+from .engine import test_catalogue as test_engine_catalogue
 from .engine import test_discovery as test_engine_discovery
 from .engine import test_loop as test_engine_loop
 from .engine import test_loop_signs as test_engine_loop_signs

@@ -7,6 +7,7 @@ from odoo.tools import config, email_normalize
 
 from ..engine.sender import sender_for_test
 from ..engine.smtp_diagnosis import diagnose_smtp
+from ..models.engine_text import said
 
 
 class SppEmailConfigurationServer(models.TransientModel):
@@ -63,7 +64,15 @@ class SppEmailConfigurationServer(models.TransientModel):
         if not diagnosis.ok:
             failure = diagnosis.failure
             raise UserError(
-                "\n".join([self.env._("Change odoo.conf, or add a server here."), failure.text, failure.cure or ""])
+                "\n".join(
+                    [
+                        self.env._("Change odoo.conf, or add a server here."),
+                        said(self.env, failure.text),
+                        said(self.env, failure.cure) or "",
+                    ]
+                )
             )
-        text = "\n".join(f"{step.name.capitalize()}: {step.text}" for step in diagnosis.steps)
+        text = "\n".join(
+            f"{said(self.env, step.name.capitalize())}: {said(self.env, step.text)}" for step in diagnosis.steps
+        )
         return servers._gateway_notification("success", text, title=self.env._("Connection Test Successful"))

@@ -6,6 +6,7 @@ from odoo.exceptions import UserError
 
 from ..engine.discovery import discover
 from ..engine.errors import ConfigurationError
+from ..models.engine_text import EngineText, said
 
 
 class SppEmailDiscovery(models.TransientModel):
@@ -19,7 +20,7 @@ class SppEmailDiscovery(models.TransientModel):
     address = fields.Char(required=True, default=lambda self: self._default_address())
     is_done = fields.Boolean(readonly=True)
     line_ids = fields.One2many("spp.email.discovery.line", "discovery_id", readonly=True)
-    note = fields.Text(readonly=True)
+    note = EngineText(readonly=True)
 
     @api.model
     def _default_address(self):
@@ -37,7 +38,7 @@ class SppEmailDiscovery(models.TransientModel):
         try:
             found = self._discover()
         except ConfigurationError as error:
-            raise UserError(str(error)) from error
+            raise UserError(said(self.env, str(error))) from error
         self.line_ids.unlink()
         self.write(
             {

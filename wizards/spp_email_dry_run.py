@@ -14,6 +14,7 @@ from ..engine.errors import GatewayError
 from ..engine.outcome import InboundSource
 from ..engine.summary import summarize
 from ..engine.target import Target
+from ..models.engine_text import EngineChar, EngineText, said
 from ..models.spp_email_journal import JournalEntry
 
 # The web client holds the whole file in memory, several times.
@@ -40,10 +41,10 @@ class SppEmailDryRun(models.TransientModel):
 
     # What would become of it.
     is_tried = fields.Boolean(readonly=True)
-    state = fields.Char(readonly=True)
-    outcome = fields.Char(readonly=True)
-    reason = fields.Char(readonly=True)
-    detail = fields.Text(readonly=True)
+    state = EngineChar(readonly=True)
+    outcome = EngineChar(readonly=True)
+    reason = EngineChar(readonly=True)
+    detail = EngineText(readonly=True)
     record_html = fields.Html("Records", readonly=True)
     value_html = fields.Html("Values Taken Out", readonly=True)
     notice_html = fields.Html("Mail", readonly=True)
@@ -100,7 +101,7 @@ class SppEmailDryRun(models.TransientModel):
             try:
                 row_id = rehearsal._journal(env, entry) if entry else self.inbound_id.id
             except GatewayError as error:
-                raise UserError(str(error)) from error
+                raise UserError(said(self.env, str(error))) from error
             inbound, attempt = rehearsal._run(env, row_id)
             result = self._result(inbound, attempt, last_mail, known)
         self.write({"is_tried": True, **result})

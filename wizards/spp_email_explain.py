@@ -7,6 +7,7 @@ from odoo import api, fields, models
 from odoo.tools import email_normalize
 
 from ..engine.from_policy import with_address
+from ..models.engine_text import EngineChar, said
 
 
 class SppEmailExplain(models.TransientModel):
@@ -26,7 +27,7 @@ class SppEmailExplain(models.TransientModel):
     other_servers = fields.Char(
         "If That Fails", compute="_compute_result", help="Servers that may send this From too, in order."
     )
-    warning = fields.Char(compute="_compute_result")
+    warning = EngineChar(compute="_compute_result")
     steps_html = fields.Html("Why", compute="_compute_result", sanitize=False)
 
     def _compute_display_name(self):
@@ -99,7 +100,11 @@ class SppEmailExplain(models.TransientModel):
         names = {f"server {server.id}": server.display_name for server in self._asked().search([], limit=1000)}
         rows = Markup().join(
             Markup("<tr><td>%s</td><td>%s</td><td>%s</td></tr>")
-            % (step.looked_at, names.get(step.found, step.found), step.followed)
+            % (
+                said(self.env, step.looked_at),
+                names.get(step.found) or said(self.env, step.found),
+                said(self.env, step.followed),
+            )
             for step in steps
         )
         return Markup(

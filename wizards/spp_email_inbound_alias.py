@@ -11,6 +11,7 @@ from ..engine.envelope import header_order, recipients
 from ..engine.errors import ConfigurationError
 from ..engine.recipient import proposed_address
 from ..engine.summary import summarize
+from ..models.engine_text import said
 
 # Messages offered to be replayed together.
 MOST_OFFERED = 200
@@ -112,7 +113,7 @@ class SppEmailInboundAlias(models.TransientModel):
         try:
             defaults = parse_default_values(self.defaults or "")
         except ConfigurationError as error:
-            raise ValidationError(str(error)) from error
+            raise ValidationError(said(self.env, str(error))) from error
         targets = self.env["spp.email.target.model"]
         targets._check_values(self.target_model, defaults)
         missing = targets._missing_words(self.target_model, defaults)

@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.tools.mail import email_normalize, email_normalize_all
 
 from ..engine.audit_action import AuditAction
+from ..models.engine_text import EngineChar, EngineText
 from ..models.spp_email_delivery import NOT_REACHED
 
 
@@ -21,11 +22,11 @@ class SppEmailResendLine(models.TransientModel):
     is_again = fields.Boolean("Try Again")
     is_contact_writable = fields.Boolean(readonly=True)
 
-    reason = fields.Char(readonly=True)
-    cure = fields.Char(readonly=True)
+    reason = EngineChar(readonly=True)
+    cure = EngineChar(readonly=True)
     code = fields.Char(readonly=True)
     server_name = fields.Char("Server", readonly=True)
-    answer = fields.Text(readonly=True)
+    answer = EngineText(readonly=True)
     attempt_date = fields.Datetime("Last Attempt", readonly=True)
 
     @api.model

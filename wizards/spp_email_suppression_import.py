@@ -21,6 +21,7 @@ from ..engine.suppression import (
     expiry,
 )
 from ..engine.suppression_file import find_columns, read_lines
+from ..models.engine_text import EngineText, said
 
 BATCH = 500
 # Lines that the dialogue shows; the file that it offers has all.
@@ -47,7 +48,7 @@ class SppEmailSuppressionImport(models.TransientModel):
     new_count = fields.Integer("Entered", readonly=True)
     known_count = fields.Integer("Listed Already", readonly=True)
     problem_count = fields.Integer("Not Imported", readonly=True)
-    problems = fields.Text(readonly=True)
+    problems = EngineText(readonly=True)
     ignored_columns = fields.Char("Columns Not Used", readonly=True)
     bad_lines = fields.Binary("Lines That Were Not Imported", readonly=True, attachment=False)
     bad_lines_name = fields.Char(readonly=True)
@@ -66,7 +67,7 @@ class SppEmailSuppressionImport(models.TransientModel):
         try:
             columns = find_columns(content)
         except ValueError as error:
-            raise UserError(str(error)) from error
+            raise UserError(said(self.env, str(error))) from error
         counts, bad, ids = Counter(), [], []
         for lines in split_every(BATCH, read_lines(content, columns, fields.Datetime.now())):
             self._import_lines(lines, counts, bad, ids)

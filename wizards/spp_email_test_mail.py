@@ -5,6 +5,7 @@ from odoo import fields, models
 
 from ..engine.outcome import OutboundState
 from ..engine.trial_letter import describe_result
+from ..models.engine_text import EngineText
 
 
 class SppEmailTestMail(models.TransientModel):
@@ -18,7 +19,7 @@ class SppEmailTestMail(models.TransientModel):
     outcome = fields.Selection(
         [("sent", "Accepted"), ("partly", "Accepted for Some"), ("failed", "Not Accepted")], readonly=True
     )
-    result = fields.Text(readonly=True)
+    result = EngineText(readonly=True)
 
     def action_send(self):
         """Send it, and show what the server said."""

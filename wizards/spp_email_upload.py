@@ -10,6 +10,7 @@ from odoo.exceptions import UserError, ValidationError
 from ..engine.errors import GatewayError
 from ..engine.outcome import InboundSource
 from ..engine.upload import pieces
+from ..models.engine_text import EngineText, said
 from ..models.spp_email_intake import LARGEST_SIZE
 from ..models.spp_email_journal import JournalEntry
 
@@ -36,7 +37,7 @@ class SppEmailUpload(models.TransientModel):
     new_count = fields.Integer("New", readonly=True)
     known_count = fields.Integer("Known Already", readonly=True)
     problem_count = fields.Integer("Not Readable", readonly=True)
-    problems = fields.Text(readonly=True)
+    problems = EngineText(readonly=True)
     # No relation: a foreign key would hold the rows, and processing passes over those that are held.
     journal_rows = fields.Json(readonly=True, help="Ids of the journal's rows.")
 
@@ -111,7 +112,7 @@ class SppEmailUpload(models.TransientModel):
             new = self.env["spp.email.journal"]._write_entries(entries)
         except GatewayError as error:
             # What was journaled before stays, and is known when the files are uploaded again.
-            raise UserError(str(error)) from error
+            raise UserError(said(self.env, str(error))) from error
         counts["new"] += new
         counts["known"] += len(entries) - new
         ids.extend(self.env["spp.email.reception"]._row_ids(entries))
