@@ -10,6 +10,7 @@ from ..engine.dkim_private_key import USUAL_RSA, KeyAlgorithm, make_private_key,
 from ..engine.dkim_publication import PUBLICATION_WORDS, Publication, is_selector, next_selector, zone_value
 from ..engine.dns_record import relative_name
 from ..engine.errors import ConfigurationError
+from .engine_text import said
 from .sealed_char import SealedChar
 
 # RFC 5321 §4.5.4.1: mail waits up to five days on its way, and a receiver may look again later.
@@ -99,14 +100,17 @@ class SppEmailDkimKey(models.Model):
             key.zone_text = f"{key.record_name}. IN TXT ( {zone_value(key.public_value or '')} )"
 
     @api.depends("publication", "is_answered", "checked_date")
+    @api.depends_context("lang")
     def _compute_publication_text(self):
         for key in self:
             if key.checked_date and not key.is_answered:
                 key.publication_text = self.env._("The DNS gave no answer the last time. That changes nothing.")
             else:
-                key.publication_text = key.publication and PUBLICATION_WORDS[Publication(key.publication)]
+                words = key.publication and PUBLICATION_WORDS[Publication(key.publication)]
+                key.publication_text = said(self.env, words)
 
     @api.depends("state", "publication", "is_automatic", "retired_date")
+    @api.depends_context("lang")
     def _compute_what_next(self):
         for key in self:
             key.what_next = key._what_next()
@@ -166,7 +170,7 @@ class SppEmailDkimKey(models.Model):
         try:
             key = read_private_key(pem) if pem else make_private_key(KeyAlgorithm(algorithm), bits)
         except ConfigurationError as error:
-            raise ValidationError(str(error)) from error
+            raise ValidationError(said(self.env, str(error))) from error
         return keys.create(
             {
                 "domain_id": domain.id,

@@ -8,6 +8,7 @@ from odoo.exceptions import UserError
 
 from ..engine.dkim_private_key import USUAL_RSA
 from ..engine.dns_record import NeededRecord, RecordKind
+from .engine_text import EngineChar
 
 
 class SppEmailDomain(models.Model):
@@ -39,7 +40,7 @@ class SppEmailDomain(models.Model):
         help="A new key is prepared after so many months, and you are asked to publish it. 0 for never.",
     )
     dkim_unsigned_date = fields.Datetime("Left Unsigned", readonly=True, copy=False)
-    dkim_unsigned_text = fields.Char(readonly=True, copy=False)
+    dkim_unsigned_text = EngineChar(readonly=True, copy=False)
 
     _dkim_rotation_months = models.Constraint(
         "CHECK(dkim_rotation_months BETWEEN 0 AND 120)", "A new key comes after 1 to 120 months, or never (0)."

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from unittest.mock import patch
 
+import dkim
 import psycopg2
 
 from odoo import fields
@@ -12,8 +13,6 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.modules.neutralize import neutralize_database
 from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
-
-import dkim
 
 from ..engine.dkim_private_key import KeyAlgorithm, make_private_key
 from ..engine.dkim_signing import UnsignedError

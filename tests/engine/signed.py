@@ -7,10 +7,9 @@ import base64
 import time
 from functools import cache
 
+import dkim
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-
-import dkim
 
 
 @cache

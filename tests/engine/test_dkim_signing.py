@@ -7,10 +7,9 @@ from email.message import EmailMessage
 from types import SimpleNamespace
 from unittest.mock import patch
 
+import dkim
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-import dkim
 
 from ...engine.dkim_private_key import KeyAlgorithm, make_private_key, read_private_key
 from ...engine.dkim_signature import SignedMessage

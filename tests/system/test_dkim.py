@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import dkim
+
 from tools import opendkim
 from tools.sandbox import DOMAIN
 
