@@ -19,6 +19,8 @@ class SppEmailDomain(models.Model):
         "name",
         "active",
         "company_id",
+        "selectors",
+        "sending_addresses",
         "dkim_is_required",
         "dkim_subdomains",
         "dkim_rotation_months",
