@@ -19,6 +19,7 @@
             "aiosmtpd",
             "authlib",
             "dnspython",
+            "checkdmarc",
             "dkimpy",
             "authres",
             "flufl-bounce",

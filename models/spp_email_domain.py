@@ -1,6 +1,8 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """The domains that this database sends as, each with the DNS records that it needs."""
 
+import ipaddress
+
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
@@ -24,12 +26,66 @@ class SppEmailDomain(models.Model):
     )
     alias_domain_ids = fields.Many2many("mail.alias.domain", string="Alias Domains", readonly=True, copy=False)
     checked_date = fields.Datetime("Last Checked", readonly=True, copy=False)
-    state = fields.Selection(
-        selection(RECORD_STATE_WORDS), required=True, readonly=True, copy=False, default="new", tracking=True
+    state = fields.Selection(selection(RECORD_STATE_WORDS), required=True, readonly=True, copy=False, default="new")
+    known_state = fields.Selection(
+        selection(RECORD_STATE_WORDS),
+        required=True,
+        readonly=True,
+        copy=False,
+        default="new",
+        help="As the DNS said when it last answered.",
     )
-    record_ids = fields.One2many("spp.email.domain.record", "domain_id", readonly=True, copy=False)
+    record_ids = fields.One2many("spp.email.domain.record", "domain_id", "DNS Records", readonly=True, copy=False)
+    sending_addresses = fields.Char(
+        "Public Addresses",
+        help="IP addresses, with commas, that mail of your own servers comes from as others see it. Blank: those that "
+        "the DNS has for the servers' names.",
+    )
+    selectors = fields.Char(
+        "DKIM Selectors",
+        help="For providers that make names of their own, such as Amazon SES, Mailgun or Postmark: what stands before "
+        "._domainkey in the records that they show, with commas.",
+    )
+    zone = fields.Char("DNS Zone", readonly=True, copy=False, help="The domain as your DNS host shows it.")
+    dns_host = fields.Char("DNS Host", readonly=True, copy=False, help="Known by its name servers.")
+    dns_guide = fields.Char("How To Enter Records", readonly=True, copy=False)
+    wrong_count = fields.Integer("To Correct", compute="_compute_wrong_count")
 
     _name_unique = models.UniqueIndex("(name)", "This domain is in the list already, perhaps archived.")
+
+    @api.depends("record_ids.state")
+    def _compute_wrong_count(self):
+        for domain in self:
+            domain.wrong_count = len(domain.record_ids.filtered(lambda record: record.state in ("wrong", "warning")))
+
+    @api.constrains("sending_addresses")
+    def _check_sending_addresses(self):
+        for domain in self:
+            for text in domain._typed(domain.sending_addresses):
+                try:
+                    is_public = ipaddress.ip_address(text).is_global
+                except ValueError:
+                    is_public = False
+                if not is_public:
+                    raise ValidationError(
+                        self.env._(
+                            "“%s” is no public IP address. Type the address that mail of your server comes from as "
+                            "others see it, such as 93.184.216.34.",
+                            text,
+                        )
+                    )
+
+    @api.constrains("selectors")
+    def _check_selectors(self):
+        for domain in self:
+            for text in domain._typed(domain.selectors):
+                if "@" in text or not mail_domain(f"{text}.a.org"):
+                    raise ValidationError(
+                        self.env._(
+                            "“%s” is no DKIM selector. Type what stands before ._domainkey in the name of the record.",
+                            text,
+                        )
+                    )
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -56,7 +112,13 @@ class SppEmailDomain(models.Model):
             )
         return {**vals, "name": name}
 
-    def _needed_records(self):
-        """Return the engine's NeededRecords of this domain. Extend it with super() to need more."""
+    @api.model
+    def _typed(self, text):
+        """Return the parts of a setting with commas or spaces."""
+        return (text or "").replace(",", " ").replace(";", " ").split()
+
+    def action_open_guide(self):
+        """Open the page of the DNS host that says how records are entered."""
         self.ensure_one()
-        return []
+        self.check_access("read")
+        return {"type": "ir.actions.act_url", "url": self.dns_guide, "target": "new"}
