@@ -23,15 +23,23 @@ class SppEmailDkimKey(models.Model):
         # A resolver of its own: what others remember may be an hour old.
         resolver = make_resolver(self.env["spp.email.sender.resolver"]._resolver_servers())
         questions = Questions(resolver, SECONDS)
-        for key in self:
-            values = {"checked_date": fields.Datetime.now(), "is_answered": False}
-            try:
-                found = publication(questions.texts(key.record_name), key.public_value)
-            except GatewayError:
+        # All is asked before anything is written: no row is locked while a server thinks.
+        answers = [(key, key._published(questions)) for key in self]
+        now = fields.Datetime.now()
+        for key, found in answers:
+            values = {"checked_date": now, "is_answered": found is not None}
+            if found is None:
                 key.write(values)
                 continue
-            key.write({**values, "is_answered": True, "publication": found.value})
+            key.write({**values, "publication": found.value})
             key._follow(found)
+
+    def _published(self, questions):
+        """Return the engine's Publication of this key; None when the DNS gave no answer."""
+        try:
+            return publication(questions.texts(self.record_name), self.public_value)
+        except GatewayError:
+            return None
 
     def _follow(self, found):
         """Move a key as what the DNS shows has it."""

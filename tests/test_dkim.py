@@ -71,6 +71,10 @@ class TestDkim(GatewayCase):
         with patch.object(fields.Datetime, "now", lambda: now):
             yield
 
+    def needed(self):
+        """Return the records of keys of this database among those that the domain needs."""
+        return [one for one in self.domain._needed_records() if one.name.startswith("odoo")]
+
     def codes(self):
         return {finding.code for finding in self.keys._gateway_health()}
 
@@ -186,7 +190,7 @@ class TestDkim(GatewayCase):
         self.publish(new)
         self.assertEqual((old.state, new.state), ("retired", "active"))
         self.assertIn(b"s=odoo2;", self.sign())
-        names = {one.name: one.is_required for one in self.domain._needed_records()}
+        names = {one.name: one.is_required for one in self.needed()}
         self.assertEqual(names, {old.record_name: False, new.record_name: True})
         # Mail on its way is verified with the old one; a week later nothing needs it.
         with self.later(days=6):
@@ -196,7 +200,7 @@ class TestDkim(GatewayCase):
             self.keys._cron_keys()
             self.assertFalse(old.has_private_key)
             self.env.invalidate_all()
-            self.assertEqual([one.name for one in self.domain._needed_records()], [new.record_name])
+            self.assertEqual([one.name for one in self.needed()], [new.record_name])
             self.assertIn("may be removed from the DNS", old.what_next)
             with self.assertRaises(UserError) as caught:
                 old.action_activate()
