@@ -3,7 +3,7 @@
 {
     "name": "OpenSPP Email Gateway",
     "summary": "Sends and receives email without losing, believing or flooding",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.1.0",
     "category": "OpenSPP/Integration",
     "author": "OpenSPP.org",
     "website": "https://github.com/OpenSPP/OpenSPP2",

@@ -8,6 +8,7 @@ import threading
 import time
 
 import psycopg2
+import psycopg2.pool
 
 from odoo import SUPERUSER_ID, api
 from odoo.modules.registry import Registry
@@ -64,7 +65,7 @@ class Push:
         try:
             with self._environment(name) as env:
                 act(name, env)
-        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        except (psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.pool.PoolError) as error:
             _logger.warning("Database %s cannot be reached: %s.", name, type(error).__name__)
             self._due[name] = time.monotonic() + DATABASE_SECONDS
             self._stopped.wait(1)

@@ -37,6 +37,8 @@ DEFAULT_PORTS = {
 TEST_CONNECT_SECONDS, TEST_READ_SECONDS, TEST_SECONDS = 10.0, 35.0, 60.0
 
 SESSION_OVER = "the session took too long"
+# Code of the error when a name leads to forbidden addresses only.
+FORBIDDEN = "FORBIDDEN"
 
 
 class Security(str, Enum):
@@ -234,18 +236,21 @@ def _forbidden() -> GatewayError:
         "may be asked there. Enter the name of the mail server itself, or have its DNS entry put right.",
         permanent=True,
         phase="connect",
-        code="FORBIDDEN",
+        code=FORBIDDEN,
         field="host",
     )
 
 
-def connect(connection: Connection, addresses: Sequence[tuple]) -> PlainSocket:
+def connect(
+    connection: Connection, addresses: Sequence[tuple], forbidden: Callable[[str], bool] | None = None
+) -> PlainSocket:
     """The first of the addresses that accepts, with the timeouts of `connection` in force.
 
     Forbidden ones are passed by: they are looked at here, where the socket is opened, so that a name cannot lead
-    elsewhere a moment later.
+    elsewhere a moment later. Whoever asks other servers than those for mail tells what is forbidden there.
     """
-    addresses = [entry for entry in addresses if not is_forbidden(entry[4][0])]
+    forbidden = forbidden or is_forbidden
+    addresses = [entry for entry in addresses if not forbidden(entry[4][0])]
     if not addresses:
         raise _forbidden()
     conversation = connection.recorder.begin() if connection.recorder is not None else None

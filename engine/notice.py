@@ -15,6 +15,23 @@ from .trace import TraceStep
 INTERVAL = timedelta(days=1)
 
 
+def notice_address(author: str, return_path: str, facts: Facts) -> str:
+    """Return where a notice about a message goes.
+
+    RFC 3834 §4: to the return path, which may lead to a service of the sender's that takes such mail. But anybody can
+    write any return path: it counts where the message's author is proved and it belongs to the author's own domain.
+
+    Args:
+        author: address of From, lower-case.
+        return_path: envelope sender as it is known, "" where it is not.
+    """
+    path = return_path.strip().strip("<>").lower()
+    is_proved = getattr(facts.get("sender_verdict"), "result", None) is SenderResult.PASS
+    local, at, domain = path.rpartition("@")
+    is_authors = bool(local and at) and domain == author.rpartition("@")[2]
+    return path if author and is_proved and is_authors else author
+
+
 def may_answer(recipient: str, facts: Facts, *, recent: int, own_addresses: frozenset[str]) -> tuple[bool, TraceStep]:
     """Return whether a notice may go to ``recipient``, and the step that explains it.
 

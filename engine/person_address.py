@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from dataclasses import dataclass
 
@@ -64,6 +65,12 @@ def erased_address(address: str) -> str:
     """Return what an erased address is known by: a digest of a form of `suppression_address`."""
     # No secret is in it: with a lost one, who asked not to be written to would be written to again.
     return ERASED + hashlib.sha256(f"spp_email_gateway erased address {address}".encode()).hexdigest()
+
+
+def without_address(text: str, person: PersonAddress) -> str:
+    """Return a text in which the person's addresses, in any case, are replaced by one that is nobody's."""
+    forms = "|".join(re.escape(one) for one in sorted(person.plain, key=len, reverse=True))
+    return re.sub(forms, f"erased@{ERASED_DOMAIN}", text, flags=re.IGNORECASE)
 
 
 def _ace(domain):

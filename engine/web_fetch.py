@@ -11,6 +11,7 @@ from collections.abc import Callable
 from urllib.parse import urljoin, urlsplit
 
 from . import forbidden_address
+from .connection import FORBIDDEN, Connection, connect
 from .errors import GatewayError
 from .name_lookup import LOOKUP
 
@@ -105,21 +106,13 @@ def _connect(host, port, end, forbidden, getaddrinfo):
         addresses = LOOKUP.addresses(host, port, timeout=_left(end))
     else:
         addresses = getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    allowed = [entry for entry in addresses if not forbidden(entry[4][0])]
-    if not allowed:
-        raise GatewayError("It leads to an address that must not be asked.", permanent=True, phase="connect")
-    failure = None
-    # Two of them are enough: one of each family.
-    for family, kind, proto, _name, address in allowed[:2]:
-        sock = socket.socket(family, kind, proto)
-        try:
-            sock.settimeout(_left(end) / 2)
-            sock.connect(address)
-            return sock
-        except OSError as error:
-            sock.close()
-            failure = error
-    raise failure
+    left = _left(end)
+    try:
+        return connect(Connection(host, port, connect_timeout=left, read_timeout=left), addresses, forbidden)
+    except GatewayError as error:
+        if error.code != FORBIDDEN:
+            raise
+        raise GatewayError("It leads to an address that must not be asked.", permanent=True, phase="connect") from error
 
 
 def _left(end):

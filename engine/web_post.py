@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
-from .connection import Connection, connect, network_error, resolve
+from .connection import FORBIDDEN, Connection, connect, network_error, resolve
 from .errors import ConfigurationError, GatewayError
 from .forbidden_address import is_forbidden
 from .tls import encrypt, tls_context
@@ -61,12 +61,14 @@ def post(
     )
     context = tls_context(connection)
     found = resolve(connection, getaddrinfo) if getaddrinfo else resolve(connection)
-    addresses = [entry for entry in found if not forbidden(entry[4][0])]
-    if not addresses:
+    try:
+        sock = connect(connection, found, forbidden)
+    except GatewayError as error:
+        if error.code != FORBIDDEN:
+            raise
         raise GatewayError(
             "The name leads to an address that must not be asked.", permanent=True, phase="connect", field="host"
-        )
-    sock = connect(connection, addresses)
+        ) from error
     sock.end = end
     sock = encrypt(sock, context, place.host)
     web = http.client.HTTPSConnection(place.host, place.port, timeout=timeout)

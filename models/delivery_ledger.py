@@ -184,6 +184,8 @@ class DeliveryLedger:
                 "mail_id": posting.mail_id,
                 "mail_message_id": posting.mail_message_id,
                 "company_id": posting.company_id,
+                "about_mailbox_id": posting.about_mailbox_id,
+                "about_intake_id": posting.about_intake_id,
                 "model": posting.model,
                 "gateway_is_secret": content.is_secret,
                 "body_html": content.body_html,

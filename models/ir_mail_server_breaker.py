@@ -32,9 +32,11 @@ class IrMailServer(models.Model):
             server.gateway_breaker_cause = breaker.cause
 
     def action_gateway_try_now(self):
-        """End the pause: the next message tries the server. The button of the form."""
+        """End the pause and the waits: the next message tries the server. The button of the form."""
         self.check_access("write")
         for server in self:
             # sudo: nobody may write the states; the right to write on the server was needed to come here.
             self.env["spp.email.breaker"].sudo()._try_now(server.id)  # nosemgrep: odoo-sudo-without-context
+        # sudo: managers do not write in the ledger; only when it is tried is changed.
+        self.env["spp.email.delivery"].sudo()._release_of_servers(self.ids)  # nosemgrep
         return {"type": "ir.actions.client", "tag": "soft_reload"}

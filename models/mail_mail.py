@@ -32,6 +32,7 @@ OUTLIVING = (
     "auto_delete",
     "gateway_is_secret",
     "gateway_is_confidential",
+    "gateway_inbound_id",
 )
 # Context keys while a request sends: {Message-ID: {address: RecipientResult}}, and that somebody waits.
 RESULTS = "gateway_results"
@@ -205,7 +206,8 @@ class MailMail(models.Model):
         kept = [
             (
                 mail.id,
-                {name: mail[name] for name in OUTLIVING} | {"recipient_ids": [Command.set(mail.recipient_ids.ids)]},
+                {name: mail._fields[name].convert_to_write(mail[name], mail) for name in OUTLIVING}
+                | {"recipient_ids": [Command.set(mail.recipient_ids.ids)]},
             )
             for mail in waiting
         ]

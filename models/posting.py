@@ -20,6 +20,9 @@ class Posting:
     subject: str
     message_id: str
     mail_class: str
+    inbound_id: int | None = None
+    about_mailbox_id: int | None = None
+    about_intake_id: int | None = None
     partner_id: int | None = None
     server_id: int | None = None
     email_from: str = ""

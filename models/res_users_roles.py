@@ -7,8 +7,9 @@ from odoo.fields import Domain
 VIEWER = "spp_email_gateway.group_email_gateway_viewer"
 OFFICER = "spp_email_gateway.group_email_gateway_officer"
 MANAGER = "spp_email_gateway.group_email_gateway_manager"
-# The ways in that can be given to a team, as fields of the journal.
-DOORS = {"server_id": "fetchmail.server", "intake_id": "spp.email.intake"}
+# The ways in that can be given to a team, as fields of what is about a message, and of the journal.
+ABOUT = {"about_mailbox_id": "fetchmail.server", "about_intake_id": "spp.email.intake"}
+DOORS = {"server_id": "fetchmail.server", "intake_id": "spp.email.intake", **ABOUT}
 
 
 class ResUsers(models.Model):
@@ -34,33 +35,42 @@ class ResUsers(models.Model):
         is_of_all = companies <= self.company_ids
         return [False] if is_of_all and (len(companies) == 1 or self.has_group(MANAGER)) else []
 
-    def _gateway_team_domain(self, path=""):
+    def _gateway_team_domain(self, path="", doors=tuple(DOORS)):
         """Return the domain of what this user sees of mailboxes and intakes that are given to a team.
 
         Odoo keeps it as it keeps all of a user's rules, until `_gateway_forget_rules`.
 
         Args:
             path: field that leads to the journal's row, "" for that row itself.
+            doors: fields of that row that name the mailbox or intake.
         """
         self.ensure_one()
-        return [] if self.has_group(MANAGER) else list(self._gateway_doors(path, "gateway_team_id"))
+        return [] if self.has_group(MANAGER) else list(self._gateway_doors(path, "gateway_team_id", doors))
 
-    def _gateway_content_domain(self, path=""):
+    def _gateway_about_domain(self):
+        """As ``_gateway_team_domain``, for rows that are about a message: answers and notices, and what was done."""
+        return self._gateway_team_domain(doors=tuple(ABOUT))
+
+    def _gateway_content_domain(self, path="", doors=tuple(DOORS)):
         """As ``_gateway_team_domain``, for what is said in messages: being a manager opens no confidential mailbox."""
         self.ensure_one()
-        domain = Domain.AND([self._gateway_team_domain(path), self._gateway_doors(path, "gateway_is_confidential")])
-        return list(domain)
+        closed = self._gateway_doors(path, "gateway_is_confidential", doors)
+        return list(Domain.AND([self._gateway_team_domain(path, doors), closed]))
 
-    def _gateway_doors(self, path, closing):
+    def _gateway_about_content_domain(self):
+        """As ``_gateway_content_domain``, for what answers and notices say."""
+        return self._gateway_content_domain(doors=tuple(ABOUT))
+
+    def _gateway_doors(self, path, closing, doors):
         """Return the domain of rows that came by no way that the field ``closing`` closes to this user."""
         is_member = Domain("gateway_team_id.member_ids", "in", self.ids)
         # Nobody is in a team that is archived: what was its own stays closed.
         is_open = Domain("gateway_team_id.active", "=", True) & is_member
         closed = Domain(closing, "!=", False) & ~is_open
         before, domains = f"{path}." if path else "", []
-        for door, model in DOORS.items():
+        for door in doors:
             # sudo: which ones, for those who may not read any. Mail of an archived one is still there.
-            ids = self.env[model].sudo().with_context(active_test=False).search(closed).ids  # nosemgrep
+            ids = self.env[DOORS[door]].sudo().with_context(active_test=False).search(closed).ids  # nosemgrep
             if ids:
                 domains.append(Domain(f"{before}{door}", "not in", ids))
         return Domain.AND(domains)

@@ -14,24 +14,61 @@ from .credential_key import note_sealing, opened, sealer, was_sealed
 # Context key under which a record gives the clear text. The permit is an object and no value: nothing that is written
 # in a template, a server action or an RPC call can name it.
 _REVEAL = "spp_email_reveal"
-_PERMIT = object()
 # While a field is computed the mask is a value: what is there and does not open.
 _COMPUTING = "spp_email_computing"
 
 
+class _Permit:
+    """The permit of one call: it ends with the function that asked for it, and where code begins that people write.
+
+    A context goes wherever its records go: into automation rules and computed fields that run because a token is
+    stored or a key is rotated. So the permit is no property of the context alone.
+
+    Attributes:
+        depth, code: place on the stack of the function that asked, and what it is.
+    """
+
+    __slots__ = ("code", "depth")
+
+    def __init__(self, frame):
+        self.depth, self.code = _depth(frame), frame.f_code
+
+    def holds(self, frame):
+        """Return whether the function that asked is still at work behind ``frame``, with no evaluated code between."""
+        for _above in range(_depth(frame) - self.depth):
+            if _is_evaluated(frame):
+                return False
+            frame = frame.f_back
+        return frame.f_code is self.code and not _is_evaluated(frame)
+
+
+def _depth(frame):
+    depth = 0
+    while frame := frame.f_back:
+        depth += 1
+    return depth
+
+
+def _is_evaluated(frame):
+    """Return whether a frame is that of code that people write, which runs with builtins of its own."""
+    return frame.f_builtins is not vars(builtins)
+
+
 def revealing(records):
-    """Return ``records`` so that their sealed fields give the clear text, for use in the server process only."""
-    return records.with_context(**{_REVEAL: _PERMIT})
+    """Return ``records`` so that their sealed fields give the clear text, while the calling function is at work."""
+    return records.with_context(**{_REVEAL: _Permit(sys._getframe(1))})
 
 
 def computing(records):
-    """Return ``records`` for a method that computes sealed fields from others."""
-    return revealing(records).with_context(**{_COMPUTING: _PERMIT})
+    """Return ``records`` for a method that computes sealed fields from others, as ``revealing``."""
+    permit = _Permit(sys._getframe(1))
+    return records.with_context(**{_REVEAL: permit, _COMPUTING: permit})
 
 
-def is_revealing(env):
-    """Return whether an Environment comes from ``revealing``."""
-    return env.context.get(_REVEAL) is _PERMIT
+def is_revealing(env, name=_REVEAL):
+    """Return whether an Environment comes from ``revealing``, and its permit holds here."""
+    permit = env.context.get(name)
+    return isinstance(permit, _Permit) and permit.holds(sys._getframe(1))
 
 
 def refuse_evaluated(env, package=""):
@@ -47,7 +84,7 @@ def refuse_evaluated(env, package=""):
         UserError: the caller of the calling function is evaluated code, or of no such module.
     """
     caller = sys._getframe(2)
-    if caller.f_builtins is not vars(builtins) or not caller.f_globals.get("__name__", "").startswith(package):
+    if _is_evaluated(caller) or not caller.f_globals.get("__name__", "").startswith(package):
         raise UserError(env._("Passwords are not given to code of server actions and templates."))
 
 
@@ -130,7 +167,7 @@ class SealedField:
     def write(self, records, value):
         # A form sends back what it was shown when nothing was typed.
         if value in self._masks:
-            if records.env.context.get(_COMPUTING) is _PERMIT:
+            if is_revealing(records.env, _COMPUTING):
                 self._update_cache(records, value)
             return None
         self._refuse_sealed(value, records)

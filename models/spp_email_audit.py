@@ -126,6 +126,7 @@ class SppEmailAudit(models.Model):
                     "res_id": record.id,
                     "message_digest": None if action is AuditAction.ERASED else self._message_digest(record),
                     "company_id": self._company_of(record).id or None,
+                    **self._about_of(record),
                     "detail": detail,
                 }
                 # sudo: whose it is, and the digest of its name.
@@ -166,6 +167,16 @@ class SppEmailAudit(models.Model):
             if name in record._fields:
                 return record[name]
         return self.env["res.company"]
+
+    @api.model
+    def _about_of(self, record):
+        """Return {column: id or None}: the ways in of a team, whose alone the row is then."""
+        if record._name == "mail.message":
+            # sudo: as for whose it is. An answer has a message, and no record.
+            deliveries = self.env["spp.email.delivery"].sudo()  # nosemgrep
+            record = deliveries.search([("mail_message_id", "=", record.id)], limit=1)
+        is_about = record._name == "mail.mail" or "about_mailbox_id" in record._fields
+        return record._about() if is_about else dict.fromkeys(("about_mailbox_id", "about_intake_id"))
 
     @api.model
     def _forget(self, model, ids):

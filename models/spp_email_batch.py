@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import psycopg2
 
 from odoo import SUPERUSER_ID, models
-from odoo.exceptions import ConcurrencyError
 from odoo.tools import SQL
 
 from ..engine.attempt import Attempt
 from ..engine.errors import FenceError
 from ..engine.outcome import InboundState
 from .spp_email_claim_mixin import owner_name
+from .spp_email_transaction import DATABASE_BUSY
 
 _logger = logging.getLogger(__name__)
 
@@ -160,7 +160,7 @@ class SppEmailBatch(models.AbstractModel):
             _logger.warning("Incoming email %s was taken over by another worker; this attempt is undone.", claim.id)
             return InboundState.PROCESSING.value, ""
         # What is more than an index takes is so for ever, though PostgreSQL counts it among what passes.
-        passing = isinstance(error, psycopg2.OperationalError | ConcurrencyError) and not isinstance(
+        passing = isinstance(error, DATABASE_BUSY) and not isinstance(
             error, psycopg2.errors.ProgramLimitExceeded
         )
         if not passing and not hasattr(error, "inbound_reason"):

@@ -71,6 +71,11 @@ class SppEmailBreaker(models.Model):
         """End a pause: the next message probes."""
         self._change(server_id, try_now)
 
+    @api.model
+    def _forget(self, server_id):
+        """What it failed with was put right."""
+        self._change(server_id, lambda _breaker, _now: Breaker())
+
     def _look(self, server_id):
         """Return the Breaker as this transaction sees it: nearly always there is none, or it is closed."""
         return asked_once(

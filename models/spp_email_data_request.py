@@ -9,6 +9,7 @@ from odoo import api, fields, models
 PLACES = (
     ("incoming", "Messages that the person wrote"),
     ("content", "Contents of these messages, as received"),
+    ("relayed", "Copies of these messages, as sent on to followers"),
     ("delivery", "Emails to the person"),
     ("report", "Reports about these emails"),
     ("sent", "Copies of these emails, as sent"),
@@ -22,6 +23,7 @@ PLACES = (
     ("transcript", "Transcripts of sessions with mail servers"),
     ("entry", "Entries of the allowed recipients"),
     ("former", "Former addresses of this database"),
+    ("change", "Changes of settings that name the address"),
     ("audit", "Lines of the audit trail of these messages"),
     ("discarded", "Waiting messages that were discarded"),
     ("cancelled", "Emails not yet sent that were cancelled"),

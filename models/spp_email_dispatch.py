@@ -177,8 +177,13 @@ class SppEmailDispatch(models.AbstractModel):
         try:
             for part in parts:
                 transmission._send_part(part, group, ledger, sessions)
-        finally:
+        except psycopg2.Error:
+            # All of the transaction is undone. A statement in it now would fail, and hide what it ended with.
+            raise
+        except Exception:
             mail._gateway_untrack(part.email for part in parts if not part.is_handed)
+            raise
+        mail._gateway_untrack(part.email for part in parts if not part.is_handed)
 
     def _enlist(self, parts, known, ledger):
         """Give all recipients of a mail their rows, and end those of whom the mail knows nothing any more.
@@ -215,6 +220,9 @@ class SppEmailDispatch(models.AbstractModel):
             subject=mail.subject or "",
             message_id=mail.message_id or "",
             mail_class=mail._gateway_class(),
+            # sudo: the system says what the mail is about, whoever may read that.
+            inbound_id=mail.sudo().gateway_inbound_id.id or None,  # nosemgrep
+            **mail.sudo()._about(),  # nosemgrep: as above
             server_id=server.id if server else None,
             email_from=mail.email_from or "",
         )

@@ -7,14 +7,13 @@ import time
 from collections import Counter
 from datetime import datetime
 
-import psycopg2
-
 from odoo import fields, models, modules
 from odoo.exceptions import UserError
 
 from ..engine.errors import ConfigurationError, GatewayError
 from ..engine.retry import next_attempt
 from ..engine.storable import storable
+from .spp_email_transaction import DATABASE_ILL
 
 _logger = logging.getLogger(__name__)
 
@@ -82,7 +81,7 @@ class SppEmailFetching(models.AbstractModel):
         self._note_start(server)
         try:
             result = self.env["spp.email.reading"]._read_mailbox(server, READ_LIMIT)
-        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+        except DATABASE_ILL:
             # The database is ill, not the mailbox.
             raise
         except Exception as error:  # noqa: BLE001 - one bad mailbox must not stop the others

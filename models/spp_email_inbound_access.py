@@ -5,7 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError
 
 from .content_json import ContentJson
-from .res_users_roles import OFFICER
+from .res_users_roles import DOORS, OFFICER
 
 
 class SppEmailInbound(models.Model):
@@ -15,7 +15,7 @@ class SppEmailInbound(models.Model):
     attachment_list = fields.Text(groups=OFFICER)
     is_content_shown = fields.Boolean(compute="_compute_is_content_shown")
 
-    @api.depends("server_id", "intake_id")
+    @api.depends(*DOORS)
     @api.depends_context("uid")
     def _compute_is_content_shown(self):
         for inbound in self:
@@ -42,15 +42,18 @@ class SppEmailInbound(models.Model):
         user, rows = self.env.user, self._origin
         if not user.has_group(OFFICER) or not rows.has_access("read"):
             return False
-        # sudo: of the mailbox only its team is looked at; officers may not read mailboxes.
-        doors = (door for row in rows.sudo() for door in (row.server_id, row.intake_id))  # nosemgrep
-        return not any(door._gateway_is_closed_to(user) for door in doors)
+        return not any(door._gateway_is_closed_to(user) for door in rows._doors())
+
+    def _doors(self):
+        """Yield each mailbox and intake that these messages came by, and those of what they report about."""
+        # sudo: of a mailbox only its team is looked at; officers may not read mailboxes.
+        for row in self.sudo():  # nosemgrep
+            for name in DOORS:
+                yield row[name]
 
     def _is_confidential(self):
         """Return whether any of these messages came by a mailbox or intake whose team alone reads what they say."""
-        # sudo: of the mailbox only this is looked at.
-        rows = self._origin.sudo()  # nosemgrep
-        return any(door.gateway_is_confidential for doors in (rows.server_id, rows.intake_id) for door in doors)
+        return any(door.gateway_is_confidential for door in self._origin._doors())
 
     def _require_content(self):
         """Let only those pass who may see what these messages say.

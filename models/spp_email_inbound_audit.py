@@ -3,7 +3,7 @@
 
 from datetime import timedelta
 
-from odoo import fields, models
+from odoo import api, fields, models
 
 # Settings that were changed in this time before a message are what one looks at first.
 HOURS_BEFORE = 24
@@ -21,12 +21,25 @@ class SppEmailInbound(models.Model):
         groups="spp_email_gateway.group_email_gateway_officer",
     )
 
+    # What is opened leaves a row in the trail: where there is a copy of the database to read from, Odoo would try that
+    # first, fail, and begin again.
+    def read(self, fields=None, load="_classic_read"):
+        return super().read(fields, load)
+
     def web_read(self, specification):
         return super().web_read(specification)
 
-    # A form that is opened leaves a row in the trail: where there is a copy of the database to read from, Odoo would
-    # try that first, fail, and begin again.
-    web_read._readonly = False
+    @api.model
+    def search_read(self, domain=None, fields=None, offset=0, limit=None, order=None, **read_kwargs):
+        return super().search_read(domain, fields, offset, limit, order, **read_kwargs)
+
+    @api.model
+    def web_search_read(self, domain, specification, offset=0, limit=None, order=None, count_limit=None):
+        return super().web_search_read(domain, specification, offset, limit, order, count_limit)
+
+    for _method in (read, web_read, search_read, web_search_read):
+        _method._readonly = False
+    del _method
 
     def action_changes_before(self):
         """List the changes of settings in the day before the message came."""

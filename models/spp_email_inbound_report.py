@@ -94,6 +94,7 @@ class SppEmailProcessing(models.AbstractModel):
             values = {
                 "kind": found.kind.value,
                 "reports": Json([_report_values(*entry) for entry in entries]) if entries else None,
+                **attempt.facts.get("about", {}),
                 **values,
             }
         return super()._finish(claim, attempt, state, reason, **values)

@@ -6,7 +6,7 @@ import hashlib
 from odoo import fields, models
 from odoo.tools import SQL, email_normalize, formataddr
 
-from ..engine.notice import INTERVAL, may_answer
+from ..engine.notice import INTERVAL, may_answer, notice_address
 from ..engine.smtp_session import NOTICE_HEADER
 from ..engine.summary import sole_address
 from ..engine.trace import TraceStep
@@ -39,10 +39,13 @@ class SppEmailNotice(models.Model):
         if self.search_count([("inbound_id", "=", inbound.id), ("notice_type", "=", notice_type)], limit=1):
             return TraceStep("whether the sender may be answered", "already told about this message", "no notice")
         recent = self._recent(digest, notice_type)
-        own = self.env["mail.alias.domain"]._gateway_own_among([recipient])
-        allowed, step = may_answer(recipient, facts, recent=recent, own_addresses=frozenset(own))
-        if not allowed:
-            return step
+        destination = notice_address(recipient, sole_address(inbound.envelope_sender or ""), facts)
+        # How often is counted for the author: some have a return path for each message.
+        for address in dict.fromkeys((recipient, destination)):
+            own = self.env["mail.alias.domain"]._gateway_own_among([address])
+            allowed, step = may_answer(address, facts, recent=recent, own_addresses=frozenset(own))
+            if not allowed:
+                return step
         company = self.env["res.company"].browse(intent.company_id or ()) or inbound.company_id or self.env.company
         sender = company.bounce_email or company.catchall_email or email_normalize(company.email)
         if not sender:
@@ -60,11 +63,12 @@ class SppEmailNotice(models.Model):
                 "subject": " ".join(intent.subject.split()),
                 "body_html": intent.body_html,
                 "email_from": formataddr(("MAILER-DAEMON", sender)),
-                "email_to": recipient,
+                "email_to": destination,
                 "auto_delete": True,
                 "author_id": False,
                 "gateway_turns": (facts.get("turns") or 0) + 1,
                 "gateway_is_confidential": inbound._is_confidential(),
+                "gateway_inbound_id": inbound.id,
                 # By which server it leaves, and under whose name.
                 "record_company_id": company.id,
                 "record_alias_domain_id": company.alias_domain_id.id,

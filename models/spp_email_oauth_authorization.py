@@ -112,6 +112,7 @@ class SppEmailOauth(models.Model):
     def _connect_application(self, record):
         self._forget_failure()
         self._access_token(is_refused=True)
+        self._end_waits()
         record._gateway_prove_oauth()
         self.invalidate_recordset()
         if self.state == "failing":
@@ -221,6 +222,7 @@ class SppEmailOauth(models.Model):
         now = fields.Datetime.now()
         token = exchange_code(client, parameters.get("code") or "", pending.verifier, post=credential._post(), now=now)
         credential._keep(token)
+        credential._end_waits()
         record = credential
         if pending.model in FORMS:
             record = self.env[pending.model].browse(pending.res_id).exists() or credential

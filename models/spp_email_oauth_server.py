@@ -52,6 +52,26 @@ class SppEmailServerMixin(models.AbstractModel):
     def _gateway_oauth_mailbox(self):
         return self[self._gateway_settings["user"]] or ""
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        servers = super().create(vals_list)
+        servers._check_gateway_oauth_access()
+        return servers
+
+    def write(self, vals):
+        result = super().write(vals)
+        if "gateway_oauth_id" in vals or "company_id" in vals:
+            self._check_gateway_oauth_access()
+        return result
+
+    def _check_gateway_oauth_access(self):
+        """Let nobody name a credential that he may not read.
+
+        Record rules are asked before a write only: with it a server may go to another company, and leave the writer.
+        No constraint, since Odoo checks these as the system.
+        """
+        self.gateway_oauth_id.check_access("read")
+
     @api.constrains("gateway_oauth_id", "company_id")
     def _check_gateway_oauth(self):
         for server in self:
@@ -86,38 +106,48 @@ class SppEmailServerMixin(models.AbstractModel):
         Raises:
             GatewayError, ConfigurationError: no new one could be got.
         """
-        if not _is_token_refusal(error) or not error.permanent:
+        if not self._gateway_may_renew(error):
             return False
         if self._gateway_uses_oauth():
             # sudo: as for using it.
             self.gateway_oauth_id.sudo()._access_token(is_refused=True)  # nosemgrep: odoo-sudo-without-context
             return True
-        kind = self._gateway_addon_kind()
-        if kind not in ADDONS:
-            return False
-        # What has no end any more is got anew by the addon's own code.
         with self.env["spp.email.transaction"]._gateway_cursor() as env:
-            server = self.with_env(env).with_context(fetchmail_cron_running=True)
-            # sudo: the column is the administrators'; nothing is read.
-            server.sudo().write({f"{ADDONS[kind][1]}_access_token_expiration": 0})  # nosemgrep: as above
+            self.with_env(env).with_context(fetchmail_cron_running=True)._gateway_forget_addon_token()
         self.invalidate_recordset()
         return True
 
+    def _gateway_may_renew(self, error):
+        """Return whether an error is the refusal of a token, and another one can be got."""
+        is_refused = _is_token_refusal(error) and error.permanent
+        return is_refused and (self._gateway_uses_oauth() or self._gateway_addon_kind() in ADDONS)
+
+    def _gateway_forget_addon_token(self):
+        """Have Odoo's own addon get a new token with the next use: what has no end any more is got anew."""
+        # sudo: the column is the administrators'; nothing is read.
+        prefix = ADDONS[self._gateway_addon_kind()][1]
+        self.sudo().write({f"{prefix}_access_token_expiration": 0})  # nosemgrep: as above
+
     def _gateway_with_token(self, act):
-        """Return what ``act()``, which logs in, returns; it is done once more with a new token after a refusal."""
+        """Return the session that ``act()`` logs in; it is done once more with a new token after a refusal."""
         try:
-            result = act()
+            session = act()
         except GatewayError as error:
             if not self._gateway_renew_token(error):
                 self._gateway_note_refusal(error)
                 raise
             try:
-                result = act()
+                session = act()
             except GatewayError as second:
                 self._gateway_note_refusal(second)
                 raise
-        self._gateway_note_login()
-        return result
+        try:
+            self._gateway_note_login()
+        except BaseException:
+            # Somebody holds the row, say. Nobody gets the session then.
+            session.close()
+            raise
+        return session
 
     def _gateway_note_login(self):
         if self._gateway_uses_oauth():
@@ -253,6 +283,22 @@ class SppEmailServerMixin(models.AbstractModel):
         if kind != "outlook":
             return {}
         return {"scopes": f"openid email offline_access https://outlook.office.com/User.read {self._OUTLOOK_SCOPE}"}
+
+
+class SppEmailOauth(models.Model):
+    _inherit = "spp.email.oauth"
+
+    def _end_waits(self):
+        """Let the servers that log in with it try at once: what they waited for was put right by a person."""
+        # sudo: servers of all companies, and rows that nobody writes.
+        servers = self.sudo().with_context(active_test=False)  # nosemgrep: odoo-sudo-without-context
+        boxes, outgoing = servers.incoming_server_ids, servers.outgoing_server_ids
+        for server in outgoing:
+            self.env["spp.email.breaker"].sudo()._forget(server.id)  # nosemgrep: as above
+        self.env["spp.email.delivery"].sudo()._release_of_servers(outgoing.ids)  # nosemgrep: as above
+        if boxes:
+            self.env["spp.email.fetching"]._write(boxes, {"gateway_failures": 0, "gateway_next_fetch_date": False})
+            self.env["spp.email.watch"]._await(boxes.ids)
 
 
 def _is_token_refusal(error):

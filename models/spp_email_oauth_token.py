@@ -9,9 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import psycopg2
-import psycopg2.pool
-
 from odoo import api, fields, models
 from odoo.tools import SQL
 
@@ -20,6 +17,7 @@ from ..engine.oauth_client import OAuthClient, OAuthToken, client_token, refresh
 from ..engine.retry import next_attempt
 from ..engine.storable import storable
 from .sealed_field import refuse_evaluated
+from .spp_email_transaction import DATABASE_ILL
 
 _logger = logging.getLogger(__name__)
 
@@ -95,6 +93,9 @@ class SppEmailOauth(models.Model):
                 return kept.token.access_token
             time.sleep(WAIT_SECONDS)
         raise GatewayError(self.env._("Another process has been renewing the access for too long."), phase="oauth")
+
+    def _gateway_get_token(self, is_refused):
+        self._access_token(is_refused=is_refused)
 
     def _renew(self, is_refused, ahead):
         """Get a new token, in the name of all workers; return it."""
@@ -196,7 +197,7 @@ class SppEmailOauth(models.Model):
         for attempt in range(MOST_KEEPS):
             try:
                 return self._keep(token, kept)
-            except (psycopg2.OperationalError, psycopg2.pool.PoolError):
+            except DATABASE_ILL:
                 if attempt == MOST_KEEPS - 1:
                     raise
                 _logger.warning("The new token of credential %s could not be stored, and is tried again.", self.id)

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from threading import Lock, Thread
 from typing import Any
 
-import psycopg2
-
 from odoo import models
 
 from ..engine.errors import GatewayError
@@ -19,6 +17,7 @@ from . import spp_email_fetching
 from .spp_email_claim_mixin import Claim
 from .spp_email_fetching import seconds_left
 from .spp_email_lane import LANES
+from .spp_email_transaction import DATABASE_ILL
 
 _logger = logging.getLogger(__name__)
 
@@ -57,6 +56,7 @@ class _Round:
         remaining: mailboxes that are not done.
         fruitful: those that gave messages, by id.
         renewed: those whose access token was renewed after a refusal, by id.
+        renewals: (TokenRenewal or None, since when the round waits for it) of those that need a token, by id.
         may_be_due: there may be messages to be processed.
         lane: as `spp.email.lane._process_due` takes it.
     """
@@ -67,6 +67,7 @@ class _Round:
     remaining: int
     fruitful: set = field(default_factory=set)
     renewed: set = field(default_factory=set)
+    renewals: dict = field(default_factory=dict)
     first_error: Exception | None = None
     new: int = 0
     outcomes: Any = None
@@ -111,6 +112,8 @@ class SppEmailParallelFetching(models.AbstractModel):
                 # Deleted since the round began.
                 self._done(current)
                 continue
+            if not self._is_ready(current, server):
+                continue
             key = server._gateway_server_key()
             if key in busy:
                 # Two records lead to one mailbox: this one has its turn when the other is done.
@@ -125,7 +128,7 @@ class SppEmailParallelFetching(models.AbstractModel):
             try:
                 opening = server._gateway_opening()
                 selections, rules = server._gateway_reading_plan()
-            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            except DATABASE_ILL:
                 raise
             except Exception as error:  # noqa: BLE001 - one bad mailbox must not stop the others
                 self.env["spp.email.lease"]._release(lease)
@@ -142,6 +145,10 @@ class SppEmailParallelFetching(models.AbstractModel):
                 return
             current.leases[server.id] = lease
             busy.add(key)
+
+    def _is_ready(self, current, server):
+        """Return whether the reading may begin now; if not, the mailbox waits, or is done."""
+        return True
 
     def _turn(self, current, servers, left):
         """Do the next thing: answer a thread, or else process messages until one asks."""
@@ -196,7 +203,7 @@ class SppEmailParallelFetching(models.AbstractModel):
     def _answer(self, current, server, request):
         try:
             answer = self.env["spp.email.reading"]._answer(server, request)
-        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+        except DATABASE_ILL:
             # The database is ill, not the mailbox.
             raise
         except Exception as error:  # noqa: BLE001 - the reading ends with it, and it is noted on the mailbox

@@ -105,6 +105,11 @@ class SppEmailPersonalData(models.AbstractModel):
             "spp.email.transcript": Domain.OR(
                 Domain("text", "=ilike", f"%{as_pattern(form)}%") for form in person.plain
             ),
+            "spp.email.change": Domain.OR(
+                Domain(name, "=ilike", f"%{as_pattern(form)}%")
+                for name in ("record_name", "old", "new")
+                for form in person.plain
+            ),
             "spp.email.recipient.entry": Domain("entry", "in", list(person.plain)),
             "spp.email.former.address": Domain("email", "in", list(person.plain)),
         }
@@ -132,6 +137,7 @@ class SppEmailPersonalData(models.AbstractModel):
         found = [
             ("incoming", *self._counts("spp.email.inbound", inbound, inbound & held, inbound & waiting & ~held)),
             ("content", self._count_contents(inbound), 0, 0),
+            ("relayed", self._count_relayed(inbound), 0, 0),
             ("delivery", *self._counts("spp.email.delivery", delivery, delivery & held, delivery & pending & ~held)),
             ("report", *self._count_reports(delivery)),
             ("sent", self._count_sent(delivery), 0, 0),
@@ -149,6 +155,7 @@ class SppEmailPersonalData(models.AbstractModel):
         ]
         for name, place in TRACES:
             found.append((name, self._search_count(place, domains[place]), 0, 0))
+        found.append(("change", self._search_count("spp.email.change", domains["spp.email.change"]), 0, 0))
         for name, place in (("entry", "spp.email.recipient.entry"), ("former", "spp.email.former.address")):
             count = self._search_count(place, domains[place])
             found.append((name, count, count, 0))
@@ -180,6 +187,12 @@ class SppEmailPersonalData(models.AbstractModel):
         return self.env.execute_query(
             SQL("SELECT count(*) FROM spp_email_content WHERE inbound_id IN %s", query.subselect())
         )[0][0]
+
+    def _count_relayed(self, domain):
+        query = self.env["spp.email.inbound"]._search(domain & Domain("mail_message_id", "!=", False))
+        return self._search_count(
+            "spp.email.sent.content", Domain("mail_message_id", "in", query.subselect("mail_message_id"))
+        )
 
     def _count_reports(self, domain):
         """Return (found, held, waiting) of reports on mail that was sent to the person."""

@@ -9,7 +9,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
-from ..engine.person_address import ERASED_DOMAIN, erased_address
+from ..engine.person_address import ERASED_DOMAIN, erased_address, without_address
 from .spp_email_delivery import FINAL, WAITING
 from .spp_email_personal_data import ASKED_FOR, DISCARDABLE, FINISHED_STATES, TRACES
 
@@ -38,6 +38,7 @@ INBOUND_COLUMNS = (
     "fallback",
     "route",
 )
+CHANGE_COLUMNS = ("record_name", "old", "new")
 DELIVERY_COLUMNS = (
     "subject",
     "partner_id",
@@ -85,7 +86,8 @@ class SppEmailPersonalData(models.AbstractModel):
         """Return the functions that each remove a batch and return a Counter, empty when nothing is left to remove."""
         model = type(self)
         given_up = [model._give_up_incoming, model._give_up_outgoing] if include_waiting else []
-        return [*given_up, model._erase_incoming, model._erase_outgoing, model._erase_suppression, model._erase_traces]
+        erasing = [model._erase_incoming, model._erase_outgoing, model._erase_suppression, model._erase_traces]
+        return [*given_up, *erasing, model._erase_changes]
 
     # ------------------------------------------------------------------
     # What waits
@@ -131,13 +133,16 @@ class SppEmailPersonalData(models.AbstractModel):
         erased = self.env.execute_query(
             SQL(
                 "UPDATE spp_email_inbound SET %s, erased_date = now() AT TIME ZONE 'UTC'"
-                " WHERE id IN %s AND state IN %s AND is_held IS NOT TRUE RETURNING id",
+                " WHERE id IN %s AND state IN %s AND is_held IS NOT TRUE RETURNING id, mail_message_id",
                 columns,
                 tuple(ids),
                 FINISHED_STATES,
             )
         )
-        erased_ids = tuple(row for (row,) in erased) or (0,)
+        erased_ids = tuple(row for row, _message_id in erased) or (0,)
+        # Of a report that is of no message of the person's.
+        is_hers = name == "incoming"
+        relayed = self._erase_relayed([message_id for _row, message_id in erased if message_id and is_hers])
         contents = self.env.execute_query(
             SQL("DELETE FROM spp_email_content WHERE inbound_id IN %s RETURNING id", erased_ids)
         )
@@ -146,7 +151,48 @@ class SppEmailPersonalData(models.AbstractModel):
         )
         self._note_audit("spp.email.inbound", erased_ids if erased else ())
         self.env.invalidate_all(flush=False)
-        return +Counter({name: len(erased), "content": len(contents), "notice": len(notices)})
+        return +Counter({name: len(erased), "content": len(contents), "notice": len(notices), "relayed": relayed})
+
+    def _erase_relayed(self, message_ids):
+        """Remove what followers were sent of a person's messages: the copies, and her words in their deliveries.
+
+        Args:
+            message_ids: of the messages that became of hers.
+
+        Returns:
+            int: number of copies that were removed.
+        """
+        copies = self.env["spp.email.sent.content"].search([("mail_message_id", "in", message_ids)])
+        deliveries = self.env["spp.email.delivery"].search(
+            [("mail_message_id", "in", message_ids), ("state", "in", FINAL), ("is_held", "=", False)]
+        )
+        if deliveries:
+            self.env.execute_query(
+                SQL(
+                    "UPDATE spp_email_delivery SET subject = NULL, email_from = NULL WHERE id IN %s RETURNING id",
+                    deliveries._ids,
+                )
+            )
+        return self._erase_copies(copies.ids)
+
+    def _erase_copies(self, content_ids):
+        """Remove emails as sent, but none under legal hold; return how many."""
+        if not content_ids:
+            return 0
+        removed = self.env.execute_query(
+            SQL(
+                """
+                DELETE FROM spp_email_sent_content
+                 WHERE id IN %s
+                   AND NOT EXISTS (SELECT 1 FROM spp_email_sent_content_delivery_rel AS rel
+                                     JOIN spp_email_delivery AS other ON other.id = rel.delivery_id
+                                    WHERE rel.content_id = spp_email_sent_content.id AND other.is_held IS TRUE)
+                RETURNING id
+                """,
+                tuple(content_ids),
+            )
+        )
+        return len(removed)
 
     def _erase_outgoing(self, person):
         domain = self._domains(person)["spp.email.delivery"] & Domain("state", "in", FINAL)
@@ -156,19 +202,10 @@ class SppEmailPersonalData(models.AbstractModel):
         self.env.flush_all()
         # Reports on this mail name the person and quote the mail.
         reports = self._erase_rows_of_journal(rows.report_id.ids, "report")
-        sent = self.env.execute_query(
-            SQL(
-                """
-                DELETE FROM spp_email_sent_content
-                 WHERE id IN (SELECT content_id FROM spp_email_sent_content_delivery_rel WHERE delivery_id IN %s)
-                   AND NOT EXISTS (SELECT 1 FROM spp_email_sent_content_delivery_rel AS rel
-                                     JOIN spp_email_delivery AS other ON other.id = rel.delivery_id
-                                    WHERE rel.content_id = spp_email_sent_content.id AND other.is_held IS TRUE)
-                RETURNING id
-                """,
-                rows._ids,
-            )
+        copies = self.env.execute_query(
+            SQL("SELECT content_id FROM spp_email_sent_content_delivery_rel WHERE delivery_id IN %s", rows._ids)
         )
+        sent = self._erase_copies([content_id for (content_id,) in copies])
         columns = SQL(", ").join(SQL("%s = NULL", SQL.identifier(column)) for column in DELIVERY_COLUMNS)
         erased = self.env.execute_query(
             SQL(
@@ -183,7 +220,7 @@ class SppEmailPersonalData(models.AbstractModel):
         )
         self._note_audit("spp.email.delivery", [row for (row,) in erased])
         self.env.invalidate_all(flush=False)
-        return +(reports + Counter({"delivery": len(erased), "sent": len(sent)}))
+        return +(reports + Counter({"delivery": len(erased), "sent": sent}))
 
     def _note_audit(self, model, ids):
         """Note in the audit trail that a person had these messages erased."""
@@ -230,3 +267,25 @@ class SppEmailPersonalData(models.AbstractModel):
             # sudo: nobody writes on these; the right to erase was checked, and the rows were found as the user.
             found.sudo().unlink()  # nosemgrep
         return +removed
+
+    def _erase_changes(self, person):
+        """Take the address out of kept changes of settings: who changed what, and when, stays."""
+        changes = self.env["spp.email.change"]
+        found = changes.search(self._domains(person)["spp.email.change"], limit=BATCH, order="id")
+        removed = 0
+        for change in found:
+            texts = [without_address(change[name] or "", person) or None for name in CHANGE_COLUMNS]
+            if texts == [change[name] or None for name in CHANGE_COLUMNS]:
+                # PostgreSQL holds more letters for alike: nothing of it is the address.
+                continue
+            removed += 1
+            # Past the rows' own refusal: nobody alters them but for the person whose address it is.
+            self.env.execute_query(
+                SQL(
+                    "UPDATE spp_email_change SET record_name = %s, old = %s, new = %s WHERE id = %s RETURNING id",
+                    *texts,
+                    change.id,
+                )
+            )
+        changes.invalidate_model(flush=False)
+        return +Counter(change=removed)

@@ -32,6 +32,8 @@ COLUMNS = {
     "spp.email.recipient.entry": ("kind", "entry", "note"),
     # Others are named in the text.
     "spp.email.transcript": ("protocol", "date"),
+    # The values name others as well.
+    "spp.email.change": ("date", "model", "field", "kind"),
     "spp.email.reconciliation.line": ("email_from", "subject", "message_id"),
 }  # fmt: skip
 
@@ -129,6 +131,7 @@ class SppEmailPersonalData(models.AbstractModel):
         for name, place in (
             ("suppression", "spp.email.suppression"),
             ("entry", "spp.email.recipient.entry"),
+            ("change", "spp.email.change"),
             *TRACES,
         ):
             rows = self._place(place).search(domains[place], limit=PART_ROWS, order="id")

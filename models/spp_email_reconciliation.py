@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 
-import psycopg2
-
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL, split_every
@@ -19,6 +17,7 @@ from ..engine.health import HealthFinding, HealthState
 from ..engine.inventory import open_inventory
 from ..engine.reconciliation import Comparison, add_up, compare, take_in
 from ..engine.storable import storable
+from .spp_email_transaction import DATABASE_ILL
 
 _logger = logging.getLogger(__name__)
 
@@ -275,7 +274,7 @@ class SppEmailReconciliation(models.Model):
             if not server._gateway_is_foreign():
                 try:
                     self._compare_automatically(server)
-                except (psycopg2.OperationalError, psycopg2.InterfaceError):
+                except DATABASE_ILL:
                     raise
                 except Exception as error:  # noqa: BLE001 - one bad mailbox must not stop the others
                     self.env.cr.rollback()

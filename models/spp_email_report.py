@@ -183,6 +183,8 @@ class SppEmailReport(models.AbstractModel):
             reason = OutboundReason(row.reason) if row.reason else None
             outcome = consequence(kind, report, OutboundState(row.state), reason)
             row._note_report(report, outcome, attempt.inbound_id, match.why)
+            # What it tells of an answer to a team's mail is the team's.
+            attempt.facts["about"] = {**row._about(), **attempt.facts.get("about", {})}
             if outcome in (Consequence.HARD, Consequence.SOFT):
                 row._show_came_back()
             if outcome in LEARNED and outcome not in outcomes:

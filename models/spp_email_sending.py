@@ -6,16 +6,13 @@ import threading
 import time
 from datetime import timedelta
 
-import psycopg2
-
 from odoo import SUPERUSER_ID, api, fields, models, modules
-from odoo.exceptions import ConcurrencyError
 
 from ..engine.outcome import OutboundReason
 from ..engine.pace import computing_seconds, mails_worth, threads_worth
 from .delivery_ledger import DeliveryLedger
 from .ir_mail_server import smtplib_is_replaced
-from .spp_email_transaction import autonomous
+from .spp_email_transaction import DATABASE_BUSY, autonomous
 from .transaction_answers import answers
 
 _logger = logging.getLogger(__name__)
@@ -223,7 +220,7 @@ class SppEmailSending(models.AbstractModel):
         elif len(claims) > 1:
             # Which of them it was shows when each is claimed alone.
             queue._suspect(rest)
-        elif isinstance(failure, psycopg2.OperationalError | ConcurrencyError):
+        elif isinstance(failure, DATABASE_BUSY):
             # It may pass, and counts as begun all the same.
             queue._let_go(rest)
         elif rest:
@@ -259,7 +256,7 @@ class SppEmailSending(models.AbstractModel):
                 with self._gateway_cursor() as env:
                     env(user=SUPERUSER_ID)["mail.mail"].browse(mine)._gateway_follow(mine)
                 return
-            except (psycopg2.OperationalError, ConcurrencyError):
+            except DATABASE_BUSY:
                 # A person, or a bounce, writes on the same mail or notification just now.
                 is_busy = True
             except Exception as error:  # noqa: BLE001 - another addon's fault must not make anything be sent again

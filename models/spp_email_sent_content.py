@@ -30,9 +30,11 @@ DELIVERIES = (
 KEEP_SMALL = f"""
     WITH kept AS (
         INSERT INTO spp_email_sent_content (mail_id, mail_message_id, company_id, message_id, recipients, digest,
-                                            headers, kept_date, size, stored_size, is_compressed, data)
+                                            about_mailbox_id, about_intake_id, headers, kept_date, size, stored_size,
+                                            is_compressed, data)
         VALUES (%(mail_id)s, %(mail_message_id)s, %(company_id)s, %(message_id)s, %(recipients)s, %(digest)s,
-                %(headers)s, now() AT TIME ZONE 'UTC', %(size)s, %(stored_size)s, %(is_compressed)s, %(data)s)
+                %(about_mailbox_id)s, %(about_intake_id)s, %(headers)s, now() AT TIME ZONE 'UTC', %(size)s,
+                %(stored_size)s, %(is_compressed)s, %(data)s)
         RETURNING id)
     {DELIVERIES}
 """  # nosec B608 - names of our own columns
@@ -41,6 +43,7 @@ KEEP_LARGE = f"""
         UPDATE spp_email_sent_content
            SET mail_id = %(mail_id)s, mail_message_id = %(mail_message_id)s, company_id = %(company_id)s,
                message_id = %(message_id)s, recipients = %(recipients)s, digest = %(digest)s, headers = %(headers)s,
+               about_mailbox_id = %(about_mailbox_id)s, about_intake_id = %(about_intake_id)s,
                kept_date = now() AT TIME ZONE 'UTC'
          WHERE id = %(id)s
         RETURNING id)
@@ -113,6 +116,8 @@ class SppEmailSentContent(models.Model):
             "mail_id": facts["mail_id"],
             "mail_message_id": facts["mail_message_id"],
             "company_id": facts["company_id"],
+            "about_mailbox_id": facts["about_mailbox_id"],
+            "about_intake_id": facts["about_intake_id"],
             "message_id": storable(message_id or ""),
             "recipients": storable("\n".join(recipients)),
             "digest": hashlib.sha256(content).hexdigest(),
@@ -154,7 +159,8 @@ class SppEmailSentContent(models.Model):
         rows = self.env.execute_query_dict(
             SQL(
                 """
-                SELECT delivery.id, delivery.mail_class, delivery.company_id, server.gateway_keep_sent
+                SELECT delivery.id, delivery.mail_class, delivery.company_id, server.gateway_keep_sent,
+                       delivery.about_mailbox_id, delivery.about_intake_id
                   FROM spp_email_delivery AS delivery
                   LEFT JOIN ir_mail_server AS server ON server.id = delivery.server_id
                  WHERE delivery.mail_id = %s AND lower(delivery.recipient) = ANY(%s)
@@ -165,6 +171,8 @@ class SppEmailSentContent(models.Model):
         )
         facts = mail[0] if mail else {"mail_id": None, "mail_message_id": None, "company_id": None}
         facts["company_id"] = next((row["company_id"] for row in rows if row["company_id"]), facts["company_id"])
+        for name in ("about_mailbox_id", "about_intake_id"):
+            facts[name] = next((row[name] for row in rows if row[name]), None)
         facts["delivery_ids"] = [row["id"] for row in rows]
         facts["keep"] = next((row["gateway_keep_sent"] for row in rows if row["gateway_keep_sent"]), DEFAULT_KEEP)
         facts["is_mass"] = any(row["mail_class"] == "mass" for row in rows)

@@ -3,8 +3,6 @@
 
 import logging
 
-import psycopg2
-
 from odoo import api, fields, models
 from odoo.tools import SQL
 
@@ -16,6 +14,7 @@ from ..engine.suppression_address import suppression_address
 from .mail_thread import ATTEMPT
 from .spp_email_sender_step import DECISION
 from .spp_email_suppression import QUESTION
+from .spp_email_transaction import DATABASE_ILL
 from .transaction_answers import answers
 
 _logger = logging.getLogger(__name__)
@@ -86,7 +85,7 @@ class SppEmailSuppression(models.Model):
                 # A message that is processed just now may hold a row, and the sending does not wait for it.
                 env.cr.execute("SET LOCAL lock_timeout = '2s'")
                 self.with_env(env)._enter_refusals(departure, reports)
-        except psycopg2.OperationalError as error:
+        except DATABASE_ILL as error:
             # The next refusal teaches it again.
             _logger.warning("What a server refused was not learned: %s.", type(error).__name__)
         self.invalidate_model(flush=False)

@@ -64,7 +64,12 @@ class SppEmailTeamMixin(models.AbstractModel):
         closed = self.filtered("gateway_team_id")
         # sudo: messages that the user may not see count as well.
         journal = self.env["spp.email.inbound"].sudo()  # nosemgrep
-        if closed and journal.search_count([(column, "in", closed.ids)], limit=1):
+        about = "about_intake_id" if self._name == "spp.email.intake" else "about_mailbox_id"
+        deliveries = self.env["spp.email.delivery"].sudo()  # nosemgrep: as above
+        if closed and (
+            journal.search_count(["|", (column, "in", closed.ids), (about, "in", closed.ids)], limit=1)
+            or deliveries.search_count([(about, "in", closed.ids)], limit=1)
+        ):
             raise UserError(
                 self.env._(
                     "The journal holds mail of this team, and would show it to others if its way in were gone. "

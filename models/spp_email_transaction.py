@@ -3,13 +3,20 @@
 
 from contextlib import contextmanager
 
+import psycopg2
+import psycopg2.pool
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 
 from odoo import models, modules
+from odoo.exceptions import ConcurrencyError
 
 from .rehearsal_cursor import RehearsalCursor
 
 LOCK_SECONDS = 5
+# The database is ill, or has no connection left for us: what was being done is not to blame, and is tried again.
+DATABASE_ILL = (psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.pool.PoolError)
+# As well as those: somebody else writes on the same rows just now.
+DATABASE_BUSY = (*DATABASE_ILL, ConcurrencyError)
 
 
 class SppEmailTransaction(models.AbstractModel):

@@ -38,6 +38,13 @@ class AuditCase(DecisionCase):
 
 @tagged("post_install", "-at_install")
 class TestAudit(AuditCase):
+    def test_a_reading_is_not_tried_on_a_copy_of_the_database_first(self):
+        """It leaves a row in the trail, which a read-only connection refuses. As Odoo's controller asks."""
+        for name in ("read", "web_read", "search_read", "web_search_read"):
+            methods = (getattr(cls, name, None) for cls in self.env.registry["spp.email.inbound"].mro())
+            with self.subTest(method=name):
+                self.assertIs(next(one._readonly for one in methods if hasattr(one, "_readonly")), False)
+
     def test_the_preview_notes_who_opened_it(self):
         inbound = self.journal(CONTENT, company=self.company)
         self.assertActs(inbound)

@@ -1,6 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 from datetime import timedelta
 
+from odoo import fields
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -164,6 +165,43 @@ class TestServerBreaker(GatewayCase):
         self.server.with_user(self.manager).action_gateway_try_now()
         self.assertIsNone(self.ask().hold)
         self.assertTrue(self.ask().hold)
+
+    def test_try_now_lets_the_mail_go_that_waits_for_the_server(self):
+        later = fields.Datetime.now() + timedelta(hours=2)
+        other = self.env["ir.mail_server"].create({"name": "Other", "smtp_host": "other.gateway.test"})
+        rows = {}
+        for name, reason, server in (
+            ("paused", "paused", self.server),
+            ("no_login", "no_login", self.server),
+            ("no_connection", "no_connection", self.server),
+            ("limited", "quota", self.server),
+            ("asked to wait", "try_later", self.server),
+            ("elsewhere", "paused", other),
+        ):
+            mail = self.env["mail.mail"].create(
+                {"email_to": "ann@example.com", "state": "outgoing", "scheduled_date": later, "body_html": name}
+            )
+            rows[name] = self.env["spp.email.delivery"].create(
+                {
+                    "mail_id": mail.id,
+                    "recipient": "ann@example.com",
+                    "state": "queued",
+                    "reason": reason,
+                    "server_id": server.id,
+                    "next_attempt_date": later,
+                }
+            )
+        planned = self.env["mail.mail"].create({"email_to": "ann@example.com", "scheduled_date": later})
+        self.env.flush_all()
+        self.note(BROKEN, FAILURES)
+        self.server.with_user(self.manager).action_gateway_try_now()
+        self.env.invalidate_all()
+        now = {name for name, row in rows.items() if not row.next_attempt_date and not row.mail_id.scheduled_date}
+        self.assertEqual(now, {"paused", "no_login", "no_connection"})
+        waiting = [row for name, row in rows.items() if name not in now]
+        self.assertTrue(all(row.next_attempt_date and row.mail_id.scheduled_date for row in waiting))
+        # Somebody chose that date.
+        self.assertTrue(planned.scheduled_date)
 
     def test_only_managers_end_a_pause(self):
         self.note(BROKEN, FAILURES)

@@ -106,3 +106,22 @@ class TestDeliveryHealth(DeliveryCase):
         for viewer in (self.plain, self.viewer, self.officer):
             with self.subTest(user=viewer.login):
                 self.assertFalse(self.note(user, viewer))
+
+    def test_failures_that_the_ledger_does_not_know(self):
+        mails = self.env["mail.mail"]
+        mails.search([("state", "=", "exception")]).state = "cancel"
+        self.assertEqual(mails._gateway_health(), [])
+        failed = self.mail("exception", author_id=False, email_to="bob@example.com")
+        # With a row it is the other finding's; with a red envelope its author sees it; and what is old is no news.
+        self.unheard("eve@example.com")
+        self.message(self.bob, author=self.writer)
+        old = self.mail("exception", author_id=False, email_to="old@example.com")
+        self.env.flush_all()
+        self.sql("UPDATE mail_mail SET create_date = '2020-01-01' WHERE id = %s RETURNING id", old.id)
+        self.env.invalidate_all()
+        (found,) = mails._gateway_health()
+        self.assertEqual((found.code, found.model, found.ids), ("failed_mails_unlisted", "mail.mail", (failed.id,)))
+        self.assertNotIn("bob@example.com", found.text)
+        self.assertIn("mail.mail", self.env["spp.email.health"]._health_models())
+        failed.cancel()
+        self.assertEqual(mails._gateway_health(), [])

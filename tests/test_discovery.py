@@ -46,6 +46,20 @@ class TestDiscovery(GatewayCase):
         self.asked = ask.call_args.args
         return wizard
 
+    def test_a_copy_of_the_database_asks_nobody(self):
+        self.env["spp.email.binding"]._bind()
+        self.env["ir.config_parameter"].set_param("database.uuid", "another")
+        action = self.server.with_user(self.manager).action_find_settings()
+        wizards = self.env[action["res_model"]].with_user(self.manager).with_context(**action["context"])
+        wizard = wizards.create({"address": "ann@found.test"})
+        with patch.object(spp_email_discovery, "discover", side_effect=AssertionError("the copy asked")):
+            with self.assertRaisesRegex(UserError, "^This database may be a copy: "):
+                wizard.action_find()
+        self.env["spp.email.binding"]._bind()
+        with patch.object(spp_email_discovery, "discover", return_value=Discovery([], [])) as ask:
+            wizard.action_find()
+        self.assertTrue(ask.called)
+
     def test_nobody_is_asked_before_the_click(self):
         with patch.object(spp_email_discovery, "discover", side_effect=AssertionError):
             action = self.server.with_user(self.manager).action_find_settings()

@@ -3,6 +3,7 @@ from datetime import timedelta
 from unittest.mock import patch
 
 import psycopg2
+import psycopg2.pool
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
@@ -181,9 +182,10 @@ class TestFetching(GatewayCase):
         self.assertEqual(outcomes, {("done", "record_created"): 1})
 
     def test_a_broken_database_is_not_taken_for_a_broken_mailbox(self):
-        with self.assertRaises(psycopg2.OperationalError):
-            self.fetch(ScriptedMailbox(error=psycopg2.OperationalError("gone")))
-        self.assertEqual(self.box.gateway_failures, 0)
+        for error in (psycopg2.OperationalError("gone"), psycopg2.pool.PoolError("full")):
+            with self.subTest(error=type(error).__name__), self.assertRaises(type(error)):
+                self.fetch(ScriptedMailbox(error=error))
+            self.assertEqual(self.box.gateway_failures, 0)
 
     def test_the_log_holds_ids_and_types_only(self):
         mailbox = ScriptedMailbox(error=GatewayError("Login of box@gateway.test refused"))

@@ -8,7 +8,9 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 from odoo.tools.safe_eval import safe_eval
 
+from ..engine.attempt import NoticeIntent
 from ..engine.own_mark import HEADER, own_mark
+from ..engine.sender_verdict import SenderResult, SenderVerdict
 from ..engine.smtp_session import NOTICE_HEADER
 from .common import GatewayCase, eml
 
@@ -57,6 +59,24 @@ class TestNotices(GatewayCase):
         self.assertEqual((notice.mail_id, notice.notice_type), (mail, "refused"))
         self.assertNotIn("example.com", notice.recipient_digest)
         self.assertEqual(self.why(inbound), ("a person, not told before", "notice queued"))
+
+    def test_a_proved_senders_return_path_gets_it(self):
+        """RFC 3834 §4."""
+        proved = {"sender_verdict": SenderVerdict(SenderResult.PASS)}
+        for sender, path, facts, address in (
+            ("one@ngo.example", "desk@ngo.example", proved, "desk@ngo.example"),
+            ("two@ngo.example", "desk@other.example", proved, "two@ngo.example"),
+            ("three@ngo.example", "desk@ngo.example", {}, "three@ngo.example"),
+            # Our own address may be written there by anybody.
+            ("four@gateway.test", "catchall@gateway.test", proved, None),
+        ):
+            inbound = self.journal(eml(From=sender), self.box)
+            inbound.envelope_sender = path
+            self.env.flush_all()
+            with self.subTest(sender=sender), self.own_cursors():
+                self.env["spp.email.notice"]._send(inbound, NoticeIntent(sender, "Re: x", "<p>no</p>"), facts)
+                notice = self.env["spp.email.notice"].search([("inbound_id", "=", inbound.id)])
+                self.assertEqual(notice.mail_id.email_to or None, address)
 
     def test_the_marker_reaches_the_session(self):
         self.refuse()

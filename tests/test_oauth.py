@@ -4,19 +4,22 @@
 import json
 from contextlib import contextmanager
 from datetime import timedelta
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
-from psycopg2 import IntegrityError
+from psycopg2 import IntegrityError, InterfaceError, OperationalError
+from psycopg2.errors import LockNotAvailable
+from psycopg2.pool import PoolError
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tests import Form
+from odoo.tests import Form, new_test_user
 from odoo.tools import mute_logger
 from odoo.tools.safe_eval import safe_eval
 
 from ..engine.connection import BearerToken
 from ..engine.errors import ConfigurationError, GatewayError, OAuthError
 from ..engine.seal import MASK, is_sealed
+from ..models.spp_email_oauth_token import MOST_KEEPS
 from .common import GatewayCase, with_key
 
 
@@ -494,6 +497,40 @@ class TestServers(OAuthCase):
         with self.assertRaisesRegex(ValidationError, "Choose an OAuth credential"):
             server.gateway_oauth_id = False
 
+    def test_nobody_names_a_credential_that_he_cannot_read(self):
+        """Also not for a server that leaves him with the same write: rules are asked before it only."""
+        foreign = self.connected(company_id=self.other_company.id)
+        shared = self.connected(name="Shared")
+        box = self.box(shared, company_id=self.company.id)
+        server = self.env["ir.mail_server"].create(
+            {
+                "name": "Out",
+                "smtp_host": "smtp.office365.com",
+                "smtp_user": "box@gateway.test",
+                "smtp_authentication": "spp_oauth",
+                "gateway_oauth_id": shared.id,
+                "company_id": self.company.id,
+            }
+        )
+        everywhere = new_test_user(
+            self.env, "gateway_both", "spp_email_gateway.group_email_gateway_manager", company_id=self.company.id
+        )
+        everywhere.company_ids += self.other_company
+        values = {"gateway_oauth_id": foreign.id, "company_id": self.other_company.id}
+        for one in (box, server):
+            with self.subTest(model=one._name):
+                self.assertEqual(one.with_user(self.manager).name, one.name)
+                with mute_logger("odoo.addons.base.models.ir_rule"), self.assertRaises(AccessError):
+                    one.with_user(self.manager).write(values)
+                    one.flush_recordset()
+                one.invalidate_recordset()
+                self.assertEqual(one.gateway_oauth_id, shared)
+                mine = one.with_user(everywhere).with_context(
+                    allowed_company_ids=(self.company + self.other_company).ids
+                )
+                mine.write(values)
+                self.assertEqual((one.gateway_oauth_id, one.company_id), (foreign, self.other_company))
+
     def test_it_belongs_to_a_company(self):
         credential = self.connected(company_id=self.company.id)
         box = self.box(credential, company_id=self.company.id)
@@ -564,6 +601,86 @@ class TestServers(OAuthCase):
             }
         )
         self.assertEqual(server.copy().gateway_oauth_id, credential)
+
+    def test_a_new_token_is_kept_once_the_database_is_back(self):
+        """The provider takes the old refresh token no more: what is lost here, a person has to mend."""
+        for error in (OperationalError("gone"), PoolError("The Connection Pool Is Full"), InterfaceError("closed")):
+            for failures, is_kept in ((1, True), (MOST_KEEPS - 1, True), (MOST_KEEPS, False)):
+                credential = self.connected(minutes=-1)
+                keep, left = type(credential)._keep, [error] * failures
+
+                def fail(one, *arguments, keep=keep, left=left):
+                    if left:
+                        raise left.pop()
+                    return keep(one, *arguments)
+
+                with (
+                    self.subTest(error=type(error).__name__, failures=failures),
+                    self.provider(token("access-1", "refresh-2")),
+                    patch.object(type(credential), "_keep", fail),
+                    patch("odoo.addons.spp_email_gateway.models.spp_email_oauth_token.time.sleep") as sleep,
+                    mute_logger("odoo.addons.spp_email_gateway.models.spp_email_oauth_token"),
+                ):
+                    if is_kept:
+                        self.assertEqual(credential._access_token(), "access-1")
+                    else:
+                        with self.assertRaises(type(error)):
+                            credential._access_token()
+                    self.assertEqual(sleep.call_count, min(failures, MOST_KEEPS - 1))
+                credential.invalidate_recordset()
+                self.assertEqual(
+                    self.secret(credential, "refresh_token"), "refresh-2" if is_kept else "refresh-1"
+                )
+
+    def test_a_login_that_cannot_be_noted_leaves_no_session_open(self):
+        box = self.box(self.connected())
+        session = Mock()
+
+        def locked(_credential):
+            raise LockNotAvailable("canceling statement due to lock timeout")
+
+        with patch.object(type(box.gateway_oauth_id), "_note_login", locked), self.assertRaises(LockNotAvailable):
+            box._gateway_with_token(lambda: session)
+        session.close.assert_called_once_with()
+
+    def test_connected_again_nothing_waits_any_more(self):
+        credential = self.connected(provider="other", grant="client", token_url="https://login.example.org/token")
+        credential.mail_hosts = "outlook.office365.com, smtp.office365.com"
+        later = fields.Datetime.now() + timedelta(hours=2)
+        failing = {"gateway_next_fetch_date": later, "gateway_failures": 7}
+        box, other = self.box(credential, **failing), self.mailbox(**failing)
+        server = self.env["ir.mail_server"].create(
+            {
+                "name": "Out",
+                "smtp_host": "smtp.office365.com",
+                "smtp_user": "box@gateway.test",
+                "smtp_authentication": "spp_oauth",
+                "smtp_encryption": "starttls_strict",
+                "gateway_oauth_id": credential.id,
+            }
+        )
+        breakers = self.env["spp.email.breaker"]
+        breaker = breakers.create({"server_id": server.id, "state": "open", "failures": 9, "until": later})
+        mail = self.env["mail.mail"].create({"email_to": "a@b.c", "state": "outgoing", "scheduled_date": later})
+        delivery = self.env["spp.email.delivery"].create(
+            {
+                "mail_id": mail.id,
+                "recipient": "a@b.c",
+                "state": "deferred",
+                "reason": "no_login",
+                "server_id": server.id,
+                "next_attempt_date": later,
+            }
+        )
+        self.env.flush_all()
+        with self.provider(token("access-1")), patch.object(type(credential), "_gateway_prove_oauth", lambda _self: 1):
+            credential.with_user(self.manager).action_connect()
+        self.env.invalidate_all()
+        self.assertEqual((box.gateway_next_fetch_date, box.gateway_failures), (False, 0))
+        self.assertEqual(self.env["spp.email.watch"].search([("is_awaited", "=", True)]).server_id, box)
+        self.assertEqual((other.gateway_next_fetch_date, other.gateway_failures), (later.replace(microsecond=0), 7))
+        self.assertEqual((breaker.state, breaker.failures), ("closed", 0))
+        self.assertEqual((delivery.next_attempt_date, mail.scheduled_date), (False, False))
 
     def test_disconnect_gives_the_tokens_back(self):
         credential = self.connected(provider="google")

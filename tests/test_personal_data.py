@@ -7,7 +7,7 @@ import json
 import zipfile
 
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import tagged
+from odoo.tests import new_test_user, tagged
 from odoo.tools import SQL
 
 from ..engine.person_address import person_address
@@ -95,6 +95,42 @@ class TestPersonalData(SentCase):
         self.assertEqual(self.found(wizard), {"transcript": 1})
         self.erase(wizard)
         self.assertEqual([bool(one.exists()) for one in made], [False, True])
+
+    def test_copies_that_followers_got_go_with_the_message(self):
+        inbound = self.written(Subject="My secret case")
+        self.assertTrue(inbound.mail_message_id)
+        relayed = {"mail_message_id": inbound.mail_message_id.id, "subject": "My secret case", "email_from": ANN}
+        row, copy = self.sent(recipient="desk@office.example", **relayed)
+        copy.mail_message_id = inbound.mail_message_id
+        held, kept = self.sent(recipient="judge@office.example", **relayed)
+        kept.mail_message_id, held.is_held = inbound.mail_message_id, True
+        other, others = self.sent(recipient="desk@office.example", subject="Another case")
+        self.assertEqual(self.found(self.search())["relayed"], 2)
+        report = self.erase(self.search())
+        self.assertEqual(report.counts["relayed"], 1)
+        self.env.invalidate_all()
+        self.assertEqual([bool(one.exists()) for one in (copy, kept, others)], [False, True, True])
+        self.assertEqual((row.subject, row.email_from, row.recipient), (False, False, "desk@office.example"))
+        self.assertEqual((held.subject, other.subject), ("My secret case", "Another case"))
+
+    def test_the_address_goes_out_of_kept_changes(self):
+        box = self.mailbox(name="Of Ann", user="ANN@ngo.example")
+        box.user = "ben@ngo.example"
+        changes = self.env["spp.email.change"]
+        of_box = [("model", "=", "fetchmail.server"), ("res_id", "=", box.id), ("field", "=", "user")]
+        before = changes.search(of_box, order="id")
+        self.assertIn("ANN@ngo.example", "".join(filter(None, (*before.mapped("old"), *before.mapped("new")))))
+        wizard = self.search()
+        self.assertEqual(self.found(wizard)["change"], len(before))
+        report = self.erase(wizard)
+        self.assertEqual(report.counts["change"], len(before))
+        self.env.invalidate_all()
+        after = changes.search(of_box, order="id")
+        texts = [text for change in after for text in (change.old, change.new)]
+        self.assertFalse([text for text in texts if text and "ann@" in text.lower()])
+        self.assertIn("erased@erased.invalid", texts)
+        self.assertIn("ben@ngo.example", texts)
+        self.assertEqual((after, after.mapped("date")), (before, before.mapped("date")))
 
     def test_the_trail_of_an_erased_delivery_leads_to_nobody(self):
         delivery, _content = self.sent(recipient=ANN)
@@ -213,6 +249,52 @@ class TestPersonalData(SentCase):
         self.assertEqual(made["delivery"].recipient, f"erased-{made['delivery'].id}@erased.invalid")
         self.assertEqual(made["kept"].recipient, "ben@ngo.example")
         self.assertFalse(made["bounced"].exists())
+
+    def test_only_its_own_report_goes_on(self):
+        """The number of the report is a value of the dialogue, and could be anybody's by RPC."""
+        requests = self.env["spp.email.data.request"]
+        colleague = new_test_user(self.env, "gateway_colleague", "spp_email_gateway.group_email_gateway_manager")
+        person = person_address(ANN)
+        reports = {
+            "a colleague's": requests.with_user(colleague)._begin("erase", person),
+            "about somebody else": requests.with_user(self.manager)._begin("erase", person_address("ben@ngo.example")),
+            "none": requests.browse(2**30),
+        }
+        self.written()
+        for name, report in reports.items():
+            wizard = self.search()
+            wizard.write({"request_row": report.id, "request_type": "erase"})
+            for act in (wizard.action_erase, wizard.action_export):
+                with self.subTest(name), self.own_cursors(), self.assertRaisesRegex(AccessError, "Search again"):
+                    act()
+            if report.exists():
+                self.assertEqual((report.state, report.counts or {}), ("begun", {}))
+        wizard = self.search()
+        # The next part of nothing.
+        wizard.next_part = {"inbound": 0, "sent": 0, "part": 2}
+        with self.assertRaisesRegex(AccessError, "Search again"):
+            wizard.action_export()
+        mine = requests.with_user(self.manager)._begin("erase", person)
+        wizard = self.search()
+        wizard.write({"request_row": mine.id, "request_type": "erase"})
+        self.assertEqual((self.erase(wizard), mine.state), (mine, "done"))
+
+    def test_reports_of_another_company_stay(self):
+        """A mail of ours may have come back to a mailbox of theirs."""
+        report = self.receive(eml(Subject="Undelivered"), self.box, company=self.other_company)
+        own = self.receive(eml(Subject="Undelivered too"), self.box)
+        for inbound, company in ((report, self.other_company), (own, self.company)):
+            inbound.write({"company_id": company.id})
+            delivery, _copy = self.sent(recipient=ANN)
+            delivery.report_id = inbound
+        self.env.flush_all()
+        self.assertFalse(report.with_user(self.manager).has_access("read"))
+        result = self.erase(self.search())
+        self.env.invalidate_all()
+        self.assertEqual((result.counts["delivery"], result.counts["report"]), (2, 1))
+        self.assertEqual((report.subject, bool(report.erased_date)), ("Undelivered", False))
+        self.assertTrue(self.env["spp.email.content"]._load(report.id))
+        self.assertTrue(own.erased_date)
 
     def test_the_dialogue_forgets_the_address_and_the_report_never_had_it(self):
         self.everywhere()

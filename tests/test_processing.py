@@ -3,6 +3,7 @@ from datetime import timedelta
 from unittest.mock import patch
 
 import psycopg2
+import psycopg2.pool
 
 from odoo import fields
 from odoo.exceptions import ConcurrencyError
@@ -360,6 +361,8 @@ class TestProcessing(GatewayCase):
             psycopg2.errors.DeadlockDetected("deadlock"),
             psycopg2.errors.QueryCanceled("statement timeout"),
             psycopg2.OperationalError("the connection broke"),
+            psycopg2.InterfaceError("the connection is closed"),
+            psycopg2.pool.PoolError("The Connection Pool Is Full"),
             ConcurrencyError("taken"),
         ):
             with self.subTest(error=type(error).__name__):

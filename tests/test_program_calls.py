@@ -57,6 +57,17 @@ class TestProgramCalls(GatewayCase, HttpCase):
         self.assertIs(self.call(eml(To="nobody@foreign.test")), False)
         self.assertOutcome(self.rows(), "quarantined", "no_route")
 
+    def test_a_copy_of_the_database_takes_none(self):
+        """The caller has an error, keeps the mail, and the original gets it."""
+        binding = self.env["spp.email.binding"]
+        binding._bind()
+        self.env["ir.config_parameter"].set_param("database.uuid", "another")
+        with self.assertRaisesRegex(xmlrpc.client.Fault, "This database may be a copy"):
+            self.call(eml(To="help@gateway.test", Subject="To a copy"))
+        self.assertFalse(self.rows() or self.env["res.partner"].search([("name", "=", "To a copy")]))
+        binding._bind()
+        self.assertTrue(self.call(eml(To="help@gateway.test", Subject="To the original")))
+
     def test_a_target_that_fails_is_no_error(self):
         # Odoo raises, odoo-mailgate ends with 70, and the mail server bounces what could have been replayed.
         content = eml(To="help@gateway.test")

@@ -2,13 +2,17 @@
 """Credentials that other addons of Odoo keep: tokens, their clients' secrets, the private key of a certificate."""
 
 import base64
+import os
 import time
 from unittest.mock import patch
+
+from lxml import etree
 
 from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
 
-from ..engine.seal import MASK
+from ..engine.seal import MASK, new_key
+from ..models.credential_key import SEALED_WITH, VARIABLE
 from ..models.ir_config_parameter_secret import SECRET_PARAMETERS
 from ..models.sealed_binary import BINARY_MASK
 from ..models.sealed_column import open_columns, seal_columns
@@ -102,6 +106,71 @@ class TestSealedTokens(SecretCase):
                     self.assertEqual(told, "user=u\1auth=Bearer fresh\1\1")
                     self.assertRegex(self.column(server, f"{addon}_access_token"), "^sealed:2:")
                     self.assertEqual(self.clear(server, f"{addon}_access_token"), "fresh")
+
+    def test_code_that_runs_while_a_token_is_stored_reads_none(self):
+        """Automation rules and computed fields of people run in the context of whoever writes."""
+        key = SECRET_PARAMETERS[1]
+        self.env["ir.config_parameter"].sudo().set_param(key, "client secret")
+        self.env["ir.config_parameter"].sudo().set_param(key.replace("secret", "id"), "client")
+        answer = {"access_token": "fresh", "refresh_token": "fresher", "id_token": "x", "expires_in": 900}
+        for server in self.servers():
+            code = "log(str([record.microsoft_outlook_access_token, record.mapped('google_gmail_access_token'),"
+            code += f" record.filtered(lambda one: one.google_gmail_access_token != {MASK!r}).ids,"
+            code += f" env['ir.config_parameter'].get_param({key!r})]))"
+            told = self.while_writing(server, code)
+            server.invalidate_recordset()
+            with (
+                self.subTest(model=server._name),
+                patch("odoo.addons.microsoft_outlook.models.microsoft_outlook_mixin.requests.post") as post,
+            ):
+                post.return_value.ok = True
+                post.return_value.json.return_value = answer
+                self.assertEqual(server._generate_outlook_oauth2_string("u"), "user=u\1auth=Bearer fresh\1\1")
+                self.assertEqual(self.clear(server, "microsoft_outlook_access_token"), "fresh")
+                self.assertEqual(set(told), {str([MASK, [MASK], [], MASK])})
+
+    def while_writing(self, record, code):
+        """Let a server action run with every write on the model, as automation rules do; return what it logs."""
+        action = self.env["ir.actions.server"].create(
+            {"name": "Spy", "model_id": self.env["ir.model"]._get_id(record._name), "state": "code", "code": code}
+        )
+        told = []
+        context = {"active_model": record._name, "active_id": record.id, "active_ids": record.ids}
+
+        def write(self, vals):
+            result = write.origin(self, vals)
+            action.with_env(self.env).sudo().with_context(**context).run()
+            return result
+
+        model = self.env.registry[record._name]
+        write.origin = model.write
+        self.patch(model, "write", write)
+        context_of = self.env.registry["ir.actions.server"]._get_eval_context
+
+        def get_eval_context(self, action=None):
+            return {**context_of(self, action), "log": told.append}
+
+        self.patch(self.env.registry["ir.actions.server"], "_get_eval_context", get_eval_context)
+        return told
+
+    def test_code_that_runs_while_a_key_is_rotated_reads_none(self):
+        key = SECRET_PARAMETERS[0]
+        parameters = self.env["ir.config_parameter"].sudo()
+        parameters.set_param(key, SECRET)
+        remembered = parameters.search([("key", "=", SEALED_WITH)])
+        told = self.while_writing(remembered, f"log(model.get_param({key!r}))")
+        with with_key(f"{new_key()},{os.environ[VARIABLE]}"):
+            seal_columns(self.env)
+        self.assertEqual(told, [MASK])
+
+    def test_a_permit_ends_with_whoever_asked_for_it(self):
+        server = next(self.servers())
+
+        def permitted():
+            return revealing(server)
+
+        self.assertEqual(permitted().google_gmail_access_token, MASK)
+        self.assertEqual(revealing(server).google_gmail_access_token, SECRET)
 
     def test_they_are_opened_and_sealed_as_a_whole(self):
         for server in self.servers():
@@ -287,6 +356,21 @@ class TestSecretParameters(SecretCase):
         for call in (row.unlink, lambda: row.write(rename), lambda: self.parameters.set_param(*remove)):
             with self.assertRaises(UserError):
                 call()
+
+    def test_general_settings_show_them_once(self):
+        """Also where google_gmail and microsoft_outlook, which install themselves, show them by other words."""
+        arch = etree.fromstring(self.env["res.config.settings"].get_view(view_type="form")["arch"])
+        for key in SECRET_PARAMETERS:
+            for name in (key, key.replace("_secret", "_identifier")):
+                shown = [
+                    node
+                    for node in arch.xpath(f"//field[@name='{name}']")
+                    if not any(one.get("invisible") in ("1", "True") for one in (node, *node.iterancestors()))
+                ]
+                with self.subTest(field=name):
+                    self.assertEqual(len(shown), 1)
+                    (setting,) = shown[0].xpath("ancestor::setting")
+                    self.assertIn(setting.get("string"), ("Gmail Credentials", "Outlook Credentials"))
 
     def test_general_settings_take_and_never_show(self):
         for key in SECRET_PARAMETERS:

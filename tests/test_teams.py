@@ -7,7 +7,11 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import SQL, mute_logger
 
+from ..engine.delivery import RecipientResult
+from ..engine.outcome import OutboundReason, OutboundState
+from ..models.delivery_ledger import DeliveryLedger
 from .common import GatewayCase, eml
+from .reports import report
 
 
 @tagged("post_install", "-at_install")
@@ -98,6 +102,102 @@ class TestTeams(GatewayCase):
         for user, number in ((self.officer, 0), (self.member, 1)):
             groups = self.env["spp.email.inbound"].with_user(user).formatted_read_group(domain, ["state"], ["__count"])
             self.assertEqual(sum(group["__count"] for group in groups), number)
+
+    # ------------------------------------------------------------------
+    # What is about its mail
+    # ------------------------------------------------------------------
+
+    def refused(self):
+        """Return a message of the team's mailbox that was refused, its notice, and the delivery of that."""
+        self.box.gateway_team_id = self.team
+        self.alias("closed", alias_contact="partners")
+        inbound = self.receive(eml(To="closed@gateway.test"), self.box, company=self.company)
+        notice = self.env["spp.email.notice"].search([("inbound_id", "=", inbound.id)])
+        return inbound, notice.mail_id, self.delivered(notice.mail_id)
+
+    def delivered(self, mail):
+        """Return the delivery of a mail, and the bytes that were kept, as the queue leaves them behind."""
+        posting = self.env["spp.email.dispatch"]._posting(mail)
+        ledger = DeliveryLedger(self.env)
+        ledger.note(posting, {mail.email_to: RecipientResult(OutboundState.SENT, OutboundReason.ACCEPTED)})
+        ledger._write()
+        row = self.env["spp.email.delivery"].search([("mail_id", "=", mail.id)])
+        self.assertEqual(len(row), 1)
+        return row
+
+    def seen_by(self, record):
+        everybody = (self.viewer, self.officer, self.manager, self.system, self.member, self.watcher)
+        return {
+            user.login
+            for user in everybody
+            if record.with_user(user).has_access("read")
+            and record.with_user(user).search_count([("id", "=", record.id)])
+        }
+
+    def test_answers_and_notices_are_seen_by_the_team_alone(self):
+        inbound, notice, row = self.refused()
+        self.assertEqual((notice.gateway_inbound_id, row.inbound_id), (inbound, inbound))
+        answer = (
+            self.env["spp.email.inbound.answer"]
+            .with_user(self.member)
+            .create({"inbound_ids": inbound.ids, "subject": "Re", "body": "<p>no</p>"})
+        )
+        answer.action_send()
+        mail = self.env["mail.mail"].search([("gateway_inbound_id", "=", inbound.id)]) - notice
+        self.assertEqual(len(mail), 1)
+        logins = {user.login for user in self.closed()}
+        for delivery in (row, self.delivered(mail)):
+            self.assertEqual(self.seen_by(delivery), logins)
+        # Also once the message and its mail are gone.
+        self.sql("DELETE FROM mail_mail WHERE id IN %s RETURNING id", tuple((mail + notice).ids))
+        self.sql("DELETE FROM spp_email_inbound WHERE id = %s RETURNING id", inbound.id)
+        self.env.invalidate_all()
+        self.assertFalse(row.inbound_id)
+        self.assertEqual(self.seen_by(row), logins)
+        self.box.gateway_team_id = False
+        self.assertEqual(self.seen_by(row), {user.login for user in self.everybody()})
+
+    def test_bytes_of_an_answer_are_the_teams(self):
+        _inbound, notice, row = self.refused()
+        contents = self.env["spp.email.sent.content"]
+        self.assertTrue(contents._keep(self.env, notice.id, "<a@b>", [row.recipient], b"Subject: x\r\n\r\nno"))
+        content = contents.search([("delivery_ids", "in", row.ids)])
+        # Viewers have no right to bytes at all.
+        officers = {self.manager.login, self.system.login, self.member.login}
+        self.assertEqual(self.seen_by(content), officers)
+        # What was kept before the mailbox became confidential.
+        self.box.gateway_is_confidential = True
+        self.assertEqual(self.seen_by(content), {self.member.login})
+
+    def test_a_report_about_an_answer_is_the_teams(self):
+        _inbound, _notice, row = self.refused()
+        row.message_id = "<answer@gateway.test>"
+        other = self.mailbox(name="Other", user="other@gateway.test", company_id=self.company.id)
+        content = report("<answer@gateway.test>", recipient=row.recipient, Subject="A question")
+        inbound = self.journal(content, other, company=self.company)
+        self.assertSeenBy(inbound, *self.everybody())
+        self.process()
+        self.assertEqual(row.report_id, inbound)
+        self.assertSeenBy(inbound, *self.closed())
+        self.box.gateway_is_confidential = True
+        self.assertFalse(inbound.with_user(self.manager)._may_see_content())
+        self.assertTrue(inbound.with_user(self.member)._may_see_content())
+
+    def test_the_trail_of_its_mail_is_the_teams(self):
+        inbound, notice, row = self.refused()
+        trail = self.env["spp.email.audit"]
+        for record in (inbound, notice, row):
+            trail._note("downloaded", record)
+            noted = trail.search([("model", "=", record._name), ("res_id", "=", record.id)], limit=1)
+            with self.subTest(model=record._name):
+                # Viewers have no right to the trail at all.
+                self.assertEqual(self.seen_by(noted), {self.manager.login, self.system.login, self.member.login})
+
+    def test_a_mailbox_whose_answers_are_there_is_not_deleted(self):
+        inbound, _notice, row = self.refused()
+        self.sql("DELETE FROM spp_email_inbound WHERE id = %s RETURNING id", inbound.id)
+        with self.assertRaisesRegex(UserError, "would show it to others"):
+            self.box.unlink()
 
     # ------------------------------------------------------------------
     # Nothing opens it by accident

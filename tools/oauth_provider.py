@@ -45,6 +45,7 @@ class OAuthProvider(Grants):
         self.logins = {}
         self.asked = []
         self._failures = {}
+        self._held = {}
         self._servers = []
         self.port, self.introspection_port = process.free_port(), process.free_port()
 
@@ -58,6 +59,16 @@ class OAuthProvider(Grants):
     def answer(self, path, body, *, status=200, kind="application/json", times=1):
         """Answer the next posts to a path with these bytes."""
         self._failures[path] = [times, status, kind, body, ("server_error", "")]
+
+    def hold(self, path):
+        """Answer posts to a path only once the event that is returned is set."""
+        held = self._held[path] = threading.Event()
+        return held
+
+    def wait(self, path):
+        """Wait while posts to a path are held, for a minute at most."""
+        if path in self._held:
+            self._held[path].wait(60)
 
     def failure(self, path):
         """Return (status, type, body, (word, description)) of a failure that was asked for, None without one."""
@@ -157,6 +168,7 @@ class _Requests(http.server.BaseHTTPRequestHandler):
         if path != "/authorize":
             hidden = ("client_secret", "refresh_token", "code", "code_verifier", "token")
             provider.asked.append((path, {name: value for name, value in form.items() if name not in hidden}))
+            provider.wait(path)
             failure = provider.failure(path)
             if failure:
                 return self._send(*failure[:3])

@@ -14,12 +14,17 @@ FOLDER = checkout.ROOT / "i18n"
 TEMPLATE = FOLDER / f"{checkout.ADDON}.pot"
 LANGUAGES = {"fr": "nplurals=2; plural=(n > 1);", "es": "nplurals=2; plural=(n != 1);"}
 PYTHON = f"module: {checkout.ADDON}\nodoo-python"
-PLACES = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\{.*?\}\}|\{\w*\}|</?\w+[^>]*>")
+PLACES = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\{.*?\}\}|\{\w*\}|</?\w+")
+
+
+def read(file):
+    """Return the entries of a .po or .pot file."""
+    return polib.pofile(str(file))
 
 
 def write(fresh):
     """Write the template and every language's file from the template of a database. Yield a line about each."""
-    template = polib.pofile(str(fresh))
+    template = read(fresh)
     entries = {entry.msgid: entry for entry in template}
     for text, names in translation_source.terms().items():
         entry = entries.setdefault(text, polib.POEntry(msgid=text, comment=PYTHON))
@@ -32,7 +37,7 @@ def write(fresh):
     _save(ordered, TEMPLATE, {})
     for language in LANGUAGES:
         file = FOLDER / f"{language}.po"
-        known = {entry.msgid: entry.msgstr for entry in polib.pofile(str(file))} if file.exists() else {}
+        known = {entry.msgid: entry.msgstr for entry in read(file)} if file.exists() else {}
         _save(ordered, file, known, language)
         missing = sum(not known.get(text) for text in entries)
         yield f"{file.name}: {len(entries) - missing} of {len(entries)} texts are translated"
@@ -40,16 +45,16 @@ def write(fresh):
 
 def missing(fresh):
     """Yield what is in a fresh template and not in the stored one, or the reverse."""
-    stored = {entry.msgid for entry in polib.pofile(str(TEMPLATE))}
-    actual = {entry.msgid for entry in polib.pofile(str(fresh))} | set(translation_source.terms())
+    stored = {entry.msgid for entry in read(TEMPLATE)}
+    actual = {entry.msgid for entry in read(fresh)} | set(translation_source.terms())
     for text in sorted(actual ^ stored):
         yield f"{'not in the template' if text in actual else 'nowhere any more'}: {text!r}"
 
 
 def faults(file):
     """Yield what is wrong with a translation: texts without one, and places that were lost or invented."""
-    stored = {entry.msgid for entry in polib.pofile(str(TEMPLATE))}
-    entries = {entry.msgid: entry.msgstr for entry in polib.pofile(str(file))}
+    stored = {entry.msgid for entry in read(TEMPLATE)}
+    entries = {entry.msgid: entry.msgstr for entry in read(file)}
     for text in sorted(stored - set(entries)):
         yield f"missing: {text!r}"
     for text, translated in entries.items():

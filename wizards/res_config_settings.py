@@ -1,7 +1,15 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """General Settings: the applications that were registered at Google and Microsoft, as the guides name them."""
 
-from odoo import fields, models
+from odoo import api, fields, models
+
+# Where google_gmail and microsoft_outlook show the client ID and secret.
+ADDON_ROWS = (
+    "gmail_client_identifier",
+    "gmail_client_secret",
+    "outlook_client_identifier",
+    "outlook_client_secret",
+)
 
 
 class ResConfigSettings(models.TransientModel):
@@ -19,6 +27,15 @@ class ResConfigSettings(models.TransientModel):
     )
     gateway_google_redirect_uri = fields.Char("Gmail Redirect URI", compute="_compute_gateway_redirect_uris")
     gateway_microsoft_redirect_uri = fields.Char("Outlook Redirect URI", compute="_compute_gateway_redirect_uris")
+
+    @api.model
+    def _get_view(self, view_id=None, view_type="form", **options):
+        """Show the applications once, by the guides' words: Odoo's own addons have rows for the same values."""
+        arch, view = super()._get_view(view_id, view_type, **options)
+        for row in arch.xpath("//div[@id]") if view_type == "form" else ():
+            if row.get("id") in ADDON_ROWS:
+                row.set("invisible", "1")
+        return arch, view
 
     def _compute_gateway_redirect_uris(self):
         credentials = self.env["spp.email.oauth"]

@@ -197,6 +197,8 @@ class SppEmailDataSearch(models.TransientModel):
             words.append(self.env._("a setting: change it under Allowed Recipients"))
         if name == "former":
             words.append(self.env._("an address of this database, not a person's: stays"))
+        if name == "change":
+            words.append(self.env._("who changed what and when: stays, without the address"))
         if name == "audit":
             words.append(self.env._("who opened and decided: stays, without the address"))
         return "; ".join(words)

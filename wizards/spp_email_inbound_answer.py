@@ -141,6 +141,7 @@ class SppEmailInboundAnswer(models.TransientModel):
             "auto_delete": False,
             # No copy is kept of what others than the team could read.
             "gateway_is_confidential": inbound._is_confidential(),
+            "gateway_inbound_id": inbound.id,
         }
         # sudo: the address of the mailbox that the message came from; an answer to the answer comes back there.
         mailbox = inbound.sudo().server_id.user or ""  # nosemgrep

@@ -1,6 +1,6 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 from ...engine.message_kind import Classification, MessageKind
-from ...engine.notice import may_answer
+from ...engine.notice import may_answer, notice_address
 from ...engine.sender_verdict import SenderResult, SenderVerdict
 from .case import EngineCase
 
@@ -10,6 +10,24 @@ PROGRAM = Classification(MessageKind.AUTO_GENERATED)
 
 
 class TestNotice(EngineCase):
+    def test_where_a_notice_goes(self):
+        passed, failed, none = (SenderVerdict(result) for result in SenderResult)
+        for verdict, return_path, address in (
+            (passed, "ann+bounces@ngo.example", "ann+bounces@ngo.example"),
+            (passed, "<Desk@NGO.example>", "desk@ngo.example"),
+            (passed, "", "ann@ngo.example"),
+            (passed, "x@elsewhere.example", "ann@ngo.example"),
+            (passed, "x@sub.ngo.example", "ann@ngo.example"),
+            (passed, "@ngo.example", "ann@ngo.example"),
+            (none, "desk@ngo.example", "ann@ngo.example"),
+            (failed, "desk@ngo.example", "ann@ngo.example"),
+            (None, "desk@ngo.example", "ann@ngo.example"),
+        ):
+            with self.subTest(verdict=verdict and verdict.result, return_path=return_path):
+                facts = {"sender_verdict": verdict}
+                self.assertEqual(notice_address("ann@ngo.example", return_path, facts), address)
+        self.assertEqual(notice_address("", "desk@ngo.example", {"sender_verdict": passed}), "")
+
     def test_who_may_be_answered(self):
         for recipient, facts, recent, own, why in (
             (ANN, {}, 0, (), ""),

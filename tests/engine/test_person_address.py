@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import unittest
 
-from ...engine.person_address import erased_address, person_address
+from ...engine.person_address import erased_address, person_address, without_address
 
 TYPED = (
     # typed, address, other forms, patterns
@@ -39,6 +39,16 @@ class TestPersonAddress(unittest.TestCase):
 
     def test_subaddresses_only_where_they_are_meant(self):
         self.assertEqual(person_address("ann@ngo.example", with_details=False).details, ())
+
+    def test_a_text_without_it(self):
+        for text, left in (
+            ("Ann@NGO.example, ben@ngo.example", "erased@erased.invalid, ben@ngo.example"),
+            ("of ann@ngo.example: ann@ngo.example", "of erased@erased.invalid: erased@erased.invalid"),
+            ("an.n@ngo.example", "an.n@ngo.example"),
+            ("", ""),
+        ):
+            with self.subTest(text):
+                self.assertEqual(without_address(text, person_address("ann@ngo.example")), left)
 
     def test_what_is_not_one_address(self):
         for typed in REFUSED:

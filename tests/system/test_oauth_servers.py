@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 
 from tools.dovecot import Dovecot
 from tools.oauth_provider import OAuthProvider
@@ -35,6 +36,9 @@ USE = """
 import json
 print(json.dumps(env["spp.email.oauth"].browse({id})._access_token()))
 """
+
+# As the job does it: several mailboxes at once, within a budget.
+ROUND = "env['spp.email.fetching']._fetch(env['fetchmail.server'].browse(ids), 30)"
 
 
 class OAuthServerCase(SystemCase):
@@ -110,6 +114,45 @@ class OAuthServerCase(SystemCase):
 
 
 class TestFetchingWithTokens(OAuthServerCase):
+    def test_a_provider_that_hangs_delays_its_own_mailboxes_only(self):
+        hanging, other = next(_users), next(_users)
+        credentials = [self.credential(hanging, minutes=-1), self.credential(other)]
+        for user in (hanging, other):
+            self.deliver(user, f"Hangs {user}")
+        servers = [self.box(credential, user) for credential, user in zip(credentials, (hanging, other), strict=True)]
+        # It would be read first.
+        self.rows("UPDATE fetchmail_server SET date = '2020-01-01' WHERE id = %s", servers[0])
+        release = self.provider.hold("/token")
+        self.addCleanup(release.set)
+        began = time.monotonic()
+        self.ask(ROUND, ids=servers)
+        self.assertEqual(self.leads("Hangs %"), [f"Hangs {other}"])
+        # The budget of a provider in a round, and no more: it hangs until it is let go.
+        self.assertLess(time.monotonic() - began, 10)
+        self.assertEqual(self.rows("SELECT error_message FROM fetchmail_server WHERE id = %s", servers[0]), [(None,)])
+        release.set()
+        wait_for(
+            lambda: self.row(credentials[0], "access_until > now() AT TIME ZONE 'UTC'")[0], "the token is there", 60
+        )
+        self.ask(ROUND, ids=servers)
+        self.assertEqual(sorted(self.leads("Hangs %")), sorted(f"Hangs {user}" for user in (hanging, other)))
+
+    def test_a_provider_that_hangs_after_a_refusal(self):
+        """The mail server takes the token no more, and the provider gives no other one."""
+        hanging, other = next(_users), next(_users)
+        credentials = [self.credential(user) for user in (hanging, other)]
+        self.provider.expire(self.tokens(credentials[0])[0])
+        self.make_older(credentials[0])
+        for user in (hanging, other):
+            self.deliver(user, f"Refused {user}")
+        servers = [self.box(credential, user) for credential, user in zip(credentials, (hanging, other), strict=True)]
+        release = self.provider.hold("/token")
+        self.addCleanup(release.set)
+        began = time.monotonic()
+        self.ask(ROUND, ids=servers)
+        self.assertEqual(self.leads("Refused %"), [f"Refused {other}"])
+        self.assertLess(time.monotonic() - began, 12)
+
     def test_imap_and_pop(self):
         for protocol in ("imap", "pop"):
             with self.subTest(protocol=protocol):
