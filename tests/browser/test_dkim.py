@@ -77,7 +77,7 @@ class TestDkim(BrowserCase):
             self.assertEqual(record.first.inner_text().split()[0], "odoo._domainkey")
             self.assertIn("v=DKIM1; k=rsa; p=MII", self.page.locator("[name=public_value]").first.inner_text())
             self.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-            self.press("Copy Value")
+            self.page.locator(".o_btn_text_copy", has_text="Copy Value").click()
             self.assertEqual(
                 [self.page.evaluate("navigator.clipboard.readText()")], list(self.ask(KEYS, domain=domain).values())
             )
@@ -134,7 +134,7 @@ class TestDkim(BrowserCase):
         self.assertIn(f"viewer@{NAME}", text)
         # Copied a line each, without what the server may not send.
         self.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        self.press("Copy Addresses")
+        self.page.locator(".o_btn_text_copy", has_text="Copy Addresses").click()
         copied = self.page.evaluate("navigator.clipboard.readText()").splitlines()
         self.assertIn(f"viewer@{NAME}", copied)
         self.assertNotIn("officer@elsewhere.test", copied)
