@@ -215,6 +215,8 @@ class SppEmailInbound(models.Model):
                 HealthState.WARNING,
                 self.env._("Incoming messages wait in quarantine"),
                 self.env._("%s messages could not be routed or processed.", count),
-                self.env._("Open Email Gateway → Quarantine, read the reason of each and decide where it goes."),
+                self.env._(
+                    "Open Email Gateway → Incoming → Quarantine, read the reason of each and decide where it goes."
+                ),
             )
         ]

@@ -103,8 +103,8 @@ class SppEmailSenderHealth(models.AbstractModel):
                     self.env._("No outgoing email server is set up"),
                     self.env._("Mail leaves through: %s.", servers._gateway_configuration_name()),
                     self.env._(
-                        "Add a server under Email Gateway → Outgoing Email Servers. There, the button “odoo.conf” "
-                        "shows and tests what is used until then."
+                        "Add a server under Email Gateway → Outgoing → Outgoing Email Servers. There, the button "
+                        "“odoo.conf” shows and tests what is used until then."
                     ),
                 )
             )

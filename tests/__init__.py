@@ -2,6 +2,7 @@
 from . import (
     test_access,
     test_alias_matching,
+    test_alias_move,
     test_allowed_recipients,
     test_audit,
     test_automatic_replies,
@@ -87,6 +88,7 @@ from . import (
     test_sending_database,
     test_sent_content,
     test_server_action,
+    test_setup,
     test_signed_replies,
     test_suppression,
     test_suppression_import,

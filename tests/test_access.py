@@ -82,6 +82,10 @@ RIGHTS = {
     "spp.email.data.request": {"manager": "r", "system": "r"},
     "spp.email.data.search": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.data.search.line": {"manager": "rwcu", "system": "rwcu"},
+    **{
+        f"spp.email.{name}": {"manager": "rwcu", "system": "rwcu"}
+        for name in ("setup", "setup.address", "alias.move", "alias.move.line")
+    },
     "spp.email.explain": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.recipient.entry": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.binding": {"manager": "r", "system": "r"},

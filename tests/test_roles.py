@@ -71,6 +71,10 @@ SCOPES = {
         "spp.email.test.mail",
         "spp.email.discovery",
         "spp.email.discovery.line",
+        "spp.email.setup",
+        "spp.email.setup.address",
+        "spp.email.alias.move",
+        "spp.email.alias.move.line",
         "spp.email.transcript.start",
         "spp.email.data.search",
         "spp.email.data.search.line",
@@ -322,6 +326,20 @@ class TestRoles(GatewayCase):
         return self.env["spp.email.domain.record"].create(
             {"domain_id": self.make_domain(company).id, "kind": "spf", "name": "gateway.test"}
         )
+
+    def make_setup(self, company):
+        return self.env["spp.email.setup"].create({"address": "box@gateway.test"})
+
+    def make_setup_address(self, company):
+        return self.env["spp.email.setup.address"].create(
+            {"setup_id": self.make_setup(company).id, "kind": "mailbox", "trip_id": self.make_round_trip(company).id}
+        )
+
+    def make_alias_move(self, company):
+        return self.env["spp.email.alias.move"].create({"alias_domain_id": self.alias_domain.id})
+
+    def make_alias_move_line(self, company):
+        return self.env["spp.email.alias.move.line"].create({"move_id": self.make_alias_move(company).id})
 
     # ------------------------------------------------------------------
     # Every model is decided about

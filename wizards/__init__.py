@@ -31,4 +31,12 @@ from . import (
     spp_email_data_search_line,
     res_config_settings_secret,
     res_config_settings,
+    spp_email_setup,
+    spp_email_setup_check,
+    spp_email_setup_incoming,
+    spp_email_setup_domain,
+    spp_email_setup_address,
+    spp_email_setup_finish,
+    spp_email_alias_move,
+    spp_email_alias_move_line,
 )

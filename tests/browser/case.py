@@ -48,19 +48,23 @@ class World:
     """
 
     _only = None
+    name = "brw"
 
     def __init__(self):
         self.sandbox = Sandbox.shared()
         self.dovecot, self.postfix = self.sandbox.dovecot, self.sandbox.postfix
         self.dovecot.add_users({f"{name}@{DOMAIN}": PASSWORD for name in BOXES})
         databases = Databases()
-        self.database = databases.create(f"brw_{os.getpid()}", "gateway")
+        self.database = databases.create(f"{self.name}_{os.getpid()}", "gateway")
         atexit.register(databases.drop, self.database)
         self.console = Console(self.database)
         atexit.register(self.console.stop)
         self.console.ask(SETUP)
-        self.server = OdooServer(self.database, cron=1).start()
+        self.server = self._serve().start()
         atexit.register(self.server.stop)
+
+    def _serve(self):
+        return OdooServer(self.database, cron=1)
 
     @classmethod
     def get(cls):
@@ -95,14 +99,16 @@ class BrowserCase(unittest.TestCase):
 
     Attributes:
         login: who works; the admin, without developer mode.
+        world_class: where; the one that most share.
     """
 
     login = "admin"
+    world_class = World
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        world = World.get()
+        world = cls.world_class.get()
         cls.world, cls.sandbox, cls.dovecot = world, world.sandbox, world.dovecot
         cls.url = world.server.url
         stack = contextlib.ExitStack()

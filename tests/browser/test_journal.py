@@ -92,7 +92,7 @@ class TestJournal(BrowserCase):
             name="Grievance Mailbox",
         )
         self.fetched("quarantine", letter("Who reads this?", sender="Li Wei <li@remote.test>"), name="Feedback Mailbox")
-        self.open_app("Email Gateway", "Journal")
+        self.open_app("Email Gateway", "Incoming", "Journal")
         row = self.page.locator(".o_data_row", has_text="Who reads this?")
         badge = row.locator("[name=state] .badge")
         self.assertEqual(badge.inner_text(), "Quarantined")
