@@ -106,6 +106,9 @@
         "views/spp_email_package_views.xml",
         "views/spp_email_overview_views.xml",
         "views/spp_email_monitoring_views.xml",
+        "views/spp_email_dkim_views.xml",
+        "views/spp_email_dmarc_views.xml",
+        "views/spp_email_addresses_views.xml",
         "views/menus.xml",
     ],
     "assets": {

@@ -56,10 +56,16 @@ SCOPES = {
         "spp.email.return.path",
         "spp.email.domain",
         "spp.email.domain.record",
+        "spp.email.dkim.key",
+        "spp.email.dmarc.report",
+        "spp.email.dmarc.line",
         "fetchmail.server",
         "ir.mail_server",
     ),
     "own": (
+        "spp.email.dkim.new",
+        "spp.email.addresses",
+        "spp.email.addresses.line",
         "spp.email.dry.run",
         "spp.email.explain",
         "spp.email.find",
@@ -322,6 +328,17 @@ class TestRoles(GatewayCase):
         return self.env["spp.email.domain"].create(
             {"name": f"domain{next(_numbers)}.gateway.test", "company_id": company.id}
         )
+
+    def make_dkim_key(self, company):
+        return self.env["spp.email.dkim.key"]._prepare(self.make_domain(company), "ed25519")
+
+    def make_dmarc_report(self, company):
+        values = {"organization": "Receiver", "report_name": "1", "begin_date": "2026-01-01", "end_date": "2026-01-02"}
+        return self.env["spp.email.dmarc.report"].create({"domain_id": self.make_domain(company).id, **values})
+
+    def make_dmarc_line(self, company):
+        report = self.make_dmarc_report(company)
+        return self.env["spp.email.dmarc.line"].create({"report_id": report.id, "source_ip": "192.0.2.1"})
 
     def make_domain_record(self, company):
         return self.env["spp.email.domain.record"].create(

@@ -28,6 +28,8 @@ from . import (
     spp_email_suppression_resend,
     spp_email_transcript_start,
     mail_compose_message,
+    spp_email_dkim_new,
+    spp_email_addresses,
     spp_email_data_search,
     spp_email_data_search_line,
     res_config_settings_secret,
