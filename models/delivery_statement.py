@@ -1,25 +1,14 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """The SQL of the ledger: sending threads write it past the ORM, a statement or two a message."""
 
-from .posting import POSTED
+from dataclasses import fields
+
+from .posting import POSTED, Posting
 from .prepared_statement import PreparedStatement
 
 # Of the columns as the parameters of prepared statements.
-POSTED_TYPES = {
-    "mail_id": "int",
-    "mail_message_id": "int",
-    "model": "varchar",
-    "res_id": "int",
-    "company_id": "int",
-    "subject": "varchar",
-    "message_id": "varchar",
-    "mail_class": "varchar",
-    "partner_id": "int",
-    "server_id": "int",
-    "email_from": "varchar",
-    "envelope_sender": "varchar",
-    "trace": "jsonb",
-}
+_TYPES = {int | None: "int", str: "varchar", str | None: "varchar", tuple: "jsonb"}
+POSTED_TYPES = {one.name: _TYPES[one.type] for one in fields(Posting)}
 
 # What every attempt writes anew.
 RENEWED = ("server_id", "email_from", "envelope_sender", "message_id", "trace")

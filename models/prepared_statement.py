@@ -18,6 +18,10 @@ class PreparedStatement:
     text: str
     types: dict
 
+    def __post_init__(self):
+        # A parameter without a type is found when the module is loaded, and not by a thread that sends.
+        self.prepare  # noqa: B018
+
     @property
     def prepare(self):
         """The statement that prepares it."""

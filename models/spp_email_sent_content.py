@@ -49,6 +49,8 @@ KEEP_SMALL = PreparedStatement(
         "message_id": "varchar",
         "recipients": "text",
         "digest": "varchar",
+        "about_mailbox_id": "int",
+        "about_intake_id": "int",
         "headers": "text",
         "size": "int",
         "stored_size": "int",

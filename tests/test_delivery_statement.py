@@ -57,6 +57,8 @@ class TestDeliveryStatement(DeliveryCase):
                 "message_id": "<1@gateway.test>",
                 "recipients": ADDRESSES[0],
                 "digest": "0" * 64,
+                "about_mailbox_id": None,
+                "about_intake_id": None,
                 "headers": "Subject: it’s %s",
                 "size": 10,
                 "stored_size": 3,
