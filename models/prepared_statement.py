@@ -20,7 +20,7 @@ class PreparedStatement:
 
     def __post_init__(self):
         # A parameter without a type is found when the module is loaded, and not by a thread that sends.
-        self.prepare  # noqa: B018
+        self.prepare  # noqa: B018  # pylint: disable=pointless-statement
 
     @property
     def prepare(self):

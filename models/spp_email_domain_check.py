@@ -14,6 +14,8 @@ from ..engine.resolver import make_asking
 JOB = "spp_email_gateway.ir_cron_domain"
 # So many are checked while a person waits: 20 seconds each where the DNS is silent.
 MOST_AT_ONCE = 3
+# Of one run; what is left is the first of the next one.
+MOST_WAITING = 2000
 
 
 class SppEmailDomain(models.Model):
@@ -48,7 +50,7 @@ class SppEmailDomain(models.Model):
             # Health says so of all that asks the DNS.
             return
         self._find()
-        waiting = self.search([], order="checked_date NULLS FIRST, id")
+        waiting = self.search([], order="checked_date NULLS FIRST, id", limit=MOST_WAITING)
         today = fields.Datetime.subtract(fields.Datetime.now(), hours=20)
         due = waiting.filtered(lambda one: not one.checked_date or one.checked_date < today)
         job = self.env["ir.cron"]

@@ -29,12 +29,10 @@ class SppEmailDomain(models.Model):
         own = self.sudo().alias_domain_ids  # nosemgrep
         if not own:
             return []
-        aliases = (
-            self.env["mail.alias"]
-            .sudo()
-            .search(  # nosemgrep: as above
-                [("alias_domain_id", "in", own.ids), ("alias_name", "!=", False)], order="id", limit=MOST_ALIASES
-            )
+        # sudo: as above.
+        aliases = self.env["mail.alias"].sudo()  # nosemgrep
+        aliases = aliases.search(
+            [("alias_domain_id", "in", own.ids), ("alias_name", "!=", False)], order="id", limit=MOST_ALIASES
         )
         addresses = [
             (self.env._("bounces"), own.mapped("bounce_email")),
@@ -43,13 +41,9 @@ class SppEmailDomain(models.Model):
         ]
         named = [(what, address.lower()) for what, found in addresses for address in found if address]
         arrived = self._arrived({address for _what, address in named})
-        mailboxes = (
-            self.env["fetchmail.server"]
-            .sudo()
-            .search(  # nosemgrep: as above
-                [("state", "=", "done"), ("server_type", "!=", "local")]
-            )
-        )
+        # sudo: as above.
+        mailboxes = self.env["fetchmail.server"].sudo()  # nosemgrep
+        mailboxes = mailboxes.search([("state", "=", "done"), ("server_type", "!=", "local")])
         users = {(user or "").lower() for user in mailboxes.mapped("user")}
         is_catching = any(user.rpartition("@")[2] == self.name for user in users)
         has_intake = bool(self.env["spp.email.intake"].sudo().search_count([], limit=1))  # nosemgrep: as above

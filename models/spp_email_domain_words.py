@@ -166,7 +166,11 @@ def words_of(env, verdict, facts):
 
 def filled(env, words, facts):
     """Return lazily translated words with what they name put in; "" for None."""
-    return env._(words) % _Facts(facts) if words else ""
+    if not words:
+        return ""
+    # What a verdict lacks is no error here: said words may be of another version than the row.
+    said = env._(words)
+    return said % _Facts(facts)
 
 
 class _Facts(dict):

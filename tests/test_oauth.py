@@ -609,7 +609,7 @@ class TestServers(OAuthCase):
                 credential = self.connected(minutes=-1)
                 keep, left = type(credential)._keep, [error] * failures
 
-                def fail(one, *arguments, keep=keep, left=left):
+                def fail(one, *arguments, keep=keep, left=left):  # pylint: disable=dangerous-default-value
                     if left:
                         raise left.pop()
                     return keep(one, *arguments)
