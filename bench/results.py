@@ -28,7 +28,8 @@ def write(comparisons, facts, seconds):
     lines += [table.ratios(comparisons), ""]
     lines += ["## From arrival to record", "", "Seconds; the gateway's alone.", "", table.waits(comparisons), ""]
     lines += ["## Cost of a message", ""]
-    lines += ["Medians of Odoo's processes; CPU share is CPU time ÷ elapsed time. PostgreSQL and the mail server beside.", ""]
+    words = "Medians of Odoo's processes. CPU share is CPU time ÷ elapsed time; the rest is waiting. "
+    lines += [words + "PostgreSQL's and the mail server's CPU stand beside it.", ""]
     lines += [table.costs(comparisons), "", "## Workloads, and what limits them", ""]
     for comparison in comparisons:
         workload = comparison.workload
