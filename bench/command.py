@@ -12,6 +12,7 @@ from bench.loops import FewLoopChecks, ManyLoopChecks
 from bench.mailboxes import Mailboxes, MailboxesFree, MailboxHangs
 from bench.outbound import Outbound, OutboundSlow
 from bench.outbound_lanes import OutboundTwoLanes, OutboundTwoLanesSlow
+from bench.overview import Overview
 from bench.pressing_send import PressingSend, PressingSendWithoutMail
 from bench.push import Push
 from bench.scale import FewRecords, ManyRecords
@@ -35,6 +36,7 @@ WORKLOADS = (
     OutboundTwoLanesSlow,
     PressingSend,
     PressingSendWithoutMail,
+    Overview,
 )
 
 
@@ -68,7 +70,7 @@ def _show(comparisons, facts, seconds, *, is_whole):
         print("Cost of a message:\n")
         print(table.costs(comparisons), end="\n\n")
     if waits := table.waits(comparisons):
-        print("Seconds from a message's arrival to its record:\n")
+        print("Seconds until a message is a record, or a page's figures are there:\n")
         print(waits, end="\n\n")
     failures = [f"{found.workload.name}: {found.failure}" for found in comparisons if found.failure]
     print("\n".join(failures) if failures else "Every message was counted on all sides.")

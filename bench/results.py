@@ -26,7 +26,8 @@ def write(comparisons, facts, seconds):
     lines += ["", "## Speed", ""]
     lines += ["Messages a second, and stock ÷ gateway time in each round: **above 1 the gateway is faster**.", ""]
     lines += [table.ratios(comparisons), ""]
-    lines += ["## From arrival to record", "", "Seconds; the gateway's alone.", "", table.waits(comparisons), ""]
+    lines += ["## Waiting", "", "Seconds until a message is a record (push), or a page's figures are there (overview)."]
+    lines += ["", table.waits(comparisons), ""]
     lines += ["## Cost of a message", ""]
     words = "Medians of Odoo's processes. CPU share is CPU time ÷ elapsed time; the rest is waiting. "
     lines += [words + "PostgreSQL's and the mail server's CPU stand beside it.", ""]

@@ -15,3 +15,6 @@ UPDATE spp_email_binding SET database_uuid = 'neutralized';
 INSERT INTO spp_email_binding (database_uuid, database_name, bound_date)
 SELECT 'neutralized', current_database(), now() AT TIME ZONE 'UTC'
  WHERE NOT EXISTS (SELECT 1 FROM spp_email_binding);
+-- A copy signs nothing in the original's name.
+UPDATE spp_email_dkim_key SET private_key = NULL, state = 'retired', retired_date = now() AT TIME ZONE 'UTC';
+UPDATE spp_email_domain SET dkim_is_required = FALSE;

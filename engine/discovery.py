@@ -20,6 +20,7 @@ from .connection import Connection, Security, connect, resolve
 from .errors import ConfigurationError, GatewayError
 from .port_probe import PortAnswer, probe_ports
 from .provider import PROVIDERS
+from .resolver import name_servers
 from .web_fetch import Forbidden, fetch_https, is_forbidden
 
 # (service, protocol, security); encrypted from the start goes first, RFC 8314 §3.
@@ -79,6 +80,24 @@ class Discovery:
 
     candidates: list[Candidate] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+
+def resolver_of(servers: str) -> dns.resolver.Resolver | None:
+    """Return what asks the DNS servers of a setting; None for a blank one: those of the system are asked.
+
+    Args:
+        servers: see resolver.name_servers; "none": nobody, so that every question fails.
+
+    Raises:
+        ConfigurationError: it is no list of IP addresses.
+    """
+    is_nobody = servers.strip().lower() == "none"
+    named = [] if is_nobody else name_servers(servers)
+    if not named and not is_nobody:
+        return None
+    resolver = dns.resolver.Resolver(configure=False)
+    resolver.nameservers = named
+    return resolver
 
 
 Fetch = Callable[[str], bytes | None]

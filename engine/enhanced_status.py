@@ -6,6 +6,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from .cure import Where
+from .cure_table import find_cure
+
 _ENHANCED = re.compile(r"^\s*([245])\.(\d{1,3})\.(\d{1,3})\b(?!\.\d)[\s:\-]*")  # RFC 3463 §2, RFC 2034 §4
 
 
@@ -182,6 +185,8 @@ def explain_status(code: int, enhanced: str = "", text: str = "") -> StatusWords
     if enhanced.startswith("2.") or (not enhanced and 200 <= code < 300):
         return _ACCEPTED
     status = enhanced.partition(".")[2]
+    if known := find_cure(f"{code or ''} {enhanced} {text}", "", Where.SENDING):
+        return StatusWords(known.cause, known.cure)
     if status in _PLAIN and not (status == "1.1" and _is_about_sending(text)):
         return _BY_STATUS[status]
     for pattern, words in _BY_TEXT:

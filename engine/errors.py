@@ -15,6 +15,7 @@ class GatewayError(Exception):
         field: the setting most probably at fault: host, port, security, certificate, user, password, folder,
             sender, token, or "".
         entries: keys (folder, UIDVALIDITY, UID) of the messages that it is about, when the rest of the mailbox is well.
+        cure: what helps, where the words end with it; "" where it cannot be told apart.
     """
 
     def __init__(
@@ -26,6 +27,7 @@ class GatewayError(Exception):
         code: str = "",
         detail: str = "",
         field: str = "",
+        cure: str = "",
     ):
         super().__init__(message)
         self.permanent = permanent
@@ -33,6 +35,7 @@ class GatewayError(Exception):
         self.code = code
         self.detail = detail
         self.field = field
+        self.cure = cure
         self.entries: tuple[tuple[str, str, str], ...] = ()
 
 
@@ -62,8 +65,7 @@ class OAuthError(GatewayError):
         remedy: str = "",
         number: str = "",
     ):
-        super().__init__(message, permanent=permanent, phase="oauth", code=code, detail=detail, field=field)
-        self.cure = cure
+        super().__init__(message, permanent=permanent, phase="oauth", code=code, detail=detail, field=field, cure=cure)
         self.remedy = remedy
         self.number = number
 

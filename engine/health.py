@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -38,3 +39,18 @@ class HealthFinding:
     model: str = ""
     ids: tuple[int, ...] = ()
     field: str = ""
+
+
+_CODE_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
+LONGEST_CODE = 100
+
+
+def public_code(code: str) -> str:
+    """Return a code as it may be told to a monitoring program; "other" for one that could hold a name or an address."""
+    return code if 0 < len(code) <= LONGEST_CODE and not set(code) - _CODE_CHARACTERS else "other"
+
+
+def worst(states: Iterable[HealthState]) -> HealthState:
+    """Return the worst of some states; OK where there are none."""
+    order = (HealthState.OK, HealthState.WARNING, HealthState.FAILURE)
+    return max(states, key=order.index, default=HealthState.OK)

@@ -210,7 +210,9 @@ class ImapSession(MailboxSession):
         except GatewayError as error:
             if not isinstance(error.__cause__, Refused):
                 raise
-            raise login_refusal(error.code, error.detail, self.credential, (challenges or [])[1:]) from error
+            raise login_refusal(
+                error.code, error.detail, self.credential, (challenges or [])[1:], self.connection.host
+            ) from error
 
     @contextmanager
     def _speaking(self, phase: str, field: str = ""):

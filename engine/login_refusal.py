@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from .bearer_refusal import bearer_refusal
 from .connection import BearerToken, Credential, Password, XOAuth2
+from .cure import Cure, Where
+from .cure_table import find_cure
 from .errors import ConfigurationError, GatewayError
 
 # RFC 5530 §3 (IMAP), RFC 2449 §8 and RFC 3206 §4 (POP): the server's trouble, not ours.
@@ -20,36 +22,6 @@ _TEMPORARY_WORDS = re.compile(
 
 # POP has no code for it, and IMAP servers older than RFC 5530 none either.
 _UNENCRYPTED = re.compile(r"plaintext auth|cleartext|non-secure|must (use|issue) .*(tls|ssl)", re.IGNORECASE)
-
-# What providers say, in their own words, when a password is refused that is right in itself.
-_PROVIDERS = (
-    # Before 5.7.139, which Microsoft says with it.
-    (
-        re.compile(r"5\.7\.57|SmtpClientAuthentication is disabled|smtp_auth_disabled", re.IGNORECASE),
-        "Sending with authentication is switched off for this mailbox or tenant. An administrator must allow "
-        "authenticated SMTP for it.",
-    ),
-    (
-        re.compile(
-            r"5\.7\.139|basic auth\w* is disabled|AuthFailed:LogonDenied-BasicAuthBlocked|5\.7\.30", re.IGNORECASE
-        ),
-        "Microsoft has switched off passwords for this account (basic authentication). Use OAuth.",
-    ),
-    (
-        re.compile(
-            r"application-specific password|app(lication)?[- ]password|InvalidSecondFactor|5\.7\.9", re.IGNORECASE
-        ),
-        "This account has two-step verification. Make an app password at the provider and enter that.",
-    ),
-    (
-        re.compile(r"web login required|WEBALERT|5\.7\.14", re.IGNORECASE),
-        "The provider wants a person to log in with a browser first. Do so, then try again.",
-    ),
-    (
-        re.compile(r"Invalid credentials \(Failure\)|5\.7\.8.*(gsmtp|BadCredentials)", re.IGNORECASE | re.DOTALL),
-        "Google refuses the account's own password here. Use OAuth, or make an app password.",
-    ),
-)
 
 
 def require_printable(credential: Credential) -> None:
@@ -79,14 +51,19 @@ def secrets_of(credential: Credential) -> tuple[str, ...]:
     return tuple(filter(None, (secret, base64.b64encode(secret.encode()).decode())))
 
 
-def login_refusal(code: str, detail: str, credential: Credential, challenges: Sequence[bytes] = ()) -> GatewayError:
-    """The refusal that a mailbox server gave as `code` and `detail`; `challenges` are what it sent before."""
+def login_refusal(
+    code: str, detail: str, credential: Credential, challenges: Sequence[bytes] = (), host: str = ""
+) -> GatewayError:
+    """The refusal that the mailbox server `host` gave as `code` and `detail`; `challenges` are what it sent before."""
     is_temporary = code in _TEMPORARY or (
         code not in ("AUTHENTICATIONFAILED", "AUTH") and bool(_TEMPORARY_WORDS.search(detail))
     )
     if not isinstance(credential, Password):
         return bearer_refusal(code, detail, challenges, secrets=secrets_of(credential), is_temporary=is_temporary)
     facts = {"phase": "login", "code": code, "detail": detail}
+    known = provider_cure(f"[{code}] {detail}", host)
+    if known and known.is_temporary:
+        return GatewayError(known.words, field=known.field, cure=known.cure, **facts)
     if is_temporary:
         return GatewayError("The server cannot check logins at the moment.", **facts)
     if code == "PRIVACYREQUIRED" or _UNENCRYPTED.search(detail):
@@ -97,9 +74,11 @@ def login_refusal(code: str, detail: str, credential: Credential, challenges: Se
         text, field = "The account may not use this service. Ask whoever runs the mail server.", "user"
     else:
         text, field = "User name or password is wrong.", "password"
-    return GatewayError(provider_advice(detail) or text, permanent=True, field=field, **facts)
+    if known:
+        return GatewayError(known.words, permanent=True, field=known.field, cure=known.cure, **facts)
+    return GatewayError(text, permanent=True, field=field, **facts)
 
 
-def provider_advice(text: str) -> str:
-    """What to do about a refusal that a large provider is known for, or ''."""
-    return next((advice for pattern, advice in _PROVIDERS if pattern.search(text)), "")
+def provider_cure(text: str, host: str = "") -> Cure | None:
+    """What a refused password means at a large provider, None where it is known for nothing of the kind."""
+    return find_cure(text, host, Where.LOGIN)

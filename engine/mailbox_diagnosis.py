@@ -7,13 +7,25 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timezone
 
+from .certificate import describe_encryption, read_encryption
 from .connection import Connection, Credential, Security, connect, default_port, for_a_test, resolve
-from .diagnosis import PROTOCOL_NAMES, Course, Diagnosis, Stop, Suggestion, describe, suggest
+from .diagnosis import (
+    PROTOCOL_NAMES,
+    Course,
+    Diagnosis,
+    Found,
+    Stop,
+    Suggestion,
+    describe,
+    describe_addresses,
+    suggest,
+)
 from .errors import GatewayError
 from .imap import ImapReader
-from .mailbox import MailboxReader, MailboxStatus
+from .mailbox import After, MailboxReader, MailboxStatus
+from .mailbox_abilities import ask_rights, folders_of, in_words, missing_rights, offered, size_in_words, size_limit
 from .pop import PopReader
 from .port_probe import PATIENCE, probe_port, probe_ports, silent
 from .tls import certificate_names, explain_tls_error, tls_context
@@ -48,21 +60,24 @@ def diagnose_mailbox(
     getaddrinfo: Callable | None = None,
     patience: float = PATIENCE,
     other_ports: tuple[int, ...] | None = None,
+    after: After | None = None,
+    now: datetime | None = None,
 ) -> MailboxDiagnosis:
-    """Name, connect, encryption, login, folder: up to the first that fails.
+    """Name, connect, encryption, login, folder: up to the first that fails. Then rights, size limit, extensions.
 
+    `after` is what will be done to messages that were taken, which needs rights; `now` has a time zone.
     `patience` is how long a server may take to greet before its port is looked at more closely, and how long each of
     `other_ports` (by default the usual ones of the protocol) gets when the chosen one does not answer.
     """
     connection = for_a_test(connection)
-    course = Course()
+    course = Course(host=connection.host)
     found: dict = {}
     reader: MailboxReader | None = None
     try:
         with suppress(Stop):
             with course.step("name", _CURES) as texts:
                 addresses = resolve(connection, getaddrinfo) if getaddrinfo else resolve(connection)
-                texts.append(f"The name leads to {len({entry[4][0] for entry in addresses})} address(es).")
+                texts.append(describe_addresses(addresses))
 
             def dial(wanted: Connection):
                 return connect(wanted, [(*entry[:4], (entry[4][0], wanted.port, *entry[4][2:])) for entry in addresses])
@@ -76,7 +91,7 @@ def diagnose_mailbox(
                 texts.append(f"Port {connection.port} accepts connections.")
             with course.step("encryption", _CURES) as texts:
                 _secure(reader, course, protocol, connection, dial, patience)
-                texts.append(_describe_encryption(reader, connection))
+                _describe_encryption(reader, connection, texts, now or datetime.now(timezone.utc))
             with course.step("login", _CURES) as texts:
                 reader.login()
                 texts.append("The server let us in.")
@@ -87,6 +102,7 @@ def diagnose_mailbox(
                 texts.append(f"{status.messages} message(s), {status.unread} of them to be taken.")
                 if status.unread:
                     _look_at_first(reader, found)
+            _look_at_abilities(course, reader, after or After())
     finally:
         if reader is not None:
             reader.close()
@@ -160,11 +176,42 @@ def _names(protocol: str, connection: Connection, dial) -> list[str]:
         second._abandon()
 
 
-def _describe_encryption(reader, connection: Connection) -> str:
+def _describe_encryption(reader, connection: Connection, texts: Found, now: datetime) -> None:
     if connection.security is Security.NONE:
-        return "The connection is not encrypted, as chosen: the password can be read on the way."
-    how = "its certificate is valid" if connection.verify else "its certificate was not checked, as chosen"
-    return f"{reader._socket.version()}; {how}."
+        texts.append("The connection is not encrypted, as chosen: the password can be read on the way.")
+        return
+    text, warning = describe_encryption(read_encryption(reader._socket), is_verified=connection.verify, now=now)
+    texts.append(text)
+    if warning:
+        texts.warnings.append(warning)
+
+
+def _look_at_abilities(course: Course, reader: MailboxReader, after: After) -> None:
+    """Rights, size limit and extensions: told, and no reason to call a mailbox broken."""
+    extensions: list[str] = []
+    with course.asking("extensions") as texts:
+        extensions += offered(reader)
+        texts.append(in_words(extensions) or "None.")
+    if not isinstance(reader, ImapReader):
+        return
+    with course.asking("rights") as texts:
+        _look_at_rights(reader, after, extensions, texts)
+    with course.asking("size") as texts:
+        limit = size_limit(reader, extensions)
+        texts.append(f"Messages up to {size_in_words(limit)}." if limit else "The server tells no limit.")
+    # Asked first, since the others need it; the longest comes last.
+    course.steps.append(course.steps.pop(-3))
+
+
+def _look_at_rights(reader: ImapReader, after: After, extensions: list[str], texts: Found) -> None:
+    if "ACL" not in (name.upper() for name in extensions):
+        texts.append("The server tells no rights (no ACL). The folder can be opened for writing.")
+        return
+    rights = {name: ask_rights(reader, name) for name in folders_of(after, reader.folder)}
+    for name, known in rights.items():
+        texts.append(f"{name}: {''.join(sorted(known))}." if known else f"{name}: not told.")
+    if missing := missing_rights(after, reader.folder, rights):
+        texts.warnings.append(" ".join([*missing, "Have them granted, or choose another way under After Reading."]))
 
 
 def _look_at_first(reader: MailboxReader, found: dict) -> None:

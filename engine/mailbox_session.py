@@ -70,6 +70,10 @@ class MailboxSession:
             self._socket = self._encrypt(self._socket, context)
         self._greet(context if security is Security.STARTTLS else None)
 
+    def peer_certificate(self) -> bytes:
+        """The server's certificate, DER, once the connection is encrypted."""
+        return self._socket.getpeercert(binary_form=True)
+
     def login(self) -> None:
         raise NotImplementedError
 

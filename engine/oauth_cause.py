@@ -33,8 +33,8 @@ class Cause:
 BUSY = Cause("The provider cannot answer at the moment.", "Nothing; it is tried again by itself.", Remedy.WAIT)
 REDIRECT = Cause(
     "The redirect URI is not registered for this application.",
-    "Copy the redirect URI that is shown here, letter by letter, to the application at the provider (type Web), and "
-    "check that web.base.url is the address that people use.",
+    "Copy the redirect URI that is shown here, letter by letter, to the application at the provider (type Web; at "
+    "Google a client of the type Web Application), and check that web.base.url is the address that people use.",
     Remedy.SETTINGS,
     "redirect_uri",
 )

@@ -109,6 +109,7 @@ class OutboundReason(str, Enum):
     BY_HAND = "by_hand"
     SENT_BACK = "sent_back"
     COMPLAINT = "complaint"
+    NOT_SIGNED = "not_signed"
 
 
 INBOUND_STATE_WORDS = {
@@ -201,6 +202,7 @@ OUTBOUND_REASON_WORDS = {
     OutboundReason.BY_HAND: "Decided by a person",
     OutboundReason.SENT_BACK: "The recipient's server sent it back",
     OutboundReason.COMPLAINT: "The recipient reported it as unwanted",
+    OutboundReason.NOT_SIGNED: "It waits for a key that can sign it (DKIM)",
 }
 
 

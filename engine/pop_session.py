@@ -140,7 +140,9 @@ class PopSession(MailboxSession):
         except GatewayError as error:
             if self._broken:
                 raise
-            raise login_refusal(error.code, error.detail, self.credential, challenges) from error
+            raise login_refusal(
+                error.code, error.detail, self.credential, challenges, self.connection.host
+            ) from error
 
     @contextmanager
     def _speaking(self, phase: str):

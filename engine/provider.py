@@ -188,6 +188,52 @@ _PROVIDERS = (
     ),
 )
 PROVIDERS = {provider.code: provider for provider in _PROVIDERS}
+# Domains that give mailboxes to everybody, and the provider behind them where it is one of the above.
+_PUBLIC_DOMAINS = {
+    **dict.fromkeys(("gmail.com", "googlemail.com"), "gmail"),
+    **dict.fromkeys(("outlook.com", "hotmail.com", "live.com", "msn.com"), "microsoft"),
+    **dict.fromkeys(
+        (
+            "yahoo.com",
+            "ymail.com",
+            "aol.com",
+            "icloud.com",
+            "me.com",
+            "gmx.com",
+            "gmx.net",
+            "gmx.de",
+            "web.de",
+            "mail.com",
+            "proton.me",
+            "protonmail.com",
+            "yandex.com",
+            "zohomail.com",
+            "orange.fr",
+            "free.fr",
+            "laposte.net",
+        ),
+        "",
+    ),
+}
+
+
+def is_public_domain(domain: str) -> bool:
+    """Return whether a domain gives mailboxes to everybody, so that it is nobody's own."""
+    return domain.lower() in _PUBLIC_DOMAINS
+
+
+def provider_of_domain(domain: str) -> str:
+    """Return the code of the provider whose mailboxes end in this domain; "" where the domain alone does not say."""
+    return _PUBLIC_DOMAINS.get(domain.lower(), "")
+
+
+def provider_of_host(*hosts: str) -> str:
+    """Return the code of the provider that one of these servers belongs to; "" for none that is known."""
+    wanted = {host.lower() for host in hosts} - {""}
+    for provider in _PROVIDERS:
+        if wanted & {server.host for server in (provider.outgoing, provider.incoming) if server}:
+            return provider.code
+    return ""
 
 
 def describe_provider(provider: Provider) -> str:

@@ -12,6 +12,7 @@ from .bounce_text import LONGEST, TextReport, block_about, find_code, is_failure
 from .delivery_report import from_fields, from_text, kind_of
 from .delivery_status import DeliveryStatus, RecipientStatus, find_status, read_delivery_status
 from .disposition import read_disposition
+from .dmarc_report import has_name_of_a_report
 from .feedback_report import NO_COMPLAINTS, read_feedback_report
 from .message_kind import MessageKind, RecipientReport, ReportAction
 from .original_message import ORIGINALS, original_fields, original_ids
@@ -29,6 +30,8 @@ _MOST_TEXTS = 6
 _FIELDS_INLINE = re.compile(r"^[ \t]*(?:final-recipient|original-recipient)[ \t]*:", re.IGNORECASE | re.MULTILINE)
 # RFC 7489 §7.2.1.1; the report itself is packed.
 _DMARC_SUBJECT = re.compile(r"report[ _-]domain\s*:\s*\S+.{0,200}submitter\s*:", re.IGNORECASE)
+# Of reporters that write a subject of their own; the name of the file must say it then (RFC 7489 §7.2.1.1).
+_DMARC_WORDS = re.compile(r"dmarc.{0,80}report|report.{0,80}dmarc", re.IGNORECASE)
 _PACKED = re.compile(r"application/(?:(?:x-)?(?:zip|gzip)(?:-compressed)?|octet-stream|xml|tlsrpt\+\w+)|text/xml")
 # Microsoft's feedback programme for Outlook.com: no fields, the mail itself, and this subject.
 _JMRP_SUBJECT = re.compile(r"^\s*complaint about message from [0-9a-f.:]{3,45}\s*$", re.IGNORECASE)
@@ -94,6 +97,7 @@ def read_report(content: bytes, message: Summary, *, sign: str) -> Report | None
         or message.has_header("TLS-Report-Domain")
         or _JMRP_SUBJECT.match(message.subject)
         or _DMARC_SUBJECT.search(message.subject)
+        or _DMARC_WORDS.search(message.subject)
     )
     if not is_candidate:
         return None
@@ -217,7 +221,8 @@ def _administrative(reading: _Reading) -> Report | None:
     # RFC 8460 §5.3.
     if kind == "tlsrpt" or (message.has_header("TLS-Report-Domain") and message.has_header("TLS-Report-Submitter")):
         return Report(MessageKind.OTHER_REPORT, "TLS report")
-    if _DMARC_SUBJECT.search(message.subject) and any(_PACKED.match(part.media_type) for part in reading.parts):
+    packed = [part for part in reading.parts if _PACKED.match(part.media_type)]
+    if packed and (_DMARC_SUBJECT.search(message.subject) or any(has_name_of_a_report(part) for part in packed)):
         return Report(MessageKind.OTHER_REPORT, "DMARC aggregate report")
     return None
 

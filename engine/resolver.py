@@ -214,22 +214,27 @@ def name_servers(text: str) -> list[dns.nameserver.Nameserver]:
     return servers
 
 
-def make_resolver(servers: str = "") -> Resolver:
-    """Return a Resolver that asks ``servers``; where that is blank, those of the system; "none": nobody.
+def make_asking(servers: str = "") -> dns.resolver.Resolver | None:
+    """Return who asks ``servers``; where that is blank, those of the system; None for "none" and where there is none.
 
     Raises:
         ConfigurationError: see name_servers.
     """
     if servers.strip().lower() == "none":
-        return Resolver(None)
+        return None
     named = name_servers(servers)
     try:
         asking = dns.resolver.Resolver(configure=not named)
     except (dns.exception.DNSException, OSError):
-        return Resolver(None)
+        return None
     if named:
         asking.nameservers = named
-    return Resolver(asking)
+    return asking
+
+
+def make_resolver(servers: str = "") -> Resolver:
+    """Return a Resolver that asks as make_asking has it; its errors pass through."""
+    return Resolver(make_asking(servers))
 
 
 def _failure(words: str) -> GatewayError:

@@ -10,10 +10,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 
+from .certificate import describe_encryption, read_encryption
 from .connection import Connection, PlainSocket, Security, connect, dial_within, for_a_test, resolve
-from .diagnosis import PROTOCOL_NAMES, Course, Diagnosis, Stop, describe, suggest
+from .cure import Where
+from .cure_table import find_cure
+from .diagnosis import PROTOCOL_NAMES, Course, Diagnosis, Stop, describe, describe_addresses, suggest
 from .errors import ConfigurationError, GatewayError
+from .mailbox_abilities import in_words, size_in_words
 from .port_probe import PATIENCE, PortAnswer, probe_port, probe_ports, silent
 from .smtp_login import LoginSession, smtp_login_refusal
 from .tls import (
@@ -83,6 +88,7 @@ class _Trial:
     helo: str
     session: Session | None = None
     end: float | None = None
+    now: datetime | None = None
 
 
 def diagnose_smtp(
@@ -94,15 +100,19 @@ def diagnose_smtp(
     helo: str = "localhost",
     getaddrinfo: Callable | None = None,
     patience: float = PATIENCE,
+    now: datetime | None = None,
 ) -> Diagnosis:
-    """Name, connect, greeting, hello, encryption, login, sender: up to the first that fails.
+    """Name, connect, greeting, hello, encryption, login, sender, size limit, extensions: up to the first that fails.
 
     `login` does what the account needs on the session given to it (None: no login). `sender` is tried with MAIL FROM,
     and with itself as recipient, since many servers judge the sender only then; RSET follows, never DATA.
     `patience` is how long the server may take to greet before its port is looked at more closely.
+    `now` has a time zone.
     """
     connection = for_a_test(connection)
-    trial = _Trial(Course(), connection, connect, patience, helo, end=time.monotonic() + connection.session_timeout)
+    trial = _Trial(Course(host=connection.host), connection, connect, patience, helo)
+    trial.end = time.monotonic() + connection.session_timeout
+    trial.now = now or datetime.now(timezone.utc)
     try:
         with suppress(Stop):
             _try(trial, login, sender, other_ports, getaddrinfo)
@@ -116,7 +126,7 @@ def _try(trial: _Trial, login: Login | None, sender: str, other_ports: tuple, ge
     course, connection = trial.course, trial.connection
     with course.step("name", _CURES) as texts:
         addresses = resolve(connection, getaddrinfo) if getaddrinfo else resolve(connection)
-        texts.append(f"The name leads to {len({entry[4][0] for entry in addresses})} address(es).")
+        texts.append(describe_addresses(addresses))
     trial.dial = lambda wanted: connect(
         wanted, [(*entry[:4], (entry[4][0], wanted.port, *entry[4][2:])) for entry in addresses]
     )
@@ -139,6 +149,16 @@ def _try(trial: _Trial, login: Login | None, sender: str, other_ports: tuple, ge
     with course.step("sender", _CURES) as texts:
         _try_sender(trial, login, sender, texts)
     _say_goodbye(trial.session)
+    # Of what it said under encryption: RFC 3207 §4.2.
+    features = trial.session.esmtp_features
+    with course.asking("size") as texts:
+        size = features.get("size", "")
+        # RFC 1870 §3: 0 is no fixed limit.
+        has_limit = size.isdigit() and int(size) > 0
+        texts.append(f"Messages up to {size_in_words(int(size))}." if has_limit else "The server tells no limit.")
+    with course.asking("extensions") as texts:
+        offered = sorted(" ".join([name.upper(), *values.split()]) for name, values in features.items())
+        texts.append(in_words(offered) or "None.")
 
 
 def _step_encryption(trial: _Trial) -> None:
@@ -162,8 +182,10 @@ def _step_encryption(trial: _Trial) -> None:
             if error.field != "certificate":
                 _look_closer(trial)
             raise
-        how = "its certificate is valid" if connection.verify else "its certificate was not checked, as chosen"
-        texts.append(f"{session.sock.version()}; {how}.")
+        text, warning = describe_encryption(read_encryption(session.sock), is_verified=connection.verify, now=trial.now)
+        texts.append(text)
+        if warning:
+            texts.warnings.append(warning)
 
 
 def _start_tls(session: Session, context: ssl.SSLContext) -> None:
@@ -196,7 +218,9 @@ def _step_greeting(trial: _Trial) -> None:
             raise GatewayError("This port does not speak SMTP.", permanent=True, phase="greeting", field="port")
         if code != 220:
             # RFC 5321 §3.1: 554 means no service for us here
-            raise _refusal(code, reply, "greeting", "host", "The server does not want to serve this machine.")
+            known = find_cure(f"{code} {_text(reply)}", connection.host, Where.CONNECT)
+            text, cure = (known.words, known.cure) if known else ("The server does not want to serve this machine.", "")
+            raise _refusal(code, reply, "greeting", "host", text, cure)
         texts.append("An SMTP server answered.")
 
 
@@ -208,8 +232,7 @@ def _step_hello(trial: _Trial) -> None:
             code, reply = _asked(session.helo, "greeting")
         if not 200 <= code <= 299:
             raise _refusal(code, reply, "greeting", "", "The server refused our name.")
-        size = session.esmtp_features.get("size", "")
-        texts.append(f"The server takes messages up to {size} bytes." if size.isdigit() else "The server is ready.")
+        texts.append("The server is ready.")
 
 
 def _login(trial: _Trial, login: Login | None, texts: list[str]) -> None:
@@ -229,7 +252,7 @@ def _login(trial: _Trial, login: Login | None, texts: list[str]) -> None:
         text = "The server offers no login here. Leave the user empty, or use the port for submission (587 or 465)."
         raise GatewayError(text, permanent=True, phase="login", field="port") from error
     except smtplib.SMTPResponseException as error:
-        raise smtp_login_refusal(error.smtp_code, error.smtp_error) from error
+        raise smtp_login_refusal(error.smtp_code, error.smtp_error, host=connection.host) from error
     except smtplib.SMTPServerDisconnected as error:
         raise GatewayError("The server ended the connection during login.", phase="login", field="user") from error
     except smtplib.SMTPException as error:
@@ -259,17 +282,19 @@ def _try_sender(trial: _Trial, login: Login | None, sender: str, texts: list[str
         session.command_encoding = "utf-8"
     code, reply = _asked(session.docmd, "sender", "MAIL", f"FROM:<{sender}>{' SMTPUTF8' if options else ''}")
     if not 200 <= code <= 299:
-        raise _sender_refusal(code, reply, login)
+        raise _sender_refusal(code, reply, login, trial.connection.host)
     # Postfix and others delay what they think of the sender until a recipient is named (smtpd_delay_reject).
     code, reply = _asked(session.docmd, "sender", "RCPT", f"TO:<{sender}>")
     if code >= 400 and (_ABOUT_SENDER.search(_text(reply)) or _AUTH_FIRST.search(_text(reply))):
-        raise _sender_refusal(code, reply, login)
+        raise _sender_refusal(code, reply, login, trial.connection.host)
     _asked(session.docmd, "sender", "RSET")
     texts.append("The server accepts this sender. Nothing was sent.")
 
 
-def _sender_refusal(code: int, reply: bytes, login: Login | None) -> GatewayError:
+def _sender_refusal(code: int, reply: bytes, login: Login | None, host: str) -> GatewayError:
     detail = _text(reply)
+    if known := find_cure(f"{code} {detail}", host, Where.SENDING):
+        return _refusal(code, reply, "sender", known.field or "sender", known.words, known.cure)
     if login is None and (code == 530 or _AUTH_FIRST.search(detail)):
         return _refusal(code, reply, "sender", "user", "The server wants a login. Enter user name and password.")
     if 400 <= code < 500:
@@ -279,12 +304,12 @@ def _sender_refusal(code: int, reply: bytes, login: Login | None) -> GatewayErro
     return _refusal(code, reply, "sender", "sender", text)
 
 
-def _refusal(code: int, reply: bytes | str, phase: str, field: str, text: str) -> GatewayError:
+def _refusal(code: int, reply: bytes | str, phase: str, field: str, text: str, cure: str = "") -> GatewayError:
     detail = _text(reply)
     enhanced = _ENHANCED.match(detail)
     word = f"{code} {enhanced[0]}" if enhanced else str(code)
     said = f"{code} {detail}".strip()[:500]
-    return GatewayError(text, permanent=code >= 500, phase=phase, code=word, detail=said, field=field)
+    return GatewayError(text, permanent=code >= 500, phase=phase, code=word, detail=said, field=field, cure=cure)
 
 
 def _asked(call: Callable, phase: str, *args) -> tuple[int, bytes]:
@@ -309,7 +334,14 @@ def _with_other_ports(trial: _Trial, error: GatewayError, ports: tuple[int, ...]
     trial.course.suggestion = next(
         (s for s in suggestions if s.security is connection.security), suggestions[0] if suggestions else None
     )
-    return GatewayError(f"{error} {describe(answers, 'smtp')}", phase=error.phase, code=error.code, field="port")
+    said = f"port {connection.port}: {error}"
+    known = find_cure(said, connection.host, Where.CONNECT)
+    words = f"{error} {describe(answers, 'smtp')}"
+    if known:
+        words, cure = f"{words} {known.words}", known.cure
+    else:
+        cure = ""
+    return GatewayError(words, phase=error.phase, code=error.code, field="port", cure=cure)
 
 
 def _look_closer(trial: _Trial, only: Security | None = None) -> None:

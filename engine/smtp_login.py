@@ -14,7 +14,7 @@ from .bearer_refusal import bearer_refusal
 from .connection import BearerToken
 from .enhanced_status import split_enhanced
 from .errors import GatewayError
-from .login_refusal import provider_advice, require_printable, secrets_of
+from .login_refusal import provider_cure, require_printable, secrets_of
 from .sasl_bearer import OAUTHBEARER, XOAUTH2, bearer_login, dummy_answer
 from .smtp_answer import as_text
 
@@ -116,7 +116,9 @@ class LoginSession:
         # RFC 4954 §4: 503 after a login that succeeded before.
         if code not in (235, 503):
             is_token = bool(challenges) or self._mechanism in (XOAUTH2, OAUTHBEARER)
-            raise smtp_login_refusal(code, reply, is_token=is_token, challenges=challenges, secrets=secrets)
+            raise smtp_login_refusal(
+                code, reply, is_token=is_token, challenges=challenges, secrets=secrets, host=self._host
+            )
 
 
 def _encoded(text: str) -> str:
@@ -137,6 +139,7 @@ def smtp_login_refusal(
     is_token: bool = False,
     challenges: Sequence[bytes] = (),
     secrets: Sequence[str] = (),
+    host: str = "",
 ) -> GatewayError:
     """Return the refusal of a login as an error in words.
 
@@ -144,6 +147,7 @@ def smtp_login_refusal(
         is_token: an access token was refused, and no password.
         challenges: what the server sent before it refused a token, decoded.
         secrets: what must not stand in the error, should the server repeat it.
+        host: the server's name.
     """
     detail = as_text(reply)
     for secret in secrets:
@@ -158,10 +162,18 @@ def smtp_login_refusal(
         # RFC 4954 §6: 454 is a temporary failure; other codes below 500 are a challenge that never ended.
         return bearer_refusal(word, said, challenges, secrets=secrets, is_temporary=400 <= code < 500)
     field, permanent = "password", code >= 500
-    advice = provider_advice(f"{code} {detail}")
-    if advice:
-        text = advice
-    elif 400 <= code < 500:
+    if known := provider_cure(f"{code} {detail}", host):
+        permanent = permanent and not known.is_temporary
+        return GatewayError(
+            known.words,
+            permanent=permanent,
+            phase="login",
+            code=word,
+            detail=said,
+            field=known.field,
+            cure=known.cure,
+        )
+    if 400 <= code < 500:
         text, field = "The server cannot check logins at the moment.", ""
     elif code == 534 and "mechanism" in detail.lower():
         text = "The server wants another way of logging in, perhaps OAuth."

@@ -9,6 +9,7 @@ from email.message import EmailMessage
 
 from . import own_mark
 from .delivery import RecipientResult
+from .dkim_signing import DkimSigner, UnsignedError, domain_of_from
 from .errors import GatewayError
 from .outcome import OutboundReason, OutboundState
 from .smtp_answer import as_text, judge, lost_before_data, no_session
@@ -28,6 +29,7 @@ _NOT_OF_THE_CONNECTION = {
     "smtp_from",
     "from_filter",
     "own_mark",
+    "signer",
 }
 
 
@@ -35,11 +37,16 @@ class NotBuiltError(smtplib.SMTPDataError):
     """The message could not be put into bytes; nothing was said to the server."""
 
 
+class NotSignedError(smtplib.SMTPDataError):
+    """The message's domain asks for a signature, and there is none; nothing was said to the server."""
+
+
 class SendingSession:
     """A part of smtplib sessions: sends messages, and says what became of each recipient.
 
     Attributes:
         own_mark: this database's mark, put on every message; "" for none.
+        signer: signs the message's final bytes (DKIM); None for nobody.
         on_begin: called with (from_addr, to_addrs, message) before anything is said about a message; what it raises
             ends the sending.
         sign_sender: makes the envelope sender what the server is told, a signed return path.
@@ -54,6 +61,7 @@ class SendingSession:
     """
 
     own_mark = ""
+    signer: DkimSigner | None = None
     on_begin: Callable[[str, list[str], EmailMessage], None] | None = None
     sign_sender: Callable[[str], str] | None = None
     reopen: Callable[[], smtplib.SMTP] | None = None
@@ -117,7 +125,8 @@ class SendingSession:
         if not recipients:
             raise smtplib.SMTPRecipientsRefused(local)
         needs_utf8 = not sender.isascii() or not all(map(str.isascii, recipients.values()))
-        self.content = content = self._flatten(msg, needs_utf8)
+        # The last change: whatever is done to the bytes after this breaks the signature.
+        self.content = content = self._signed(self._flatten(msg, needs_utf8))
         self._check_size(sender, len(content))
         options = []
         if self.has_extn("size"):
@@ -146,13 +155,25 @@ class SendingSession:
     def _flatten(self, msg, needs_utf8):
         try:
             content = flatten(msg, utf8=needs_utf8)
-            if not content.isascii() and not self.has_extn("8bitmime"):
-                # RFC 6152 §3: what a server does not offer to take must be put into seven bits by the client.
+            if not content.isascii() and (not self.has_extn("8bitmime") or self._signs(msg)):
+                # RFC 6152 §3: what a server does not offer to take must be put into seven bits by the client. RFC 6376
+                # §5.3: so is what is signed, since a server further on may have to, and the signature would be broken.
                 content = flatten(msg, utf8=needs_utf8, seven_bit=True)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             # What Python's generator raises for a message that is none. It would fail for ever.
             raise NotBuiltError(554, f"5.6.0 The message cannot be written: {error}".encode()) from error
         return content
+
+    def _signs(self, msg):
+        return self.signer is not None and self.signer.signs(domain_of_from(str(msg["From"] or "")))
+
+    def _signed(self, content):
+        if self.signer is None:
+            return content
+        try:
+            return self.signer.sign(content, self.host)
+        except UnsignedError as error:
+            raise NotSignedError(451, f"4.7.0 {error}".encode()) from error
 
     def _sort_recipients(self, sender, addresses):
         """Return ({address: form on the wire}, refusals of those that cannot even be asked about)."""
@@ -200,6 +221,10 @@ class SendingSession:
     def _decide_all(self, addresses, error):
         if isinstance(error, NotBuiltError):
             result = RecipientResult(OutboundState.FAILED, OutboundReason.NOT_BUILT, text=as_text(error.smtp_error))
+        elif isinstance(error, NotSignedError):
+            # Not the server's doing, nor the mail's: it waits for whoever puts the key right.
+            text = as_text(error.smtp_error)
+            result = RecipientResult(OutboundState.DEFERRED, OutboundReason.NOT_SIGNED, text=text, counts=False)
         elif isinstance(error, smtplib.SMTPSenderRefused):
             result = judge(error.smtp_code, error.smtp_error, "sender")
         elif isinstance(error, smtplib.SMTPServerDisconnected):

@@ -10,6 +10,7 @@ from email.message import EmailMessage
 from typing import Any
 
 from .delivery import RecipientResult
+from .dkim_signing import DkimSigner, UnsignedError, domain_of_from
 from .outcome import OutboundReason, OutboundState
 from .smtp_answer import judge, lost_after_data
 
@@ -23,6 +24,7 @@ class WatchedSession:
         on_begin: called with envelope sender, recipients and message before the server is told anything.
         on_wait: called with the seconds that the session took.
         sign_sender: makes the envelope sender what the server is told.
+        signer: says which mail must not leave unsigned; nothing can be signed here.
         results: {address: RecipientResult} of the last message.
     """
 
@@ -34,6 +36,7 @@ class WatchedSession:
         self.on_begin: Begin | None = None
         self.on_wait: Callable[[float], None] | None = None
         self.sign_sender: Callable[[str], str] | None = None
+        self.signer: DkimSigner | None = None
         self.results: dict[str, RecipientResult] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -50,6 +53,8 @@ class WatchedSession:
             from_addr = self.sign_sender(from_addr)
         if self.on_begin:
             self.on_begin(from_addr, to_addrs, message)
+        if self.signer:
+            self._refuse_unsigned(message, to_addrs)
         began = time.monotonic()
         try:
             refused = self._session.send_message(message, from_addr, to_addrs, *rest, **named)
@@ -67,6 +72,14 @@ class WatchedSession:
             for address in to_addrs
         }
         return refused
+
+    def _refuse_unsigned(self, message, to_addrs):
+        try:
+            self.signer.refuse_unsigned(domain_of_from(str(message["From"] or "")))
+        except UnsignedError as error:
+            result = RecipientResult(OutboundState.DEFERRED, OutboundReason.NOT_SIGNED, text=str(error), counts=False)
+            self.results = dict.fromkeys(to_addrs, result)
+            raise smtplib.SMTPDataError(451, f"4.7.0 {error}".encode()) from error
 
 
 def results_of_error(error: BaseException, recipients: Iterable[str]) -> dict[str, RecipientResult]:

@@ -68,6 +68,8 @@ class FetchmailServer(models.Model):
                             message=server.error_message,
                         ),
                         self.env._("Open the mailbox, press Reset Confirmation and Test & Confirm."),
+                        self._name,
+                        (server.id,),
                     )
                 )
         return findings

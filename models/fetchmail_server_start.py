@@ -133,6 +133,8 @@ class FetchmailServer(models.Model):
                         server.gateway_waiting_count,
                     ),
                     self.env._("Open the mailbox and press “Say Where to Start”."),
+                    self._name,
+                    (server.id,),
                 )
             )
         return findings

@@ -8,6 +8,7 @@ from odoo.exceptions import UserError
 from odoo.tools import format_datetime
 
 from ..engine.mailbox_diagnosis import diagnose_mailbox
+from .engine_text import said
 
 
 class FetchmailServer(models.Model):
@@ -24,7 +25,12 @@ class FetchmailServer(models.Model):
 
     def _gateway_diagnose(self):
         """Return the engine's MailboxDiagnosis of the login in force; raises as `_gateway_settings_now`."""
-        return diagnose_mailbox(self._get_connection_type(), self._gateway_connection(), self._credential())
+        return diagnose_mailbox(
+            self._get_connection_type(),
+            self._gateway_connection(),
+            self._credential(),
+            after=self._gateway_after_policy(),
+        )
 
     def _gateway_confirm(self):
         """Open the mailbox, confirm it and return what was found, in words.
@@ -32,7 +38,7 @@ class FetchmailServer(models.Model):
         Raises:
             UserError: names the first step that failed, the field at fault and the cure.
         """
-        diagnosis = self._gateway_diagnose()
+        diagnosis, _check = self._gateway_checked(apart=True)
         if not diagnosis.ok:
             failure = diagnosis.failure
             raise UserError(self._gateway_failure_text(failure.text, failure.cure, failure.field))
@@ -61,4 +67,4 @@ class FetchmailServer(models.Model):
             words.append(self.env._("The first to be taken is of %s.", format_datetime(self.env, first)))
         elif not status.unread:
             words.append(self.env._("Nothing is waiting to be taken."))
-        return " ".join(words)
+        return " ".join([*words, *(said(self.env, warning) for warning in diagnosis.warnings)])

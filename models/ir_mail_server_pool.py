@@ -113,10 +113,12 @@ class IrMailServer(models.Model):
             yield session
         finally:
             if is_ours:
-                # Both hold on to a cursor that ends with its thread.
+                # All of them hold on to a cursor that ends with its thread.
+                signer, session.signer = session.signer, None
                 session.on_begin = session.reopen = session.on_wait = None
                 session.content = b""
                 POOL.release(key, session)
+                self.env["spp.email.dkim.key"]._note_unsigned(signer.problems)
             else:
                 _leave(session)
                 POOL.discard(key, session)

@@ -97,7 +97,7 @@ class IrMailServer(models.Model):
             session.unlimit()
         except smtplib.SMTPAuthenticationError as error:
             session.close()
-            raise smtp_login_refusal(error.smtp_code, error.smtp_error) from error
+            raise smtp_login_refusal(error.smtp_code, error.smtp_error, host=self.smtp_host or "") from error
         except BaseException:
             session.close()
             raise

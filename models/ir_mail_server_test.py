@@ -53,7 +53,7 @@ class IrMailServer(models.Model):
         """
         self.ensure_one()
         self.check_access("write")
-        diagnosis, change = self._gateway_diagnose(), ""
+        (diagnosis, _check), change = self._gateway_checked(apart=True), ""
         if not diagnosis.ok and diagnosis.suggestion and self.smtp_authentication not in OAUTH:
             suggestion = diagnosis.suggestion
             # A savepoint: what does not help is not kept.
@@ -79,7 +79,10 @@ class IrMailServer(models.Model):
         if not diagnosis.ok:
             failure = diagnosis.failure
             raise UserError(self._gateway_failure_text(failure.text, failure.cure, failure.field))
-        lines = [f"{said(self.env, step.name.capitalize())}: {said(self.env, step.text)}" for step in diagnosis.steps]
+        lines = [
+            f"{said(self.env, step.name.capitalize())}: {said(self.env, f'{step.text} {step.warning}'.strip())}"
+            for step in diagnosis.steps
+        ]
         if change:
             lines.insert(0, self.env._("The settings were put right: %s", said(self.env, change)))
         return "\n".join(lines), bool(change)

@@ -49,7 +49,7 @@ class IrMailServer(models.Model):
             raise UserError(self.env._("Enter the address that the mail is to be sent to."))
         if not self.active:
             raise UserError(self.env._("This server is archived."))
-        email_from = self.env.user.email_formatted or self._get_test_email_from()
+        email_from = self._gateway_test_sender()
         smtp_from = self._find_mail_server(email_from, self)[1]
         message = self._build_email__(email_from, ", ".join(recipients), subject, body, headers=headers)
         departure = Departure(0, self.id, email_normalize(smtp_from) or smtp_from, recipients, self.env.company.id)

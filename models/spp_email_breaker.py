@@ -144,6 +144,8 @@ class SppEmailBreaker(models.Model):
                     "Mail waits, nothing is lost; one message tries the server from time to time. Open the server, "
                     "press Test Connection and put right what it names, then press Try Now."
                 ),
+                "ir.mail_server" if breaker.server_id else "",
+                tuple(breaker.server_id.ids),
             )
             for breaker in self.search([("state", "!=", BreakerState.CLOSED.value)])
             if not breaker.server_id or breaker.server_id.active

@@ -8,6 +8,8 @@ from .spp_email_delivery import FAILURES
 
 # Shown in the finding; the rest is counted.
 MOST_SHOWN = 20
+# Opened by the finding's button.
+MOST_OPENED = 1000
 
 
 class SppEmailHealth(models.Model):
@@ -50,7 +52,8 @@ class SppEmailDelivery(models.Model):
         count = self.search_count(domain)
         if not count:
             return []
-        shown = self.search(domain, limit=MOST_SHOWN)
+        found = self.search(domain, limit=MOST_OPENED)
+        shown = found[:MOST_SHOWN]
         lines = [f"{fields.Datetime.to_string(row.created_date)} {row.recipient}: {row.answer_words}" for row in shown]
         if count > MOST_SHOWN:
             lines.append(self.env._("and %s more", count - MOST_SHOWN))
@@ -64,5 +67,7 @@ class SppEmailDelivery(models.Model):
                     "Open Email Gateway, Outgoing, Deliveries with the filter Failed. Correct what is wrong and press "
                     "Retry, or press Dealt With."
                 ),
+                self._name,
+                tuple(found.ids),
             )
         ]

@@ -11,7 +11,13 @@ from .engine_text import EngineChar, said
 from .spp_email_delivery import FAILURES, PENDING
 
 # Their text is written for people.
-OWN_WORDS = (OutboundReason.QUOTA, OutboundReason.PAUSED, OutboundReason.NOT_ALLOWED, OutboundReason.SUPPRESSED)
+OWN_WORDS = (
+    OutboundReason.QUOTA,
+    OutboundReason.PAUSED,
+    OutboundReason.NOT_ALLOWED,
+    OutboundReason.SUPPRESSED,
+    OutboundReason.NOT_SIGNED,
+)
 # Of these the server's answer says more.
 SAID_BY_STATUS = (OutboundReason.REFUSED, OutboundReason.TRY_LATER)
 PHASES = {

@@ -2,6 +2,8 @@
 """The registry of health checks, and the activities that they raise and clear for managers."""
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import SQL
 
 from ..engine.errors import SealError
 from ..engine.health import HEALTH_STATE_WORDS, HealthFinding, HealthState
@@ -27,6 +29,10 @@ class SppEmailHealth(models.Model):
     title = EngineChar(required=True, readonly=True)
     text = EngineText("What Was Seen", readonly=True)
     cure = EngineText("What To Do", readonly=True)
+    res_model = fields.Char(readonly=True, help="Model of the records to open to put it right.")
+    res_ids = fields.Json(readonly=True, help="Ids of these records.")
+    res_field = fields.Char(readonly=True, help="Field of theirs to look at.")
+    field_words = fields.Char("Field", compute="_compute_field_words")
     since_date = fields.Datetime("Since", required=True, readonly=True, default=fields.Datetime.now)
     checked_date = fields.Datetime("Last Checked", required=True, readonly=True, default=fields.Datetime.now)
 
@@ -115,9 +121,31 @@ class SppEmailHealth(models.Model):
             ),
         )
 
+    @api.depends("res_model", "res_field")
+    def _compute_field_words(self):
+        for row in self:
+            model = self.env.get(row.res_model or "")
+            field = model._fields.get(row.res_field or "") if model is not None else None
+            row.field_words = field._description_string(self.env) if field is not None else False
+
+    @api.model
+    def _cron_check(self):
+        """Check, in a transaction that sees what others write meanwhile: a job is not repeated as requests are."""
+        with self.env["spp.email.transaction"]._gateway_cursor(read_committed=True) as env:
+            env[self._name]._check()
+
     @api.model
     def _check(self):
-        """Ask all checks; write, refresh and remove findings; raise and clear activities. Called by the job."""
+        """Ask all checks; write, refresh and remove findings; raise and clear activities.
+
+        Returns:
+            whether it was done; False while somebody else checks.
+        """
+        ((is_free,),) = self.env.execute_query(
+            SQL("SELECT pg_try_advisory_xact_lock(hashtext(%s), hashtext(%s))", self._table, self._name)
+        )
+        if not is_free:
+            return False
         findings = {
             finding.code: finding
             for model in self._health_models()
@@ -125,31 +153,99 @@ class SppEmailHealth(models.Model):
             if finding.state is not HealthState.OK
         }
         now = fields.Datetime.now()
-        rows = {row.code: row for row in self.with_context(active_test=False).search([("code", "!=", False)])}
-        for code, row in rows.items():
-            if row.active and code not in findings:
+        self._make_rows(findings.values())
+        for row in self.with_context(active_test=False).search([("code", "!=", False)]):
+            finding = findings.get(row.code)
+            if finding is None and row.active:
                 row._announce_recovery()
-        for code, finding in findings.items():
-            values = {
-                "state": finding.state.value,
-                "title": finding.title,
-                "text": finding.text,
-                "cure": finding.cure,
-                "checked_date": now,
-            }
-            row = rows.get(code) or self.create({"code": code, "active": False, **values})
-            if row.active:
-                row.write(values)
-            else:
-                row.write({**values, "active": True, "since_date": now})
-                row._raise_activity()
+            elif finding is not None:
+                row._note(finding, now)
+        return True
+
+    @api.model
+    def _make_rows(self, findings):
+        """Make the rows that are missing, archived. In a request that began before another check ended, Odoo repeats
+        the request: PostgreSQL calls it a collision then, and not a value that is there twice."""
+        self.flush_model()
+        values = [
+            SQL(
+                "(%s, FALSE, %s, %s, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC', %s, %s,"
+                " now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC')",
+                finding.code,
+                finding.state.value,
+                finding.title,
+                self.env.uid,
+                self.env.uid,
+            )
+            for finding in findings
+        ]
+        if values:
+            self.env.execute_query(
+                SQL(
+                    "INSERT INTO spp_email_health (code, active, state, title, since_date, checked_date, create_uid,"
+                    " write_uid, create_date, write_date) VALUES %s ON CONFLICT (code) DO NOTHING RETURNING id",
+                    SQL(", ").join(values),
+                )
+            )
+            self.invalidate_model()
+
+    def _note(self, finding, now):
+        """Write what a check found now; who has to know it is told when it is new."""
+        self.ensure_one()
+        values = {
+            "state": finding.state.value,
+            "title": finding.title,
+            "text": finding.text,
+            "cure": finding.cure,
+            "checked_date": now,
+            "res_model": finding.model or False,
+            "res_ids": list(finding.ids),
+            "res_field": finding.field or False,
+        }
+        if self.active:
+            self.write(values)
+        else:
+            self.write({**values, "active": True, "since_date": now})
+            self._raise_activity()
 
     def action_check(self):
         """Check now, and show the findings."""
         self.env["spp.email.health"].check_access("read")
         # sudo: the checks look at all servers and the whole journal; findings hold no message content.
-        self.env["spp.email.health"].sudo()._check()  # nosemgrep: odoo-sudo-without-context
+        if not self.env["spp.email.health"].sudo()._check():  # nosemgrep: odoo-sudo-without-context
+            return {
+                "type": "ir.actions.client",
+                "tag": "display_notification",
+                "params": {
+                    "type": "info",
+                    "message": self.env._("A check goes on just now. Look again in a moment."),
+                },
+            }
         return {"type": "ir.actions.client", "tag": "soft_reload"}
+
+    def action_open(self):
+        """Open the records that the finding names: those that are still there.
+
+        Raises:
+            UserError: they are gone.
+        """
+        self.ensure_one()
+        model = self.env.get(self.res_model or "")
+        records = model.browse(self.res_ids or ()).exists() if model is not None else ()
+        if not records:
+            raise UserError(self.env._("What this finding is about is gone. Press Check Now."))
+        # Archived ones are among them: what is wrong is not hidden.
+        action = {
+            "type": "ir.actions.act_window",
+            "name": self.title,
+            "res_model": self.res_model,
+            "views": [(False, "list"), (False, "form")],
+            "domain": [("id", "in", records.ids)],
+            "context": {"active_test": False},
+        }
+        if len(records) == 1:
+            action.update(views=[(False, "form")], res_id=records.id)
+        return action
 
     def _raise_activity(self):
         """Give every manager one activity about this finding; those who have one keep it."""

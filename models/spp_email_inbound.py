@@ -110,6 +110,8 @@ class SppEmailInbound(models.Model):
     _due_index = models.Index(
         "(COALESCE(next_attempt_date, received_date), id) WHERE state IN ('received', 'retry', 'processing')"
     )
+    # For lists, charts and the counting of a day: new rows come at its end.
+    _received_index = models.Index("(received_date, id)")
     _conversation_index = models.Index("(conversation, id) WHERE state IN ('received', 'retry', 'processing')")
     _unfiled_index = models.Index("(server_key, folder) WHERE state = 'quarantined' AND filed_date IS NULL")
     _mail_message_index = models.Index("(mail_message_id) WHERE mail_message_id IS NOT NULL")
@@ -206,7 +208,8 @@ class SppEmailInbound(models.Model):
 
     def _gateway_health(self):
         """Findings about the journal as a whole."""
-        count = self.search_count([("state", "=", "quarantined")], limit=1000)
+        waiting = self.search([("state", "=", "quarantined")], limit=1000)
+        count = len(waiting)
         if not count:
             return []
         return [
@@ -215,6 +218,10 @@ class SppEmailInbound(models.Model):
                 HealthState.WARNING,
                 self.env._("Incoming messages wait in quarantine"),
                 self.env._("%s messages could not be routed or processed.", count),
-                self.env._("Open Email Gateway → Quarantine, read the reason of each and decide where it goes."),
+                self.env._(
+                    "Open Email Gateway → Incoming → Quarantine, read the reason of each and decide where it goes."
+                ),
+                self._name,
+                tuple(waiting.ids),
             )
         ]

@@ -183,6 +183,8 @@ class SppEmailLoopBreaker(models.Model):
                     "people. It ends by itself when the window has passed. Who has to send that much is put on the "
                     "list of allowed senders when his mail is released."
                 ),
+                self._name,
+                tuple(breakers.ids),
             )
         ]
 

@@ -28,7 +28,11 @@ SESSION_KEY = "spp_email_oauth"
 SECONDS = 30 * 60
 # Of one browser session; the oldest one goes.
 MOST_PENDING = 5
-FORMS = {"fetchmail.server": "incoming-email-servers", "ir.mail_server": "outgoing-email-servers"}
+FORMS = {
+    "fetchmail.server": "incoming-email-servers",
+    "ir.mail_server": "outgoing-email-servers",
+    "spp.email.setup": "email-setup",
+}
 FORM = "email-oauth"
 
 

@@ -93,6 +93,8 @@ class SppEmailOauth(models.Model):
             title,
             self._failure_since(),
             self.failure_cure or self.env._("Open the OAuth credential and press Reconnect."),
+            self._name,
+            tuple(self.ids),
         )
 
     def _end_findings(self):
@@ -110,6 +112,9 @@ class SppEmailOauth(models.Model):
                     "Make a new client secret at the provider, enter its value and its date in the OAuth credential, "
                     "and save. Nobody has to connect again."
                 ),
+                self._name,
+                tuple(self.ids),
+                "secret_until",
             )
         if self.state != "dead" and self.refresh_until and self.refresh_until <= now + REFRESH_WARNING:
             yield HealthFinding(
@@ -122,6 +127,8 @@ class SppEmailOauth(models.Model):
                     days=self.refresh_days,
                 ),
                 self.env._("Open the OAuth credential and press Reconnect. Mail goes on meanwhile."),
+                self._name,
+                tuple(self.ids),
             )
 
 

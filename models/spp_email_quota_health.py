@@ -50,4 +50,7 @@ class SppEmailQuotaUse(models.Model):
                 "Mail over the limit waits and leaves by itself once there is room. If your provider allows more, "
                 "raise the limit on the server's form under Limits; else send campaigns through another server."
             ),
+            server._name,
+            (server.id,),
+            LIMIT_FIELDS[window],
         )

@@ -322,6 +322,8 @@ class SppEmailReconciliation(models.Model):
                             "Open the mailbox, press Compare with the Server, tick the messages that are wanted and "
                             "press Take In; tick the others and press Leave."
                         ),
+                        self._name,
+                        (comparison_id,),
                     )
                 )
         return findings

@@ -1,10 +1,13 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """Too many mails come back: providers stop taking mail from who writes to many dead addresses."""
 
-from odoo import api, models
+from datetime import timedelta
+
+from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..engine.health import HealthFinding, HealthState
+from .spp_email_delivery_health import MOST_OPENED
 
 # Amazon SES and others put accounts under review from this share on; of few mails it says nothing.
 HIGHEST_SHARE = 0.05
@@ -35,6 +38,7 @@ class SppEmailDelivery(models.Model):
         )
         if bounced < LEAST_BOUNCED:
             return []
+        since = fields.Datetime.now() - timedelta(days=7)
         enough = int(bounced / HIGHEST_SHARE) + 1
         ((reached,),) = self.env.execute_query(
             SQL(
@@ -62,5 +66,7 @@ class SppEmailDelivery(models.Model):
                     "addresses of these contacts. Mail providers stop taking mail from who writes to many dead "
                     "addresses."
                 ),
+                self._name,
+                tuple(self.search([("state", "=", "bounced"), ("created_date", ">", since)], limit=MOST_OPENED).ids),
             )
         ]

@@ -237,6 +237,8 @@ class SppEmailRoundTrip(models.Model):
                     "is not there either, ask the provider of the outgoing server with the time and the answer that "
                     "stand on the round trip."
                 ),
+                self._name,
+                tuple(self.ids),
             )
         return HealthFinding(
             f"round_trip_{self.id}",
@@ -244,4 +246,6 @@ class SppEmailRoundTrip(models.Model):
             self.env._("A round trip could not be sent: %s", self.server_id.name),
             self.result or "",
             self.env._("Press Test Connection on the outgoing server: it says what is wrong, and in which field."),
+            "ir.mail_server",
+            tuple(self.server_id.ids),
         )

@@ -251,6 +251,8 @@ class SppEmailRule(models.Model):
                     "Open Email Gateway → Incoming → Incoming Rules and write the expression without nested "
                     "repetitions such as (a+)+. The note goes when the rule is saved."
                 ),
+                self._name,
+                tuple(slow.ids),
             )
         ]
 

@@ -93,6 +93,9 @@ class SppEmailSenderHealth(models.AbstractModel):
                             "Add the address or its domain to the FROM filter of the server that may send it, or "
                             "change the Default From of the alias domain."
                         ),
+                        domain._name,
+                        (domain.id,),
+                        "default_from",
                     )
                 )
         if not servers.search_count(servers._find_mail_server_allowed_domain(), limit=1):
@@ -103,8 +106,8 @@ class SppEmailSenderHealth(models.AbstractModel):
                     self.env._("No outgoing email server is set up"),
                     self.env._("Mail leaves through: %s.", servers._gateway_configuration_name()),
                     self.env._(
-                        "Add a server under Email Gateway → Outgoing Email Servers. There, the button “odoo.conf” "
-                        "shows and tests what is used until then."
+                        "Add a server under Email Gateway → Outgoing → Outgoing Email Servers. There, the button "
+                        "“odoo.conf” shows and tests what is used until then."
                     ),
                 )
             )

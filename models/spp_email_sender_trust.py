@@ -72,6 +72,8 @@ class SppEmailSenderTrust(models.AbstractModel):
                         ", ".join(way.name for way in unable[:MOST_NAMES]),
                     ),
                     self._cure(),
+                    unable[0]._name,
+                    tuple(way.id for way in unable if way._name == unable[0]._name),
                 )
             ]
         return []

@@ -96,6 +96,8 @@ class SppEmailSubaddress(models.Model):
                 self.env._("Reply addresses of “%s” are not signed", domain.name),
                 self.env._("No test of the catchall as it is called now has come back."),
                 self.env._("Open the alias domain, and press “Try Signed Reply Addresses”."),
+                domain._name,
+                (domain.id,),
             )
             for domain in self.env["mail.alias.domain"].search([("gateway_reply_signing", "!=", "plain")])
             if not self._is_proven(domain)

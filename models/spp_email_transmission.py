@@ -322,6 +322,9 @@ class Sessions:
                         stack.enter_context(servers._gateway_session(route.server, route.smtp_from, patience=PATIENCE))
                     )
                 session.on_wait = self.pace.note
+                if session.signer is None:
+                    # Another addon's: nothing can be signed there, and some mail must not leave so.
+                    session.signer = self.env["spp.email.dkim.key"]._signer()
                 self.held[key] = session, stack.pop_all()
         return self.held[key][0]
 

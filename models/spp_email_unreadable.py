@@ -113,6 +113,8 @@ class SppEmailUnreadable(models.Model):
                     "Open the mailbox with a mail program and move or delete the messages that it cannot show. They "
                     "are tried again from time to time."
                 ),
+                "fetchmail.server",
+                (server_id,),
             )
             for server_id, count, message in rows
             if servers.browse(server_id).exists().state == "done"

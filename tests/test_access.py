@@ -12,6 +12,14 @@ RIGHTS = {
     "spp.email.content": {"officer": "r", "manager": "r", "system": "r"},
     "spp.email.team": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.queue": {"system": "r"},
+    "spp.email.domain": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.domain.record": {"manager": "r", "system": "r"},
+    "spp.email.addresses": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.addresses.line": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.dmarc.report": {"manager": "ru", "system": "ru"},
+    "spp.email.dmarc.line": {"manager": "r", "system": "r"},
+    "spp.email.dkim.key": {"manager": "r", "system": "r"},
+    "spp.email.dkim.new": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.change": {"manager": "r", "system": "r"},
     "spp.email.audit": {"officer": "r", "manager": "r", "system": "r"},
     "spp.email.breaker": {"manager": "r", "system": "r"},
@@ -57,6 +65,7 @@ RIGHTS = {
     "spp.email.discovery.line": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.watch": {"manager": "r", "system": "r"},
     "spp.email.transcript": {"manager": "ru", "system": "ru"},
+    "spp.email.check": {"manager": "r", "system": "r"},
     "spp.email.transcript.start": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.health": {"manager": "rw", "system": "rw"},
     **{
@@ -74,7 +83,20 @@ RIGHTS = {
     "spp.email.data.request": {"manager": "r", "system": "r"},
     "spp.email.data.search": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.data.search.line": {"manager": "rwcu", "system": "rwcu"},
+    **{
+        f"spp.email.{name}": {"manager": "rwcu", "system": "rwcu"}
+        for name in ("setup", "setup.address", "alias.move", "alias.move.line")
+    },
+    **{
+        f"spp.email.{name}": {"viewer": "rwcu", "officer": "rwcu", "manager": "rwcu", "system": "rwcu"}
+        for name in ("find", "find.line")
+    },
+    "spp.email.package": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.explain": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.day": {"viewer": "r", "officer": "r", "manager": "r", "system": "r"},
+    "spp.email.sample": {"manager": "r", "system": "r"},
+    "spp.email.digest": {"manager": "rwcu", "system": "rwcu"},
+    "spp.email.monitoring.token": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.recipient.entry": {"manager": "rwcu", "system": "rwcu"},
     "spp.email.binding": {"manager": "r", "system": "r"},
     "fetchmail.server": {"manager": "rwcu", "system": "rwcu"},

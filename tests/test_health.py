@@ -1,7 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 from unittest.mock import patch
 
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from ..engine.health import HealthFinding, HealthState
@@ -10,8 +10,7 @@ from ..models.sealed_column import open_columns, seal_columns
 from .common import GatewayCase, eml, with_key, without_key
 
 
-@tagged("post_install", "-at_install")
-class TestHealth(GatewayCase):
+class HealthCase(GatewayCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -32,6 +31,9 @@ class TestHealth(GatewayCase):
     def finding(self, code="test_finding", state=HealthState.WARNING, title="Not well", **values):
         return HealthFinding(code, state, title, **values)
 
+
+@tagged("post_install", "-at_install")
+class TestHealth(HealthCase):
     def managers(self):
         group = self.env.ref("spp_email_gateway.group_email_gateway_manager")
         return group.all_user_ids.filtered(lambda user: user.active and not user.share)
@@ -107,6 +109,32 @@ class TestHealth(GatewayCase):
         self.assertEqual(first, second)
         self.assertTrue(second.activity_ids)
         self.assertEqual(second.activity_ids.user_id, self.managers())
+
+    # ------------------------------------------------------------------
+    # What to open
+    # ------------------------------------------------------------------
+
+    def test_a_finding_opens_its_records(self):
+        boxes = self.mailbox(name="One") + self.mailbox(name="Two", user="two@gateway.test")
+        boxes[1].active = False
+        finding = self.finding(model=boxes._name, ids=tuple(boxes.ids), field="password")
+        row = self.check(finding).with_user(self.manager)
+        self.assertEqual((row.res_model, row.res_ids, row.field_words), (boxes._name, boxes.ids, "Password"))
+        action = row.action_open()
+        self.assertEqual((action["res_model"], action["views"][0][1]), (boxes._name, "list"))
+        # What is wrong is not hidden because it is archived.
+        self.assertEqual(boxes.with_context(**action["context"]).search(action["domain"]), boxes)
+        boxes[1].unlink()
+        action = row.action_open()
+        self.assertEqual((action["res_id"], action["views"]), (boxes[0].id, [(False, "form")]))
+        boxes[0].unlink()
+        with self.assertRaisesRegex(UserError, "What this finding is about is gone. Press Check Now."):
+            row.action_open()
+
+    def test_a_finding_about_nothing_or_about_a_model_that_is_gone_opens_nothing(self):
+        for values in ({}, {"model": "no.such.model", "ids": (1,)}):
+            with self.subTest(values=values), self.assertRaises(UserError):
+                self.check(self.finding(**values)).action_open()
 
     def test_who_may_check(self):
         for user, allowed in ((self.manager, True), (self.system, True), (self.officer, False), (self.plain, False)):

@@ -52,6 +52,8 @@ class TestNoSecretByRPC(SealedCase):
             parameters.set_param(key, f"planted parameter {key}")
         settings = self.env["res.config.settings"].create({key: f"planted typed {key}" for key in SECRET_PARAMETERS})
         self.env["spp.email.token.key"]._add_key()
+        domain = self.env["spp.email.domain"].create({"name": "gateway.test"})
+        self.env["spp.email.dkim.key"]._prepare(domain, "rsa")
         self.env.flush_all()
         self.env.invalidate_all()
         secrets = set()
@@ -63,6 +65,9 @@ class TestNoSecretByRPC(SealedCase):
         # As they are, and as a part of base64.
         self.secrets = sorted(secrets | {base64.b64encode(secret.encode()).decode() for secret in secrets})
         self.secrets.append("plantedArmadillo")
+        # What answers in JSON has other line ends: one line of the key tells.
+        (signing_key,) = (secret for secret in secrets if "PRIVATE KEY" in secret)
+        self.secrets.append(signing_key.split("\n")[2])
         self.box, self.out, self.settings = box, out, settings
 
     def roles(self):
@@ -145,6 +150,7 @@ class TestNoSecretByRPC(SealedCase):
                 (self.settings, list(SECRET_PARAMETERS)),
                 (self.env["ir.config_parameter"].search([("key", "in", SECRET_PARAMETERS)]), ["value"]),
                 (self.env["spp.email.token.key"].search([]), ["material"]),
+                (self.env["spp.email.dkim.key"].search([]), ["private_key"]),
             ):
                 for name in names:
                     with self.subTest(role=role, field=f"{record._name}.{name}", how=how):

@@ -27,12 +27,14 @@ SCOPES = {
         "spp.email.sent.content",
         "spp.email.loop.breaker",
         "spp.email.audit",
+        "spp.email.day",
     ),
     "one": ("spp.email.data.request",),
     "company": (
         "spp.email.change",
         "spp.email.oauth",
         "spp.email.transcript",
+        "spp.email.check",
         "spp.email.rule",
         "spp.email.rule.condition",
         "spp.email.rule.value",
@@ -52,17 +54,32 @@ SCOPES = {
         "spp.email.round.trip",
         "spp.email.breaker",
         "spp.email.return.path",
+        "spp.email.domain",
+        "spp.email.domain.record",
+        "spp.email.dkim.key",
+        "spp.email.dmarc.report",
+        "spp.email.dmarc.line",
         "fetchmail.server",
         "ir.mail_server",
     ),
     "own": (
+        "spp.email.dkim.new",
+        "spp.email.addresses",
+        "spp.email.addresses.line",
         "spp.email.dry.run",
         "spp.email.explain",
+        "spp.email.find",
+        "spp.email.find.line",
+        "spp.email.package",
         "spp.email.upload",
         "spp.email.start",
         "spp.email.test.mail",
         "spp.email.discovery",
         "spp.email.discovery.line",
+        "spp.email.setup",
+        "spp.email.setup.address",
+        "spp.email.alias.move",
+        "spp.email.alias.move.line",
         "spp.email.transcript.start",
         "spp.email.data.search",
         "spp.email.data.search.line",
@@ -80,6 +97,9 @@ SCOPES = {
         "spp.email.team": "names and members; a team may work for several companies",
         "spp.email.tag": "words",
         "spp.email.health": "findings about the installation",
+        "spp.email.sample": "numbers of the installation",
+        "spp.email.digest": "which managers get a mail",
+        "spp.email.monitoring.token": "which programs watch the installation",
         "spp.email.quota.use": "counters",
         "spp.email.binding": "which database this is",
         "spp.email.former.address": "of an alias domain, which several companies may use",
@@ -134,6 +154,11 @@ class TestRoles(GatewayCase):
         stamps._stamp(inbound.id, 1, self.env.user.partner_id)
         return stamps.search([("inbound_id", "=", inbound.id)])
 
+    def make_day(self, company):
+        return self.env["spp.email.day"].create(
+            {"day": "2026-01-01", "direction": "in", "state": "done", "messages": 1, "company_id": company.id}
+        )
+
     def make_notice(self, company):
         return self.env["spp.email.notice"].create(
             {
@@ -185,6 +210,11 @@ class TestRoles(GatewayCase):
     def make_transcript(self, company):
         return self.env["spp.email.transcript"].create(
             {"fetchmail_server_id": self.make_server(company).id, "protocol": "imap", "date": "2026-01-01"}
+        )
+
+    def make_check(self, company):
+        return self.env["spp.email.check"].create(
+            {"fetchmail_server_id": self.make_server(company).id, "state": "well", "date": "2026-01-01", "steps": []}
         )
 
     def make_data_request(self, company):
@@ -293,6 +323,41 @@ class TestRoles(GatewayCase):
                 "address": "box@gateway.test",
             }
         )
+
+    def make_domain(self, company):
+        return self.env["spp.email.domain"].create(
+            {"name": f"domain{next(_numbers)}.gateway.test", "company_id": company.id}
+        )
+
+    def make_dkim_key(self, company):
+        return self.env["spp.email.dkim.key"]._prepare(self.make_domain(company), "ed25519")
+
+    def make_dmarc_report(self, company):
+        values = {"organization": "Receiver", "report_name": "1", "begin_date": "2026-01-01", "end_date": "2026-01-02"}
+        return self.env["spp.email.dmarc.report"].create({"domain_id": self.make_domain(company).id, **values})
+
+    def make_dmarc_line(self, company):
+        report = self.make_dmarc_report(company)
+        return self.env["spp.email.dmarc.line"].create({"report_id": report.id, "source_ip": "192.0.2.1"})
+
+    def make_domain_record(self, company):
+        return self.env["spp.email.domain.record"].create(
+            {"domain_id": self.make_domain(company).id, "kind": "spf", "name": "gateway.test"}
+        )
+
+    def make_setup(self, company):
+        return self.env["spp.email.setup"].create({"address": "box@gateway.test"})
+
+    def make_setup_address(self, company):
+        return self.env["spp.email.setup.address"].create(
+            {"setup_id": self.make_setup(company).id, "kind": "mailbox", "trip_id": self.make_round_trip(company).id}
+        )
+
+    def make_alias_move(self, company):
+        return self.env["spp.email.alias.move"].create({"alias_domain_id": self.alias_domain.id})
+
+    def make_alias_move_line(self, company):
+        return self.env["spp.email.alias.move.line"].create({"move_id": self.make_alias_move(company).id})
 
     # ------------------------------------------------------------------
     # Every model is decided about

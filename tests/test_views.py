@@ -12,6 +12,7 @@ ACTIONS = {
     "action_ir_mail_server_gateway": "outgoing-email-servers",
     "action_spp_email_health": "email-health",
     "action_spp_email_rule": "incoming-rules",
+    "action_mail_alias_domain_gateway": "alias-domains",
 }
 MENUS = {
     "menu_email_gateway": "viewer",
@@ -26,7 +27,11 @@ MENUS = {
     "menu_email_gateway_health": "manager",
     "menu_email_gateway_rule": "manager",
     "menu_email_gateway_dry_run": "officer",
-    "menu_email_gateway_incoming_section": "officer",
+    "menu_email_gateway_incoming_section": "viewer",
+    "menu_email_gateway_domains_section": "manager",
+    "menu_email_gateway_alias_domain": "manager",
+    "menu_email_gateway_setup": "manager",
+    "menu_email_gateway_configuration": "manager",
     "menu_email_gateway_intakes": "manager",
     "menu_email_gateway_upload": "manager",
     "menu_email_gateway_reconciliation": "manager",
@@ -125,3 +130,49 @@ class TestViews(GatewayCase):
             ]
         }
         self.assertNotIn("s3cret", str(box.web_read(spec)))
+
+    def test_the_alias_domains_form_has_its_buttons_for_each_role(self):
+        domain = self.env["mail.alias.domain"]
+        for user in (self.viewer, self.officer, self.manager, self.system):
+            arch = domain.with_user(user).get_view(view_type="form")["arch"]
+            with self.subTest(user=user.login):
+                self.assertIn("action_gateway_quarantine", arch)
+                self.assertEqual("action_gateway_aliases" in arch, user == self.system)
+        form = Form(self.alias_domain.with_user(self.system))
+        self.assertEqual(form.gateway_quarantine_count, self.alias_domain.gateway_quarantine_count)
+
+    def test_buttons_open_what_they_count(self):
+        box = self.mailbox()
+        self.journal(eml(), box).write({"state": "quarantined", "reason": "no_route"})
+        server = self.env["ir.mail_server"].create({"name": "Out", "smtp_host": "smtp.gateway.test"})
+        deliveries = self.env["spp.email.delivery"].create(
+            [
+                {"recipient": f"{state}@remote.test", "state": state, "server_id": server.id, "company_id": company}
+                for state, company in (("failed", self.company.id), ("deferred", False), ("sent", False))
+            ]
+        )
+        for record, button, count in (
+            (box, "quarantine", 1),
+            (server, "queue", 1),
+            (server, "failures", 1),
+        ):
+            with self.subTest(button=button):
+                action = getattr(record, f"action_gateway_{button}")()
+                found = self.env[action["res_model"]].search(action["domain"])
+                self.assertEqual(len(found), count)
+                self.assertEqual(record[f"gateway_{button.removesuffix('s')}_count"], count)
+        self.assertEqual(len(self.env["spp.email.delivery"].search(server.action_gateway_deliveries()["domain"])), 3)
+        for button in ("quarantine", "failures", "aliases"):
+            action = getattr(self.alias_domain, f"action_gateway_{button}")()
+            found = self.env[action["res_model"]].search(action["domain"])
+            name = {"failures": "failure", "aliases": "alias"}.get(button, button)
+            self.assertEqual(len(found), self.alias_domain[f"gateway_{name}_count"])
+        self.assertIn(deliveries[0], self.env["spp.email.delivery"].search(self.alias_domain._gateway_failure_domain()))
+
+    def test_the_condition_of_a_server(self):
+        server = self.env["ir.mail_server"].create({"name": "Out", "smtp_host": "smtp.gateway.test"})
+        self.assertEqual(server.gateway_condition, "ready")
+        server.smtp_encryption = "none"
+        self.assertEqual(server.gateway_condition, "unsafe")
+        server.active = False
+        self.assertEqual(server.gateway_condition, "archived")

@@ -4,7 +4,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..engine.discovery import discover
+from ..engine.discovery import discover, resolver_of
 from ..engine.errors import ConfigurationError
 from ..models.engine_text import EngineText, said
 
@@ -41,25 +41,7 @@ class SppEmailDiscovery(models.TransientModel):
             raise UserError(said(self.env, str(error))) from error
         self.line_ids.unlink()
         self.write(
-            {
-                "is_done": True,
-                "note": "\n".join(found.notes),
-                "line_ids": [
-                    fields.Command.create(
-                        {
-                            "protocol": candidate.protocol,
-                            "host": candidate.host,
-                            "port": candidate.port,
-                            "security": candidate.security.value,
-                            "user": candidate.user,
-                            "origin": candidate.origin,
-                            "provider": candidate.provider,
-                            "is_elsewhere": candidate.is_elsewhere,
-                        }
-                    )
-                    for candidate in found.candidates
-                ],
-            }
+            {"is_done": True, "note": "\n".join(found.notes), "line_ids": self._lines(found.candidates)}
         )
         return {
             "type": "ir.actions.act_window",
@@ -70,8 +52,42 @@ class SppEmailDiscovery(models.TransientModel):
             "target": "new",
         }
 
+    @api.model
+    def _of(self, address, candidates):
+        """Return a search that has found these engine.discovery Candidates."""
+        return self.create(
+            {"kind": "incoming", "address": address, "is_done": True, "line_ids": self._lines(candidates)}
+        )
+
+    def _lines(self, candidates):
+        return [
+            fields.Command.create(
+                {
+                    "protocol": candidate.protocol,
+                    "host": candidate.host,
+                    "port": candidate.port,
+                    "security": candidate.security.value,
+                    "user": candidate.user,
+                    "origin": candidate.origin,
+                    "provider": candidate.provider,
+                    "is_elsewhere": candidate.is_elsewhere,
+                }
+            )
+            for candidate in candidates
+        ]
+
     def _discover(self):
-        return discover(self.address, ("smtp",) if self.kind == "outgoing" else ("imap", "pop"))
+        return self._look_for(self.address, ("smtp",) if self.kind == "outgoing" else ("imap", "pop"))
+
+    @api.model
+    def _look_for(self, address, protocols):
+        """Return the engine's Discovery of an address; the DNS servers are those that the gateway is told to ask.
+
+        Raises:
+            ConfigurationError: it is no email address, or the setting names no DNS servers.
+        """
+        servers = self.env["spp.email.sender.resolver"]._resolver_servers()
+        return discover(address, protocols, resolver=resolver_of(servers))
 
     def _model(self):
         return self.env["ir.mail_server" if self.kind == "outgoing" else "fetchmail.server"]

@@ -1,7 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """A server that was found, and how its settings come into a form."""
 
-from odoo import fields, models
+from odoo import api, fields, models
 
 from ..engine.connection import Security
 from ..engine.discovery import ORIGIN_WORDS
@@ -23,6 +23,12 @@ class SppEmailDiscoveryLine(models.TransientModel):
     origin = fields.Selection(list(ORIGIN_WORDS.items()), required=True, readonly=True)
     provider = fields.Char(readonly=True)
     is_elsewhere = fields.Boolean("Of Another Domain", readonly=True)
+
+    @api.depends("host", "port", "security", "protocol")
+    def _compute_display_name(self):
+        words = dict(self._fields["security"].selection)
+        for line in self:
+            line.display_name = f"{line.protocol.upper()} {line.host}:{line.port}, {words[line.security]}"
 
     def action_use(self):
         """Put these settings into the server's form; into a new one where the search began without a server."""

@@ -13,6 +13,7 @@ class SppEmailTestMail(models.TransientModel):
     _description = "Test Mail"
 
     server_id = fields.Many2one("ir.mail_server", required=True, readonly=True, ondelete="cascade")
+    email_from = fields.Char("From", readonly=True, help="Blank: the sender that your own mail gets.")
     recipients = fields.Char(
         "To", required=True, default=lambda self: self.env.user.email, help="One address or several, with commas."
     )
@@ -25,7 +26,7 @@ class SppEmailTestMail(models.TransientModel):
         """Send it, and show what the server said."""
         self.ensure_one()
         self.server_id.check_access("write")
-        results = self.server_id._gateway_send_now(
+        results = self.server_id.with_context(gateway_test_from=self.email_from)._gateway_send_now(
             self.recipients,
             self.env._("Test mail of %s", self.env.company.name),
             self.env._(

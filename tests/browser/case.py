@@ -48,19 +48,23 @@ class World:
     """
 
     _only = None
+    name = "brw"
 
     def __init__(self):
         self.sandbox = Sandbox.shared()
         self.dovecot, self.postfix = self.sandbox.dovecot, self.sandbox.postfix
         self.dovecot.add_users({f"{name}@{DOMAIN}": PASSWORD for name in BOXES})
         databases = Databases()
-        self.database = databases.create(f"brw_{os.getpid()}", "gateway")
+        self.database = databases.create(f"{self.name}_{os.getpid()}", "gateway")
         atexit.register(databases.drop, self.database)
         self.console = Console(self.database)
         atexit.register(self.console.stop)
         self.console.ask(SETUP)
-        self.server = OdooServer(self.database, cron=1).start()
+        self.server = self._serve().start()
         atexit.register(self.server.stop)
+
+    def _serve(self):
+        return OdooServer(self.database, cron=1)
 
     @classmethod
     def get(cls):
@@ -95,16 +99,18 @@ class BrowserCase(unittest.TestCase):
 
     Attributes:
         login: who works; the admin, without developer mode.
+        world_class: where; the one that most share.
     """
 
     login = "admin"
+    world_class = World
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        world = World.get()
+        world = cls.world_class.get()
         cls.world, cls.sandbox, cls.dovecot = world, world.sandbox, world.dovecot
-        cls.url = world.server.url
+        cls.url = cls.serve(world)
         stack = contextlib.ExitStack()
         cls.addClassCleanup(stack.close)
         first = stack.enter_context(browser.page(timeout=60, viewport=SIZE, accept_downloads=True))
@@ -114,6 +120,11 @@ class BrowserCase(unittest.TestCase):
         first.set_default_navigation_timeout(60_000)
         browser.log_in(first, cls.url, cls.login, cls.login)
         cls.session = first.context
+
+    @classmethod
+    def serve(cls, world):
+        """Return the address of the server to work with; the database is the world's."""
+        return world.server.url
 
     def setUp(self):
         self.page = self.session.new_page()
@@ -181,7 +192,7 @@ class BrowserCase(unittest.TestCase):
     def wait_for_view(self):
         # A list is drawn before its records are there.
         self.page.wait_for_selector(
-            ".o_form_view .o_form_sheet, .o_list_renderer, .o_kanban_renderer, .o_setting_container"
+            ".o_form_view .o_form_sheet, .o_list_renderer, .o_kanban_renderer, .o_setting_container, .o_gateway_figures"
         )
 
     def open_app(self, app, *entries):

@@ -92,7 +92,7 @@ class TestJournal(BrowserCase):
             name="Grievance Mailbox",
         )
         self.fetched("quarantine", letter("Who reads this?", sender="Li Wei <li@remote.test>"), name="Feedback Mailbox")
-        self.open_app("Email Gateway", "Journal")
+        self.open_app("Email Gateway", "Incoming", "Journal")
         row = self.page.locator(".o_data_row", has_text="Who reads this?")
         badge = row.locator("[name=state] .badge")
         self.assertEqual(badge.inner_text(), "Quarantined")
@@ -159,7 +159,9 @@ class TestJournal(BrowserCase):
             self.assertEqual(self.look_at(entry, address), ([], {}))
             self.assertEqual(asked, [])
         # The source of the frame holds nothing that a browser could act upon either.
-        content = self.page.locator("iframe.o_spp_email_preview").get_attribute("srcdoc").partition("<body>")[2].lower()
+        source = self.page.locator("iframe.o_spp_email_preview").get_attribute("srcdoc")
+        content = source.partition('<body dir="auto">')[2].lower()
+        self.assertTrue(content)
         tags = r"<(script|iframe|form|object|embed|meta|base)\b"
         self.assertNotRegex(content, tags + r"|\bon(load|error|focus)|\bsrc=|href=|(?<!title=\")javascript:|url\(")
 

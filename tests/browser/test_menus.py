@@ -82,15 +82,17 @@ class TestGuide(RoleCase):
         self.open_app("Email Gateway")
         self.assertEqual(
             self.sections(),
-            ["Quarantine", "Journal", "Incoming", "Outgoing", "Health", "Configuration"],
+            ["Overview", "Incoming", "Outgoing", "Domains", "Health", "Configuration"],
         )
         incoming = self.entries("Incoming")
         self.assertEqual(
             incoming,
             [
                 "Incoming Email Servers",
-                "Intakes",
+                "Journal",
+                "Quarantine",
                 "Incoming Rules",
+                "Intakes",
                 "Try a Message",
                 "Upload Emails",
                 "Comparisons",
@@ -98,10 +100,11 @@ class TestGuide(RoleCase):
             ],
         )
         outgoing = self.entries("Outgoing")
-        self.assertEqual(outgoing, ["Deliveries", "Suppression", "Queue", "Outgoing Email Servers", "Round Trips"])
+        self.assertEqual(outgoing, ["Outgoing Email Servers", "Queue", "Deliveries", "Suppression", "Round Trips"])
         self.assertEqual(
             self.entries("Configuration"),
             [
+                "Set Up Email",
                 "Teams",
                 "OAuth Credentials",
                 "Retention",
@@ -121,6 +124,7 @@ class TestGuide(RoleCase):
         for entry in outgoing:
             with self.subTest(entry=entry):
                 self.open_app("Email Gateway", "Outgoing", entry)
+        self.open_app("Email Gateway", "Domains", "Alias Domains")
         self.open_app("Email Gateway", "Configuration", "Tags")
 
 
@@ -130,7 +134,7 @@ class TestViewer(RoleCase):
     def test_a_viewer_reads_and_decides_nothing(self):
         (entry,) = self.fetched("quarantine", letter("For a viewer"), user="quarantine@example.test")[-1:]
         self.assertIn("Email Gateway", self.apps())
-        self.open_app("Email Gateway", "Journal")
+        self.open_app("Email Gateway", "Incoming", "Journal")
         self.assertEqual([name for name in self.sections() if "Servers" in name or name == "Health"], [])
         self.page.locator(".o_data_row", has_text="For a viewer").first.locator("input").check()
         self.assertEqual(self.page.get_by_role("button", name="Retry").count(), 0)

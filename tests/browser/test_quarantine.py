@@ -83,7 +83,7 @@ class TestQuarantine(BrowserCase):
             letter("Our address has changed", sender="Rosa Fernández <rosa@remote.test>"),
             b"\r\n",
         )
-        self.open_app("Email Gateway", "Quarantine")
+        self.open_app("Email Gateway", "Incoming", "Quarantine")
         groups = self.page.locator(".o_kanban_group .o_column_title")
         groups.first.wait_for()
         self.assertTrue(any("No alias, reply" in text for text in groups.all_inner_texts()), groups.all_inner_texts())

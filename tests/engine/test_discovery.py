@@ -2,7 +2,7 @@
 import time
 
 from ...engine.connection import Security
-from ...engine.discovery import BUDGET_SECONDS, Candidate, discover, guarded_probe
+from ...engine.discovery import BUDGET_SECONDS, Candidate, discover, guarded_probe, resolver_of
 from ...engine.errors import ConfigurationError, GatewayError
 from ...engine.port_probe import PortAnswer
 from .case import EngineCase
@@ -166,3 +166,15 @@ class TestDiscovery(EngineCase):
             with self.subTest(text), self.assertRaises(ConfigurationError) as caught:
                 self.discover(address=text)
             self.assertEqual((str(caught.exception), caught.exception.field), ("This is no email address.", "address"))
+
+    def test_the_dns_servers_of_a_setting_are_asked(self):
+        records = {("_submissions._tcp.good.test", "SRV"): ["1 1 465 smtp.good.test."]}
+        with NameServer(records) as names:
+            asking = resolver_of(f"127.0.0.1:{names.resolver().port}")
+            found = discover("ann@good.test", ("smtp",), resolver=asking, fetch=nothing, probe=silence)
+        self.assertEqual([one.host for one in found.candidates], ["smtp.good.test"])
+        self.assertIsNone(resolver_of(" "))
+        nobody = discover("ann@good.test", ("smtp",), resolver=resolver_of("none"), fetch=nothing, probe=silence)
+        self.assertEqual((nobody.candidates, nobody.notes), ([], ["The DNS did not answer every question."]))
+        with self.assertRaises(ConfigurationError):
+            resolver_of("dns.good.test")

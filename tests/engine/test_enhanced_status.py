@@ -22,6 +22,15 @@ DISABLED = "The mailbox is switched off or takes no mail."
 BUSY = "The server has too much to do at the moment."
 LATER = "The server asks to try again later."
 REFUSED = "The server refused the message."
+# Of the table of cures, which knows the provider.
+OWN_ADDRESSES = "The server lets this login send only as its own addresses."
+GMAIL_UNPROVED = "Gmail takes no mail of a domain that proves itself neither by SPF nor by DKIM."
+GMAIL_LIMIT = "The account's limit of recipients a day at Google is reached."
+SEND_AS = "Microsoft lets this account send only as itself, and the From is another address."
+SES_VERIFIED = (
+    "Amazon sends for verified senders only; while the account is in the sandbox, to verified recipients only."
+)
+SES_LIMIT = "The account's limit at Amazon is reached."
 
 # Answers as servers give them.
 ANSWERS = (
@@ -36,7 +45,7 @@ ANSWERS = (
     (552, "message too large", LARGE),
     (554, "5.7.1 <a@x.test>: Relay access denied", RELAY),
     (454, "4.7.1 <a@x.test>: Relay access denied", RELAY),
-    (553, "5.7.1 <b@x.test>: Sender address rejected: not owned by user a@x.test", SENDER),
+    (553, "5.7.1 <b@x.test>: Sender address rejected: not owned by user a@x.test", OWN_ADDRESSES),
     (450, "4.7.1 Client host rejected: cannot find your reverse hostname", BLOCKED),
     (451, "4.7.1 Please try again later", GREY),
     (450, "4.2.0 <a@x.test>: Recipient address rejected: Greylisted, see http://postgrey.test", GREY),
@@ -56,9 +65,9 @@ ANSWERS = (
     (550, "5.2.1 The email account that you tried to reach is disabled.", DISABLED),
     (450, "4.2.1 The user you are trying to contact is receiving mail at a rate that\nprevents", RATE),
     (421, "4.7.28 Our system has detected an unusual rate of unsolicited mail", LIMIT),
-    (550, "5.7.26 This mail has been blocked because the sender is unauthenticated.", UNPROVED),
+    (550, "5.7.26 This mail has been blocked because the sender is unauthenticated.", GMAIL_UNPROVED),
     (550, "5.7.1 Our system has detected that this message is likely unsolicited mail.", SPAM),
-    (550, "5.4.5 Daily user sending limit exceeded. For more information on Gmail", LIMIT),
+    (550, "5.4.5 Daily user sending limit exceeded. For more information on Gmail", GMAIL_LIMIT),
     (552, "5.2.3 Your message exceeded Google's message size limits.", LARGE),
     (552, "5.7.0 This message was blocked because its content presents a potential security issue: virus", SPAM),
     # Microsoft
@@ -66,14 +75,14 @@ ANSWERS = (
     (535, "5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.", NO_SMTP),
     (550, "5.7.30 Basic authentication is not supported for Client Submission.", NO_BASIC),
     (530, "5.7.57 Client not authenticated to send mail. [X.PROD.OUTLOOK.COM]", NO_SMTP),
-    (554, "5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied", SENDER),
-    (550, "5.7.60 SMTP; Client does not have permissions to send as this sender", SENDER),
+    (554, "5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied", SEND_AS),
+    (550, "5.7.60 SMTP; Client does not have permissions to send as this sender", SEND_AS),
     (550, "5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup", ADDRESS),
     (550, "5.7.606 Access denied, banned sending IP [192.0.2.1]", BLOCKED),
     (550, "5.7.64 TenantAttribution; Relay Access Denied", RELAY),
     # others
-    (554, "Message rejected: Email address is not verified.", SENDER),
-    (454, "Throttling failure: Maximum sending rate exceeded.", LIMIT),
+    (554, "Message rejected: Email address is not verified.", SES_VERIFIED),
+    (454, "Throttling failure: Maximum sending rate exceeded.", SES_LIMIT),
     (550, "5.7.1 Unauthenticated email from x.test is not accepted due to domain's DMARC policy.", UNPROVED),
     (451, "4.7.500 Server busy. Please try again later from [192.0.2.1].", LATER),
     (550, "5.6.7 The address has umlauts", "The server cannot take addresses with characters beyond ASCII."),

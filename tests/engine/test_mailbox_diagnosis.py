@@ -2,13 +2,15 @@
 import datetime
 
 from ...engine.connection import Connection, Password, Security
+from ...engine.mailbox import After, AfterKind
 from ...engine.mailbox_diagnosis import diagnose_mailbox
 from . import certificates
 from .case import EngineCase
-from .scripted_server import Encrypt, Expect, Hang, ScriptedServer, Send, Stopwatch, unused_port
+from .scripted_server import Close, Encrypt, Expect, Hang, ScriptedServer, Send, Stopwatch, unused_port
 
 PASSWORD = Password("someone", "hush")
 NAMES = ["name", "connect", "encryption", "login", "folder"]
+IMAP_NAMES = [*NAMES, "rights", "size", "extensions"]
 CAPABILITY = Expect("CAPABILITY", b"* CAPABILITY IMAP4rev1\r\n<tag> OK done\r\n")
 HELLO = [Send(b"* OK ready\r\n"), CAPABILITY]
 LOGIN = Expect("LOGIN", b"<tag> OK in\r\n")
@@ -48,9 +50,12 @@ class TestMailboxDiagnosis(EngineCase):
             b'* 1 FETCH (UID 5 INTERNALDATE "05-Nov-2025 10:20:30 +0100")\r\n<tag> OK done\r\n',
         )
         noop = Expect("NOOP", b"<tag> OK done\r\n")
-        diagnosis = self.diagnose([*HELLO, LOGIN, SELECT, SEARCH, noop, SEARCH, size, date, LOGOUT])
+        able = Expect("CAPABILITY", b"* CAPABILITY IMAP4rev1 AUTH=PLAIN MOVE\r\n<tag> OK done\r\n")
+        diagnosis = self.diagnose([*HELLO, LOGIN, SELECT, SEARCH, noop, SEARCH, size, date, able, LOGOUT])
         self.assertTrue(diagnosis.ok, diagnosis.steps)
-        self.assertEqual([step.name for step in diagnosis.steps], NAMES)
+        self.assertEqual([step.name for step in diagnosis.steps], IMAP_NAMES)
+        self.assertEqual(diagnosis.steps[-1].text, "IMAP4REV1, MOVE")
+        self.assertEqual(diagnosis.warnings, ())
         self.assertEqual((diagnosis.status.messages, diagnosis.status.unread, diagnosis.first_size), (3, 2, 50))
         zone = datetime.timezone(datetime.timedelta(hours=1))
         self.assertEqual(diagnosis.first_date, datetime.datetime(2025, 11, 5, 10, 20, 30, tzinfo=zone))
@@ -146,8 +151,53 @@ class TestMailboxDiagnosis(EngineCase):
         no = Expect("LOGIN", b"<tag> NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)\r\n")
         diagnosis = self.diagnose([*HELLO, no, LOGOUT])
         self.assertFails(diagnosis, "login", "password")
-        self.assertIn("app password", diagnosis.failure.text)
+        self.assertIn("app password", diagnosis.failure.cure)
         self.assertNotIn("hush", repr(diagnosis))
+
+    def abilities(self, *script, **options):
+        """Return the steps by name of a mailbox without mail, whose server then plays ``script``."""
+        nothing = Expect("SEARCH", b"* SEARCH\r\n<tag> OK done\r\n")
+        diagnosis = self.diagnose([*HELLO, LOGIN, SELECT, nothing, *script], **options)
+        self.assertTrue(diagnosis.ok, diagnosis.steps)
+        self.assertEqual([step.name for step in diagnosis.steps], IMAP_NAMES)
+        return {step.name: step for step in diagnosis.steps}
+
+    def test_rights_that_are_missing(self):
+        able = Expect("CAPABILITY", b"* CAPABILITY IMAP4rev1 ACL APPENDLIMIT=2097152\r\n<tag> OK done\r\n")
+        inbox = Expect("MYRIGHTS .INBOX", b"* MYRIGHTS INBOX lrs\r\n<tag> OK done\r\n")
+        done = Expect("MYRIGHTS .Done", b"* MYRIGHTS Done lr\r\n<tag> OK done\r\n")
+        after = After(AfterKind.MOVE, "Done")
+        steps = self.abilities(able, inbox, done, LOGOUT, after=after)
+        self.assertEqual(steps["rights"].text, "INBOX: lrs. Done: lr.")
+        for words in ("INBOX the account may not: mark messages as deleted, remove", "Done the account may not: put"):
+            self.assertIn(words, steps["rights"].warning)
+        self.assertEqual(steps["size"].text, "Messages up to 2.0 MB (2097152 bytes).")
+
+    def test_rights_that_are_enough(self):
+        able = Expect("CAPABILITY", b"* CAPABILITY IMAP4rev1 ACL APPENDLIMIT\r\n<tag> OK done\r\n")
+        inbox = Expect("MYRIGHTS .INBOX", b"* MYRIGHTS INBOX lrswd\r\n<tag> OK done\r\n")
+        gone = Expect("MYRIGHTS .Done", b"<tag> NO no such folder\r\n")
+        limit = Expect("STATUS .INBOX. .APPENDLIMIT", b"* STATUS INBOX (APPENDLIMIT 1048576)\r\n<tag> OK done\r\n")
+        steps = self.abilities(able, inbox, gone, limit, LOGOUT, after=After(AfterKind.MOVE, "Done"))
+        self.assertIn("Done: not told.", steps["rights"].text)
+        self.assertEqual(steps["rights"].warning, "")
+        self.assertIn("(1048576 bytes)", steps["size"].text)
+
+    def test_a_server_that_breaks_off_when_asked_is_well_all_the_same(self):
+        steps = self.abilities(Expect("CAPABILITY", b"* BYE"), Close())
+        self.assertIn("did not answer", steps["extensions"].text)
+        self.assertTrue(steps["extensions"].warning)
+
+    def test_a_certificate_that_expires_soon(self):
+        script = [*HELLO, LOGIN, SELECT, Expect("SEARCH", b"* SEARCH\r\n<tag> OK done\r\n"), LOGOUT]
+        for days, words in ((10, "expires in 9 days"), (30, "")):
+            with self.subTest(days):
+                encrypt = Encrypt(certificates.server_context(days=days))
+                diagnosis = self.diagnose([encrypt, *script], security=Security.TLS)
+                self.assertTrue(diagnosis.ok, diagnosis.steps)
+                self.assertIn(words, diagnosis.steps[2].warning)
+                self.assertEqual(bool(diagnosis.steps[2].warning), bool(words))
+                self.assertIn("issued by Test CA", diagnosis.steps[2].text)
 
     def test_folder(self):
         no = Expect("SELECT", b"<tag> NO [NONEXISTENT] no such mailbox\r\n")

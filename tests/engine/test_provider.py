@@ -1,7 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 
 from ...engine.connection import Security, default_port
-from ...engine.provider import PROVIDERS, describe_provider
+from ...engine.provider import PROVIDERS, describe_provider, is_public_domain, provider_of_domain, provider_of_host
 from .case import EngineCase
 
 NAMED = (
@@ -40,3 +40,27 @@ class TestProvider(EngineCase):
         for code, word in (("ses", "region"), ("microsoft_relay", "MX record")):
             self.assertIn("<", PROVIDERS[code].outgoing.host)
             self.assertIn(word, PROVIDERS[code].advice)
+
+    def test_a_provider_is_known_by_the_domain_of_its_mailboxes(self):
+        for domain, provider, is_public in (
+            ("gmail.com", "gmail", True),
+            ("GoogleMail.com", "gmail", True),
+            ("hotmail.com", "microsoft", True),
+            ("yahoo.com", "", True),
+            ("your-domain.org", "", False),
+            ("", "", False),
+        ):
+            with self.subTest(domain):
+                self.assertEqual((provider_of_domain(domain), is_public_domain(domain)), (provider, is_public))
+
+    def test_a_provider_is_known_by_its_servers(self):
+        for hosts, provider in (
+            (("smtp.gmail.com",), "gmail"),
+            (("imap.your-domain.org", "SMTP.office365.com"), "microsoft"),
+            (("ssl0.ovh.net", "ssl0.ovh.net"), "ovh"),
+            (("mail.your-domain.org",), ""),
+            (("", ""), ""),
+            ((), ""),
+        ):
+            with self.subTest(hosts):
+                self.assertEqual(provider_of_host(*hosts), provider)

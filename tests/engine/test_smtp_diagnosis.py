@@ -65,9 +65,28 @@ class TestSmtpDiagnosis(EngineCase):
             with self.subTest(security):
                 diagnosis = self.diagnose(script, security=security, login=login)
                 self.assertTrue(diagnosis.ok, diagnosis.steps)
-                self.assertEqual([step.name for step in diagnosis.steps], names.split())
+                self.assertEqual([step.name for step in diagnosis.steps], [*names.split(), "size", "extensions"])
                 self.assertEqual(self.server.surprises, [])
                 self.assertIsNone(diagnosis.suggestion)
+
+    def test_what_the_server_is_and_takes(self):
+        encrypt = Encrypt(certificates.server_context(days=10))
+        steps = {step.name: step for step in self.diagnose([encrypt, *HELLO, *SENDER], security=Security.TLS).steps}
+        self.assertEqual(steps["name"].text, "The name leads to 1 address: 127.0.0.1.")
+        for words in ("TLSv1.3, TLS_", "for 127.0.0.1, issued by Test CA, until ", "127.0.0.1 → Test CA."):
+            self.assertIn(words, steps["encryption"].text)
+        self.assertIn("expires in 9 days", steps["encryption"].warning)
+        self.assertIn("(1000 bytes)", steps["size"].text)
+        self.assertEqual(steps["extensions"].text, "AUTH PLAIN, SIZE 1000")
+        self.assertTrue(all(step.seconds >= 0 for step in steps.values()))
+
+    def test_a_sender_that_the_provider_does_not_know(self):
+        no = b"550 The from address does not match a verified Sender Identity. Mail cannot be sent\r\n"
+        diagnosis = self.diagnose([*HELLO, Expect("^MAIL", no), Hang()])
+        self.assertFails(diagnosis, "sender", "sender")
+        self.assertIn("Sender Authentication", diagnosis.failure.cure)
+        self.assertIn("does not match a verified", diagnosis.failure.text)
+        self.assertNotIn(diagnosis.failure.cure, diagnosis.failure.text)
 
     def test_without_login(self):
         self.assertTrue(self.diagnose([*HELLO, *SENDER]).ok)
@@ -166,12 +185,12 @@ class TestSmtpDiagnosis(EngineCase):
             (b"530 5.7.0 Must issue a STARTTLS command first", "security", "STARTTLS"),
             (b"538 5.7.11 Encryption required", "security", "unencrypted"),
             (b"454 4.7.0 Temporary authentication failure", "", "moment"),
-            (b"535 5.7.57 Client not authenticated to send mail", "password", "administrator"),
+            (b"535 5.7.57 Client not authenticated to send mail", "user", "administrator"),
         ):
             with self.subTest(reply=reply):
                 diagnosis = self.diagnose([*HELLO, Expect("AUTH", reply + b"\r\n"), Hang()], login=login)
                 self.assertFails(diagnosis, "login", field)
-                self.assertIn(words, diagnosis.failure.text)
+                self.assertIn(words, f"{diagnosis.failure.text} {diagnosis.failure.cure}")
 
     def test_login_before_encryption(self):
         diagnosis = self.diagnose([GREETING, EHLO_STARTTLS, Hang()], login=login)

@@ -26,6 +26,18 @@ mailing.action_put_in_queue()
 env["mailing.mailing"]._process_mass_mailing_queue()
 answer = mailing.id
 """
+CAMPAIGN_DOMAIN = """
+domains = env["spp.email.domain"]
+uses, _companies = domains._found()["example.test"]
+mails = env["mail.mail"].search([("mailing_id", "=", mailing)])
+unsubscribes = {}
+for url in ("http://odoo.test", "https://odoo.test"):
+    env["ir.config_parameter"].set_param("web.base.url", url)
+    unsubscribes[url] = domains._unsubscribes()
+post = mails._prepare_outgoing_list()[0]["headers"]["List-Unsubscribe-Post"]
+answer = {"uses": [use for use in uses if use == "campaign"], "post": post, "unsubscribes": unsubscribes}
+env.cr.rollback()
+"""
 FIGURES = ("expected", "scheduled", "delivered", "failed", "canceled", "sent")
 
 
@@ -56,6 +68,14 @@ class TestMassMailing(SendingCase):
     def figures(self, mailing):
         read = self.ask("answer = env['mailing.mailing'].browse(id).read(fields)[0]", id=mailing, fields=FIGURES)
         return {name: read[name] for name in FIGURES}
+
+    def test_its_domain_is_looked_at_and_one_click_unsubscribe_is_known(self):
+        mailing = self.mailing(box())
+        found = self.ask(CAMPAIGN_DOMAIN, mailing=mailing)
+        self.assertEqual(found["uses"], ["campaign"])
+        # What the verdict relies on: Odoo's campaigns carry it.
+        self.assertEqual(found["post"], "List-Unsubscribe=One-Click")
+        self.assertEqual(found["unsubscribes"], {"http://odoo.test": False, "https://odoo.test": True})
 
     def test_who_is_on_the_suppression_list_is_cancelled_in_the_mailings_figures(self):
         self.server()

@@ -91,10 +91,10 @@ export class PreviewField extends Component {
             <meta http-equiv="Content-Security-Policy" content="${policy}"/>
             <style>
                 body { font-family: sans-serif; overflow-wrap: anywhere; }
-                pre { font-family: inherit; white-space: pre-wrap; }
+                pre { font-family: inherit; white-space: pre-wrap; unicode-bidi: plaintext; }
                 a { text-decoration: underline; cursor: help; }
                 code { color: #5f5e5a; user-select: all; }
-            </style></head><body>${body}</body></html>`;
+            </style></head><body dir="auto">${body}</body></html>`;
     }
 }
 

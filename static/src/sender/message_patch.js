@@ -7,7 +7,7 @@ import { patch } from "@web/core/utils/patch";
 
 // Quiet where all is well, and loud where it is not.
 const SIGNS = {
-    proved: { icon: "fa fa-shield text-success opacity-50", label: _t("Sender proved.") },
+    proved: { icon: "fa fa-shield text-success", label: _t("Sender proved.") },
     unproved: {
         icon: "fa fa-exclamation-triangle text-warning",
         label: _t("Claims to be one of us, and nothing proves it."),
