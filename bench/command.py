@@ -67,7 +67,7 @@ def _show(comparisons, facts, seconds, *, is_whole):
     if any("stock" in found.workload.kinds for found in comparisons):
         print("Messages a second, and stock ÷ gateway time (above 1 the gateway is faster):\n")
         print(table.ratios(comparisons), end="\n\n")
-        print("Cost of a message, of Odoo's process alone:\n")
+        print("Cost of a message:\n")
         print(table.costs(comparisons), end="\n\n")
     if waits := table.waits(comparisons):
         print("Seconds until a message is a record, or a page's figures are there:\n")

@@ -29,7 +29,8 @@ def write(comparisons, facts, seconds):
     lines += ["## Waiting", "", "Seconds until a message is a record (push), or a page's figures are there (overview)."]
     lines += ["", table.waits(comparisons), ""]
     lines += ["## Cost of a message", ""]
-    lines += ["Medians, of Odoo's process alone. CPU share is CPU time ÷ elapsed time; the rest is waiting.", ""]
+    words = "Medians of Odoo's processes. CPU share is CPU time ÷ elapsed time; the rest is waiting. "
+    lines += [words + "PostgreSQL's and the mail server's CPU stand beside it.", ""]
     lines += [table.costs(comparisons), "", "## Workloads, and what limits them", ""]
     for comparison in comparisons:
         workload = comparison.workload

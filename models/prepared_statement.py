@@ -1,7 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """A statement that is written for every message: PostgreSQL reads and plans it once for a connection."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -12,21 +12,19 @@ class PreparedStatement:
         name: unique on a connection.
         text: the statement.
         types: {parameter: PostgreSQL's type} of all parameters.
+        prepare: the statement that prepares it.
     """
 
     name: str
     text: str
     types: dict
+    prepare: str = field(init=False)
 
     def __post_init__(self):
         # A parameter without a type is found when the module is loaded, and not by a thread that sends.
-        self.prepare  # noqa: B018  # pylint: disable=pointless-statement
-
-    @property
-    def prepare(self):
-        """The statement that prepares it."""
         text = self.text % {name: f"${number}" for number, name in enumerate(self.types, 1)}
-        return f"PREPARE {self.name} ({', '.join(self.types.values())}) AS {text}"
+        prepare = f"PREPARE {self.name} ({', '.join(self.types.values())}) AS {text}"
+        object.__setattr__(self, "prepare", prepare)
 
     @property
     def execute(self):

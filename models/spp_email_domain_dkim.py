@@ -15,17 +15,6 @@ class SppEmailDomain(models.Model):
     _name = "spp.email.domain"
     _inherit = ["spp.email.domain", "spp.email.change.mixin"]
 
-    _gateway_kept = (
-        "name",
-        "active",
-        "company_id",
-        "selectors",
-        "sending_addresses",
-        "dkim_is_required",
-        "dkim_subdomains",
-        "dkim_rotation_months",
-    )
-
     dkim_key_ids = fields.One2many("spp.email.dkim.key", "domain_id", string="DKIM Keys", readonly=True, copy=False)
     dkim_is_required = fields.Boolean(
         "Only Signed",
