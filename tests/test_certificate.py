@@ -1,4 +1,5 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+import logging
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -45,7 +46,7 @@ class TestCertificate(GatewayCase):
     def test_a_server_that_is_away_keeps_what_is_known(self):
         until = fields.Datetime.now() + timedelta(days=60)
         self.look(self.box, until)
-        with self.assertLogs("odoo.addons.spp_email_gateway.models.spp_email_certificate", "INFO") as log:
+        with self.assertLogs("odoo.addons.spp_email_gateway.models.spp_email_certificate", logging.INFO) as log:
             self.look(self.box, GatewayError("mail.gateway.test is away", phase="connect"))
         self.assertEqual(self.box.gateway_certificate_until, until)
         self.assertNotIn("gateway.test", "".join(log.output))
