@@ -37,7 +37,7 @@ BOXES = (
     "archive",
     "large",
     "lost",
-    "exact", "signs", "trusting")
+    "exact", "signs", "trusting", "goats")
 
 
 class World:

@@ -31,7 +31,7 @@ answer = env["spp.email.delivery"].create({
 env["spp.email.suppression"].create({"address": "zoe@plover.test", "company_id": env.company.id})
 """
 LETTER = (
-    b"From: Zoe <zoe@plover.test>\r\nTo: lost@example.test\r\nSubject: My lost goat\r\n"
+    b"From: Zoe <zoe@plover.test>\r\nTo: goats@example.test\r\nSubject: My lost goat\r\n"
     b"Message-ID: <goat-1@plover.test>\r\nDate: Mon, 04 May 2026 12:00:00 +0000\r\n\r\nIt is white.\r\n"
 )
 
@@ -44,7 +44,7 @@ class TestDiagnosis(BrowserCase):
         return found
 
     def test_a_mailbox_step_by_step(self):
-        box = self.mailbox("lost", name="Lost and Found")
+        box = self.mailbox("goats", name="Lost and Found")
         self.open(f"incoming-email-servers/{box}")
         self.press("Check Step by Step")
         dialog = self.dialog("Connection Check")
@@ -78,7 +78,7 @@ class TestDiagnosis(BrowserCase):
         self.assertIn("User name or password is wrong", self.refusal())
 
     def test_why_a_mail_is_not_here(self):
-        inbound = self.fetched("lost", LETTER, name="Goats")[-1]
+        inbound = self.fetched("goats", LETTER, name="Goats")[-1]
         self.ask(DELIVERY)
         self.open_app("Email Gateway", "Find a Message")
         self.fill("Address, Subject or Message-ID", "nobody@plover.test")

@@ -124,4 +124,4 @@ class TestIntakeViewer(BrowserCase):
         self.open_app("Email Gateway", "Incoming")
         menu = self.page.locator(".o-dropdown--menu").last
         menu.get_by_text("Try a Message", exact=True).wait_for()
-        self.assertEqual(menu.inner_text().split("\n"), ["Try a Message", "Loop Breakers"])
+        self.assertEqual(menu.inner_text().split("\n"), ["Journal", "Quarantine", "Try a Message", "Loop Breakers"])

@@ -82,7 +82,7 @@ class TestGuide(RoleCase):
         self.open_app("Email Gateway")
         self.assertEqual(
             self.sections(),
-            ["Overview", "Incoming", "Outgoing", "Domains", "Health", "Configuration"],
+            ["Overview", "Incoming", "Outgoing", "Domains", "Find a Message", "Health", "Configuration"],
         )
         incoming = self.entries("Incoming")
         self.assertEqual(

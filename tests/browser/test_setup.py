@@ -277,7 +277,7 @@ class TestSetupOfficer(BrowserCase):
         self.open_app("Email Gateway")
         self.assertEqual(
             [text.strip() for text in self.page.locator(".o_menu_sections > *").all_inner_texts()],
-            ["Incoming", "Outgoing"],
+            ["Overview", "Incoming", "Outgoing", "Find a Message"],
         )
         self.page.goto(f"{self.url}/odoo/email-setup")
         self.page.wait_for_timeout(500)
