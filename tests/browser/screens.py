@@ -64,7 +64,7 @@ def prepared(case):
     world = case.world
     if not hasattr(world, "walked") or not case.ask(ARE_THERE, walked=world.walked):
         written = letter("شكوى", ARABIC, sender="أمينة ديالو <amina@remote.test>")
-        (inbound,) = case.fetched("letters", written, name="Walked Letters")
+        *_earlier, inbound = case.fetched("letters", written, name="Walked Letters")
         found = case.ask(MESSAGE, author="admin")
         case.ask("env.ref('mail.ir_cron_mail_scheduler_action').active = True")
         world.walked = {"inbound": inbound, **found, **case.ask(RECORDS, mail=found["mail"])}
