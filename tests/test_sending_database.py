@@ -7,13 +7,14 @@ import psycopg2.pool
 
 from odoo.exceptions import ConcurrencyError
 from odoo.tests import tagged
-from odoo.tools import mute_logger
+from odoo.tools import SQL, mute_logger
 
 from ..engine.delivery import RecipientResult
 from ..engine.outcome import OutboundReason, OutboundState
 from ..models.delivery_ledger import Begun, DeliveryLedger
 from ..models.mail_mail_tracking import Tracking
 from ..models.spp_email_dispatch import Route
+from ..models.spp_email_queue import DUE, FREE, ORDER
 from ..models.spp_email_transmission import Sessions
 from .sending import DeliveryCase
 
@@ -196,6 +197,34 @@ class TestSendingDatabase(DeliveryCase):
             self.assertFalse(ledger._begun)
 
     def test_no_claim_walks_the_queue(self):
-        self.env.flush_all()
-        self.env.cr.execute("SELECT indexdef FROM pg_indexes WHERE tablename = 'spp_email_queue'")
-        self.assertTrue([one for (one,) in self.env.cr.fetchall() if "starts > 0" in one])
+        """However many wait: both kinds are found by their index, in the queue's order."""
+        many = "FROM generate_series(1, 20000) AS number"
+        for statement in (
+            f"INSERT INTO mail_message (id, message_type) SELECT 50000000 + number, 'email' {many}",
+            f"INSERT INTO mail_mail (id, mail_message_id, state)"
+            f" SELECT 50000000 + number, 50000000 + number, 'outgoing' {many}",
+            f"INSERT INTO spp_email_queue (mail_id, priority, campaign, starts, claim_fence)"
+            f" SELECT 50000000 + number, 10, 0, 0, 0 {many}",
+            "ANALYZE mail_mail",
+            "ANALYZE spp_email_queue",
+        ):
+            self.env.cr.execute(statement)
+        for condition, index, limit in (
+            ("starts = 0", "spp_email_queue_order_index", 50),
+            ("starts > 0", "spp_email_queue_begun_index", 1),
+        ):
+            with self.subTest(condition):
+                rows = self.env.execute_query(
+                    SQL(
+                        "EXPLAIN SELECT id FROM spp_email_queue WHERE %s AND %s AND %s ORDER BY %s LIMIT %s"
+                        " FOR NO KEY UPDATE SKIP LOCKED",
+                        FREE,
+                        SQL(condition),
+                        DUE,
+                        ORDER,
+                        limit,
+                    )
+                )
+                plan = "\n".join(line for (line,) in rows)
+                self.assertIn(f"Index Scan using {index}", plan)
+                self.assertNotIn("Sort", plan)
