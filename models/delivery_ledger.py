@@ -3,6 +3,9 @@
 
 import logging
 import random
+import threading
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -27,6 +30,8 @@ DAYS_PARAMETER = "spp_email_gateway.outgoing_days"
 DAYS = 5
 # Seconds after which a delivery whose outcome is unknown is sent once more, where the policy says so.
 UNKNOWN_WAIT = 300
+# Seconds for which an answer may wait in memory while something else than a server is waited for.
+SETTLE_SECONDS = 0.2
 # What every message needs.
 PREPARED = (BEGIN, ANSWER, KEEP_SMALL)
 
@@ -50,15 +55,24 @@ class DeliveryLedger:
     Args:
         env: an Environment on an autonomous cursor.
         pace: the thread's Pace, which is told how long the disk was waited for.
+        stop: Event that is set when the thread shall begin no message any more; None for one that nobody sets.
+        clock: seconds that only grow.
     """
 
-    def __init__(self, env, pace=None):
+    def __init__(self, env, pace=None, stop=None, clock=time.monotonic):
         self.env = env
         self.pace = pace or Pace()
+        self.stop = stop or threading.Event()
+        self.clock = clock
         self.delivery = env["spp.email.delivery"]
         self.rng = random.Random()
         self._claims = {}
+        # {mail id: {address: Begun}} of the transaction that has no answer yet.
         self._begun = {}
+        # When the first of the answers came that wait; None where none does.
+        self._answered = None
+        # Seconds that the last mail took to compose.
+        self._composed_in = 0.0
         # Functions that write, in order, until a commit has kept what they wrote.
         self._unwritten = []
         # Statements that go to PostgreSQL together.
@@ -81,7 +95,8 @@ class DeliveryLedger:
         Args:
             claims: {mail id: Claim}; what is sent from now on is sent under these.
         """
-        self._claims = claims
+        # What an error has left behind is no answer of whoever comes next.
+        self._claims, self._begun = claims, {}
         mail_ids = list(claims)
         self.flush()
         self._settle_unknown(mail_ids)
@@ -107,6 +122,7 @@ class DeliveryLedger:
             WithdrawnError: the mail was cancelled meanwhile, the claim on it is lost, or one of the recipients is
                 decided; nothing may be sent.
         """
+        self._begun = {}
         recipients = list(dict.fromkeys(recipients))
         claim = self._claims[posting.mail_id]
         values = {
@@ -131,8 +147,9 @@ class DeliveryLedger:
             # What a server said about the message before stands, whatever is wrong with this one.
             self.flush()
             raise
-        self._unwritten = []
-        self._begun = {address: Begun(row_id, since, attempts) for row_id, address, since, attempts in rows}
+        self._unwritten, self._answered = [], None
+        begun = {address: Begun(row_id, since, attempts) for row_id, address, since, attempts in rows}
+        self._begun = {posting.mail_id: begun}
 
     def note(self, posting, results, until=None, content=None):
         """Remember what became of recipients; written with the next beginning, or by ``flush``.
@@ -142,7 +159,9 @@ class DeliveryLedger:
             until: naive UTC; when those are due that only wait.
             content: SentContent to keep if one of them was accepted; None for nothing.
         """
-        begun, self._begun = self._begun, {}
+        begun = self._begun.pop(posting.mail_id, {})
+        if self._answered is None:
+            self._answered = self.clock()
         self._unwritten.append(partial(self._write_results, posting, results, until, begun))
         if content:
             self._unwritten.append(partial(self._keep, posting, results, begun, content))
@@ -156,7 +175,28 @@ class DeliveryLedger:
             self._roll_back()
             _logger.warning("The ledger is written one by one: %s.", type(error).__name__)
             self._flush_apart()
-        self._unwritten = []
+        self._unwritten, self._answered = [], None
+
+    def settle(self):
+        """Write and commit if an answer waits: what follows may take long. A process that dies then doubles nothing."""
+        if self._answered is not None:
+            self.flush()
+
+    @contextmanager
+    def composing(self):
+        """Context in which other addons compose a mail.
+
+        An answer that waits is written before, where it waits for long already or the last mail took long: mails of
+        one kind come one after the other. Where all goes fast this costs nothing.
+        """
+        began = self.clock()
+        if self._answered is not None and max(began - self._answered, self._composed_in) > SETTLE_SECONDS:
+            self.flush()
+            began = self.clock()
+        try:
+            yield
+        finally:
+            self._composed_in = self.clock() - began
 
     def _flush_apart(self):
         failure = None

@@ -2,10 +2,13 @@
 """Sessions with outgoing servers that are kept open between messages and batches, a pool for each process."""
 
 import hashlib
+import logging
 import os
 import smtplib
 import threading
 from contextlib import contextmanager, suppress
+
+import psycopg2
 
 from odoo import fields, models, modules
 from odoo.tools import config
@@ -13,6 +16,8 @@ from odoo.tools import config
 from ..engine.session_pool import LIMIT, MESSAGES, PATIENCE, SessionPool
 from ..engine.smtp_sending import SendingSession
 from .ir_mail_server import OAUTH, smtplib_is_replaced
+
+_logger = logging.getLogger(__name__)
 
 POOL = SessionPool(timer=threading.Timer)
 # A session of the parent process must not be used, nor closed with a word, by a child.
@@ -60,7 +65,7 @@ class IrMailServer(models.Model):
     )
 
     @contextmanager
-    def _gateway_session(self, mail_server, smtp_from, patience=PATIENCE):
+    def _gateway_session(self, mail_server, smtp_from, patience=PATIENCE, on_open=None):
         """Context: a session, connected and logged in, for one message after the other.
 
         Kept ones are used where that is safe; in tests, while smtplib is replaced and where another addon connects, it
@@ -69,6 +74,7 @@ class IrMailServer(models.Model):
         Args:
             mail_server: the outgoing server; empty to choose one by ``smtp_from``.
             patience: seconds to wait while all sessions that the server may have are busy.
+            on_open: called before a session is opened, which may take long; not where a kept one is used.
 
         Raises:
             GatewayError, ConfigurationError, UserError, smtplib.SMTPException: as ``_connect__``; GatewayError with
@@ -76,7 +82,9 @@ class IrMailServer(models.Model):
         """
         # sudo: as in Odoo, whoever writes a mail sends it through the system's servers.
         servers = self.sudo()  # nosemgrep: odoo-sudo-without-context
+        on_open = on_open or (lambda: None)
         if not self._gateway_may_keep_sessions():
+            on_open()
             session = servers._connect__(mail_server_id=mail_server.id or None, smtp_from=smtp_from)
             try:
                 yield session
@@ -94,10 +102,14 @@ class IrMailServer(models.Model):
         def connect():
             return servers._connect__(mail_server_id=server.id or None, smtp_from=smtp_from)
 
+        def open_session():
+            on_open()
+            return connect()
+
         key = server._gateway_session_key()
         session = POOL.acquire(
             key,
-            connect,
+            open_session,
             limit=server.gateway_session_limit if server else LIMIT,
             messages=server.gateway_session_messages if server else MESSAGES,
             patience=patience,
@@ -118,7 +130,13 @@ class IrMailServer(models.Model):
                 session.on_begin = session.reopen = session.on_wait = None
                 session.content = b""
                 POOL.release(key, session)
-                self.env["spp.email.dkim.key"]._note_unsigned(signer.problems)
+                try:
+                    self.env["spp.email.dkim.key"]._note_unsigned(signer.problems)
+                except psycopg2.Error as error:
+                    # Not swallowed: its cursor is its own, and ended with it. What the caller's transaction has of
+                    # mail that was sent must not be undone for a hint that Health would show.
+                    name = type(error).__name__
+                    _logger.warning("Outgoing server %s: what left unsigned was not noted: %s.", server.id or "", name)
             else:
                 _leave(session)
                 POOL.discard(key, session)

@@ -70,26 +70,31 @@ class SppEmailDispatch(models.AbstractModel):
         self = self.with_context(**{DISPATCHING: True})
         mails = self.env["mail.mail"].browse(claims)
         known = ledger.known(claims)
-        sessions = Sessions(self.env, ledger.pace)
+        sessions = Sessions(self.env, ledger)
         try:
             for group in self._groups(mails, known):
-                if done and time.monotonic() >= end:
+                if ledger.stop.is_set() or done and time.monotonic() >= end:
                     break
                 self._dispatch_group(group, known, ledger, sessions, end, done)
         finally:
-            sessions.give_back()
+            try:
+                # Taking leave of a server, and what other addons do at the end of the transaction, may take long.
+                ledger.settle()
+            finally:
+                sessions.give_back()
 
     def _dispatch_group(self, group, known, ledger, sessions, end, done):
         # What Odoo asks for all mails of a run, for those that need it.
         linked = group.mails.filtered(lambda mail: mail.body_html and "/mail/unfollow" in mail.body_html)
         followers = self.env["mail.followers"]._get_mail_doc_to_followers(linked.ids) if linked else {}
         for mail in group.mails:
-            if done and time.monotonic() >= end:
+            if ledger.stop.is_set() or done and time.monotonic() >= end:
                 return
             try:
                 self._send_mail(mail, group, followers, known[mail.id], ledger, sessions)
             except BusyError:
-                # Other threads have all the sessions that the server may have: they come back for it.
+                # Other threads have all the sessions that the server may have, or the process ends: they, or the
+                # next process, come back for it.
                 return
             done.append(mail.id)
 
@@ -151,7 +156,10 @@ class SppEmailDispatch(models.AbstractModel):
         server = group.routes[0].server
         posting = self._posting(mail, server, group.company)
         try:
-            emails = mail._prepare_outgoing_list(mail_server=server or mail.mail_server_id, doc_to_followers=followers)
+            with ledger.composing():
+                emails = mail._prepare_outgoing_list(
+                    mail_server=server or mail.mail_server_id, doc_to_followers=followers
+                )
         except psycopg2.Error:
             raise
         except Exception as error:  # noqa: BLE001 - another addon's fault; the mail says it

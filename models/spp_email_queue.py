@@ -64,6 +64,8 @@ class SppEmailQueue(models.Model):
 
     _mail_unique = models.UniqueIndex("(mail_id)")
     _order_index = models.Index("(priority, campaign, mail_id)")
+    # Few: what is in work, and what a worker began and never ended. They are looked for every second.
+    _begun_index = models.Index("(priority, campaign, mail_id) WHERE starts > 0")
 
     def _adopt(self):
         """Take over mails that wait and have no row, and forget those that are decided.

@@ -130,21 +130,22 @@ class SppEmailSending(models.AbstractModel):
     # One thread
     # ------------------------------------------------------------------
 
-    def _send_until(self, end, mail_ids=None, done=None, threads=1, paces=None):
+    def _send_until(self, end, mail_ids=None, done=None, threads=1, paces=None, stop=None):
         """Claim and send until nothing is due or it is ``end``. One thread's whole work, on an autonomous cursor.
 
         Args:
             done: set that gets the ids of mails whose work is over.
             threads: how many share the work.
             paces: list that gets the thread's Pace.
+            stop: Event; once it is set no message is begun any more.
         """
         queue = self.env["spp.email.queue"]
-        ledger = DeliveryLedger(self.env)
+        ledger = DeliveryLedger(self.env, stop=stop)
         ledger.prepare()
         if paces is not None:
             paces.append(ledger.pace)
         more, seen, suspects_at = True, set(), 0.0
-        while more and time.monotonic() < end:
+        while more and time.monotonic() < end and not ledger.stop.is_set():
             more = False
             # In turn, so that neither kind keeps the other waiting.
             for is_suspect in (False, True):

@@ -1,11 +1,13 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """The threads of a lane: as many as wait while one computes."""
 
+import atexit
 import logging
 import threading
 import time
 
 from odoo import SUPERUSER_ID, api, models, modules
+from odoo.service.server import CommonServer
 
 from ..engine.pace import threads_worth
 from .spp_email_transaction import autonomous
@@ -17,6 +19,11 @@ WARM_UP_SECONDS = 0.05
 PROBE_SECONDS = 0.15
 # A thread that hangs in a conversation is left to it after this; it writes by itself what comes of it.
 GRACE_SECONDS = 2
+# A process that ends waits so long for its threads: they write what servers have said.
+STOP_SECONDS = 5
+# {thread: Event that stops it} of the threads that send in this process, and whether it ends.
+_sending = {}
+_is_ending = threading.Event()
 # {database: which part of its time a thread computed when this process sent last}: servers stay where they are.
 _computing = {}
 
@@ -35,11 +42,11 @@ class SppEmailSending(models.AbstractModel):
             with self._autonomous_cursor() as env:
                 env["spp.email.sending"]._send_until(end, mail_ids, done)
             return
-        paces = []
+        paces, stop = [], threading.Event()
         threads = [
             threading.Thread(
                 target=_run,
-                args=(self.env.registry, end, mail_ids, done, count, paces),
+                args=(self.env.registry, end, mail_ids, done, count, paces, stop),
                 name=f"spp.email.sending-{number}",
                 daemon=True,
             )
@@ -51,6 +58,8 @@ class SppEmailSending(models.AbstractModel):
             thread.start()
         for thread in started:
             thread.join(max(0.0, end + GRACE_SECONDS - time.monotonic()))
+        # Who hangs in a conversation ends it, writes what came of it, and begins nothing: the worker may end any time.
+        stop.set()
         computed, waited = _spent(paces)
         if computed + waited > PROBE_SECONDS:
             _computing[self.env.cr.dbname] = computed / (computed + waited)
@@ -76,13 +85,43 @@ def _spent(paces):
     return sum(pace.computed for pace in paces), sum(pace.waited for pace in paces)
 
 
-def _run(registry, end, mail_ids, done, threads, paces):
+def stop_sending(seconds=STOP_SECONDS):
+    """Have the threads of this process begin nothing more and write what servers have said; wait for it.
+
+    Args:
+        seconds: to wait at most; a server that says nothing is not waited for longer.
+    """
+    _is_ending.set()
+    threads = dict(_sending)
+    for stop in threads.values():
+        stop.set()
+    end = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    late = sum(thread.is_alive() for thread in threads)
+    if late:
+        _logger.warning("%s threads still send while the process ends; the outcome may be unknown.", late)
+
+
+# A threaded server closes its connections with the database before the interpreter ends, so it has to say so itself. A
+# worker process, and a shell, end as any process does.
+CommonServer.on_stop(stop_sending)
+atexit.register(stop_sending)
+
+
+def _run(registry, end, mail_ids, done, threads, paces, stop):
     """Send in a thread of its own: no cursor, record or context of the caller comes along."""
-    threading.current_thread().dbname = registry.db_name
+    thread = threading.current_thread()
+    thread.dbname = registry.db_name
+    _sending[thread] = stop
     try:
+        if _is_ending.is_set():
+            return
         with registry.cursor() as cr, autonomous(cr):
             env = api.Environment(cr, SUPERUSER_ID, {})
-            env["spp.email.sending"]._send_until(end, mail_ids, done, threads, paces)
+            env["spp.email.sending"]._send_until(end, mail_ids, done, threads, paces, stop)
     except Exception as error:  # noqa: BLE001 - nobody waits for what a thread raises; the claims run out
         # Not its words: PostgreSQL's name the row.
         _logger.error("A thread that sends ended early: %s.", type(error).__name__)
+    finally:
+        del _sending[thread]

@@ -34,6 +34,10 @@ class BusyError(Exception):
     """All sessions that a server may have are in use; nothing of the message was begun."""
 
 
+class StoppedError(BusyError):
+    """The process ends; nothing of the message was begun."""
+
+
 @dataclass
 class Part:
     """One of a mail's messages: the mail as one contact, or its free recipients, get it.
@@ -129,12 +133,15 @@ class SppEmailTransmission(models.AbstractModel):
         results, fails_over = {}, False
         try:
             with part.mail._gateway_tracking(part.email) as tracking:
+                if ledger.stop.is_set():
+                    raise StoppedError
                 results = tracking.results = self._transmit(part, route, group, due, ledger, sessions)
-            fails_over = route.server.id in group.unreachable and not is_last
-            if results is not None and not fails_over:
-                # First of all: whatever a gate learns from it may fail, and what a server said is said.
-                ledger.note(part.posting, results, content=part.content)
-                part.content = None
+                fails_over = route.server.id in group.unreachable and not is_last
+                if results is not None and not fails_over:
+                    # First of all: whatever a gate learns from it, or mail_tracking writes, may fail, and what a server
+                    # said is said.
+                    ledger.note(part.posting, results, content=part.content)
+                    part.content = None
         finally:
             # Also where nothing came of it: what a gate had reserved is free again.
             gate._note(departure, results or {})
@@ -301,11 +308,11 @@ class Sessions:
     """The sessions that one batch uses, one for each server and From; given back to the pool at its end.
 
     Args:
-        pace: the thread's Pace, which is told how long servers were waited for.
+        ledger: the thread's DeliveryLedger; its Pace is told how long servers were waited for.
     """
 
-    def __init__(self, env, pace):
-        self.env, self.pace, self.held = env, pace, {}
+    def __init__(self, env, ledger):
+        self.env, self.ledger, self.pace, self.held = env, ledger, ledger.pace, {}
 
     def get(self, route):
         """Return the session of a Route.
@@ -316,11 +323,12 @@ class Sessions:
         key = (route.server.id, route.smtp_from)
         if key not in self.held:
             with ExitStack() as stack:
-                servers = self.env["ir.mail_server"]
+                # Names, the connection and the login may take minutes: an answer does not wait for them in memory.
+                opened = self.env["ir.mail_server"]._gateway_session(
+                    route.server, route.smtp_from, patience=PATIENCE, on_open=self.ledger.settle
+                )
                 with self.pace.waiting():
-                    session = watched(
-                        stack.enter_context(servers._gateway_session(route.server, route.smtp_from, patience=PATIENCE))
-                    )
+                    session = watched(stack.enter_context(opened))
                 session.on_wait = self.pace.note
                 if session.signer is None:
                     # Another addon's: nothing can be signed there, and some mail must not leave so.
@@ -330,12 +338,25 @@ class Sessions:
 
     def discard(self, route):
         """Forget a session that is broken; the next message gets another."""
-        held = self.held.pop((route.server.id, route.smtp_from), None)
+        key = (route.server.id, route.smtp_from)
+        held = self.held.pop(key, None)
         if held:
-            held[0].close()
-            held[1].close()
+            self._end(key, held[0].close)
+            self._end(key, held[1].close)
 
     def give_back(self):
-        for _session, stack in self.held.values():
-            stack.close()
-        self.held = {}
+        """Give all of them back, each for itself."""
+        held, self.held = self.held, {}
+        for key, (_session, stack) in held.items():
+            self._end(key, stack.close)
+
+    def _end(self, key, close):
+        """End the use of a session; an error there is told, and undoes nothing of the batch.
+
+        PostgreSQL's errors too: what is written when a session is given back has a cursor of its own, so that the
+        batch's transaction is whole, and would be undone for nothing.
+        """
+        try:
+            close()
+        except Exception as error:  # noqa: BLE001 - whatever closes sessions in other addons
+            _logger.warning("Outgoing server %s: a session was not ended well: %s.", key[0] or "", type(error).__name__)

@@ -4,8 +4,11 @@ from contextlib import ExitStack
 from functools import partial
 from unittest.mock import patch
 
+import psycopg2
+
 from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
+from odoo.tools import mute_logger
 
 from odoo.addons.base.tests.common import MockSmtplibCase
 
@@ -79,6 +82,23 @@ class TestMailServerSession(OutgoingCase, MockSmtplibCase):
         self.assertIs(self.use(), session)
         self.assertTrue(session.is_open)
         self.assertEqual(len(FakeSession.opened), 1)
+
+    def test_only_who_opens_a_session_is_told_before(self):
+        told = []
+        with self.keeping():
+            for _time in range(2):
+                with self.servers._gateway_session(self.out, "ann@gateway.test", on_open=lambda: told.append(1)):
+                    pass
+        self.assertEqual(told, [1])
+
+    @mute_logger(f"{MODULE}_pool")
+    def test_what_cannot_be_noted_of_a_session_undoes_nothing(self):
+        def fail(*arguments):
+            raise psycopg2.OperationalError("no connection")
+
+        self.patch(self.env.registry["spp.email.dkim.key"], "_note_unsigned", fail)
+        session = self.use()
+        self.assertIs(self.use(), session)
 
     def test_it_carries_the_sender_of_its_message(self):
         with self.keeping():

@@ -26,6 +26,34 @@ def die(self, *args, **kwargs):
 type(env["mail.mail"])._prepare_outgoing_list = die
 """
 
+# A mail that takes a while to compose comes after another one.
+SLOW = """
+import threading, time
+from odoo import api
+prepare = type(env["mail.mail"])._prepare_outgoing_list
+composing = threading.Event()
+def be_slow(self, *args, **kwargs):
+    if self.subject == "slow":
+        composing.set()
+        time.sleep(2)
+    return prepare(self, *args, **kwargs)
+type(env["mail.mail"])._prepare_outgoing_list = be_slow
+def job():
+    with env.registry.cursor() as cr:
+        api.Environment(cr, 1, {})["mail.mail"].process_email_queue()
+threading.Thread(target=job, daemon=True).start()
+composing.wait(30)
+"""
+STOPPED = """
+import os
+from odoo import sql_db
+from odoo.service.server import CommonServer
+for function in CommonServer._on_stop_funcs:
+    function()
+sql_db.close_all()
+os._exit(0)
+"""
+
 
 class TestKillsSending(SendingCase):
     """SIGKILL at one step, three times with new mail each time, then a run that may finish."""
@@ -148,3 +176,25 @@ class TestKillsSending(SendingCase):
         self.assertIn("The server process died each time it was sent", reason)
         self.assertEqual(set(self.taken().values()), {1})
         self.assertEqual(self.ledger()[-1], ("poison@remote.test", "failed", "process_died"))
+
+    def end_between_two_messages(self, end):
+        """End a process in an orderly way while the second mail is composed, which takes long, then finish."""
+        self.server()
+        mails = self.queue("first@remote.test") + self.queue("second@remote.test", subject="slow")
+        self.make_due()
+        running = self.start(SLOW + end)
+        wait_for(lambda: self.taken()["first@remote.test"], "the first one is taken")
+        running.wait(60)
+        self.wait_until_gone()
+        self.assertEqual(self.ledger()[0], ("first@remote.test", "sent", "accepted"))
+        self.assertEqual(self.taken(), {"first@remote.test": 1}, "one was begun although the process ends")
+        self.finish()
+        self.assertEqual(self.taken(), {"first@remote.test": 1, "second@remote.test": 1})
+        self.assertEqual({mail[0] for mail in self.mails(*mails)}, {"sent"})
+
+    def test_a_worker_that_ends(self):
+        self.end_between_two_messages("raise SystemExit\n")
+
+    def test_a_server_that_is_restarted(self):
+        """What Odoo does at SIGTERM: the functions that want to know of it, then no connection is left."""
+        self.end_between_two_messages(STOPPED)
