@@ -381,6 +381,28 @@ class TestDkim(GatewayCase):
             self.work()
         self.assertEqual([len(late.dkim_key_ids), len(self.domain.dkim_key_ids)], [2, 2])
 
+    def test_a_domain_whose_key_cannot_be_made_is_in_nobodys_way(self):
+        other = self.env["spp.email.domain"].create({"name": "z.gateway.test", "dkim_rotation_months": 1})
+        self.domain.dkim_rotation_months = 1
+        self.make()
+        self.make(domain=other)
+        rotate = type(other)._rotate
+
+        def fail(domain, before=None):
+            if domain.id == self.domain.id:
+                raise ValueError("odd")
+            return rotate(domain, before)
+
+        with (
+            self.later(days=60),
+            patch.object(type(other), "_rotate", fail),
+            self.assertLogs(publication_module.__name__, "WARNING") as logs,
+        ):
+            self.assertTrue(self.work())
+        self.assertEqual([len(self.domain.dkim_key_ids), len(other.dkim_key_ids)], [1, 2])
+        self.assertEqual(len(logs.output), 1)
+        self.assertIn(f"Domain {self.domain.id} got no new DKIM key: ValueError.", logs.output[0])
+
     def test_a_silent_dns_holds_nothing_up(self):
         old, *_others = [
             self.make(domain=self.env["spp.email.domain"].create({"name": f"d{number}.gateway.test"}))
