@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email import policy
+from typing import Any
 
 import dkim
 from dkim.canonicalization import CanonicalizationPolicy, correct_empty_body, strip_trailing_lines
@@ -83,12 +84,14 @@ class DkimSigner:
     Attributes:
         problems: {domain: words} of what left without a signature that it ought to have.
         signed: how many messages got one.
+        owner: whose the next message is, for ``find``, whose answers hold for one owner.
     """
 
     def __init__(self, find: Callable[[str], DomainSigning], now: Callable[[], float] = time.time):
         self._find = find
         self._now = now
-        self._known: dict[str, DomainSigning] = {}
+        self._known: dict[tuple[Any, str], DomainSigning] = {}
+        self.owner: Any = None
         self.problems: dict[str, str] = {}
         self.signed = 0
 
@@ -138,9 +141,10 @@ class DkimSigner:
             self.problems[domain] = problem
 
     def _signing(self, domain: str) -> DomainSigning:
-        if domain not in self._known:
-            self._known[domain] = self._find(domain)
-        return self._known[domain]
+        key = (self.owner, domain)
+        if key not in self._known:
+            self._known[key] = self._find(domain)
+        return self._known[key]
 
 
 def from_domain(content: bytes) -> str:

@@ -28,6 +28,7 @@ class IrMailServer(models.Model):
         if session.signer is None:
             # Another addon's: nothing can be signed there, and some mail must not leave so.
             session.signer = self.env["spp.email.dkim.key"]._signer()
+        session.signer.owner = results.companies.get(message["Message-Id"], session.signer.owner)
         try:
             return super().send_email(message, *args, **kwargs)
         finally:

@@ -45,10 +45,17 @@ class Results(dict):
     """What servers say in one request. Equal to itself only.
 
     Odoo hands out an Environment again whose context is equal: two empty dictionaries would be one.
+
+    Attributes:
+        companies: {Message-ID: id of the company that the mail belongs to}.
     """
 
     __eq__ = object.__eq__
     __hash__ = object.__hash__
+
+    def __init__(self, companies=()):
+        super().__init__()
+        self.companies = dict(companies)
 
 
 class MailMail(models.Model):
@@ -184,7 +191,8 @@ class MailMail(models.Model):
         queue = self.env["spp.email.queue"]
         # A lane that has one of them sends it.
         mine = self.browse(queue._take(self.ids)) & self
-        results, postings = Results(), mine._gateway_postings()
+        postings = mine._gateway_postings()
+        results = Results({name: posting.company_id for name, (posting, _contacts) in postings.items()})
         try:
             yield mine.with_context(**{RESULTS: results, IN_A_HURRY: True})
         except MailDeliveryException as error:

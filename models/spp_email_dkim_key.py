@@ -55,6 +55,8 @@ class SppEmailDkimKey(models.Model):
     published_date = fields.Datetime("Published", readonly=True)
     active_date = fields.Datetime("Active Since", readonly=True)
     retired_date = fields.Datetime("Retired", readonly=True)
+    # When somebody did away with its successor: the schedule counts anew from then.
+    discarded_date = fields.Datetime("Discarded", readonly=True)
     has_private_key = fields.Boolean(compute="_compute_has_private_key", compute_sudo=True)
     is_signing = fields.Boolean("Signs", compute="_compute_is_signing")
     record_name = fields.Char("Full Name", compute="_compute_record_name", store=True)
@@ -136,6 +138,10 @@ class SppEmailDkimKey(models.Model):
 
     def _removable_date(self):
         return (self.retired_date or fields.Datetime.now()) + timedelta(days=DAYS_IN_TRANSIT)
+
+    def _rotated_from(self):
+        """Return the time from which the months until the next key count."""
+        return max(filter(None, (self.active_date, self.discarded_date)))
 
     def _is_removable(self):
         return self.state == "retired" and self._removable_date() <= fields.Datetime.now()
@@ -245,5 +251,6 @@ class SppEmailDkimKey(models.Model):
         keys = self._for_manager()
         if keys.filtered("active_date"):
             raise UserError(self.env._("This key has signed mail. Retire it instead."))
+        keys.replaces_id.discarded_date = fields.Datetime.now()
         keys.unlink()
         return {"type": "ir.actions.client", "tag": "soft_reload"}

@@ -1,12 +1,18 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """The keys at work: opened once for each session and domain, within the process that sends."""
 
-from odoo import api, fields, models
+from datetime import timedelta
+
+from odoo import SUPERUSER_ID, api, fields, models
 from odoo.tools import SQL
 
 from ..engine.dkim_private_key import read_private_key
 from ..engine.dkim_signing import DkimSigner, DomainSigning, SigningKey, parents_of
 from ..engine.errors import ConfigurationError
+
+# Health says it for a day: each batch of mail need not write it anew.
+NOTE_AGAIN = timedelta(minutes=10)
+NO_KEY = "no key of it may sign now"
 
 
 class SppEmailDkimKey(models.Model):
@@ -16,22 +22,41 @@ class SppEmailDkimKey(models.Model):
     def _signer(self):
         """Return the engine.dkim_signing.DkimSigner of one session. Keys are opened when the first mail needs them."""
         # sudo: whoever writes a mail has it signed; keys leave this model as what signs only.
-        return DkimSigner(self.sudo()._signing_of)  # nosemgrep: odoo-sudo-without-context
+        keys = self.sudo()  # nosemgrep: odoo-sudo-without-context
+        signer = DkimSigner(lambda name: keys._signing_of(name, signer.owner))
+        # The system itself belongs to the main company, and says nothing by that.
+        company = self.env["ir.mail_server"]._gateway_company()
+        is_known = self.env.context.get("gateway_company_id") or self.env.uid != SUPERUSER_ID
+        signer.owner = company.id if is_known else None
+        return signer
 
     @api.model
-    def _signing_of(self, name):
+    def _signing_of(self, name, company_id=None):
         """Return the engine.dkim_signing.DomainSigning of a domain of a From, in ASCII form.
 
         Its own keys sign; where it has none, those of the closest domain above that signs for its subdomains too. An
         aligned signature may be a parent's unless DMARC asks for the very same domain (adkim=s).
+
+        Args:
+            company_id: whose mail it is; None where nobody knows. A company's domain signs for it and its branches.
         """
         above = parents_of(name)
-        domains = self.env["spp.email.domain"].search([("name", "in", [name, *above])], limit=20)
+        # Archived ones too: their mail is to be signed as before.
+        domains = (
+            self.env["spp.email.domain"]
+            .with_context(active_test=False)
+            .search([("name", "in", [name, *above])], limit=20)
+        )
         by_name = {domain.name: domain for domain in domains}
         own = by_name.get(name)
         covering = [by_name[parent] for parent in above if parent in by_name and by_name[parent].dkim_subdomains]
+        covering = [domain for domain in covering if domain._signs_for(company_id)]
         required = any(domain.dkim_is_required for domain in [*filter(None, [own]), *covering[:1]])
         problem = ""
+        if own and not own._signs_for(company_id):
+            # What it asks of its mail holds for whoever uses its name; its keys are its company's.
+            problem = NO_KEY if own._signing_keys()[0] else ""
+            own = None
         for domain in [*filter(None, [own]), *covering]:
             keys, failure = domain._signing_keys()
             problem = problem or failure
@@ -48,26 +73,45 @@ class SppEmailDkimKey(models.Model):
         """
         if not problems:
             return
-        # By a cursor of its own: the caller's transaction may be undone. Who finds the row in work leaves it alone.
-        with self.env["spp.email.transaction"]._gateway_cursor() as env:
+        now = fields.Datetime.now()
+        # By a cursor of its own: the caller's transaction may be undone. READ COMMITTED: a row that was changed since a
+        # transaction began is an error at any other level, whether it is locked or not.
+        with self.env["spp.email.transaction"]._gateway_cursor(read_committed=True) as env:
             for name, words in list(problems.items())[:20]:
-                names = [name, *parents_of(name)]
+                found = env.execute_query(
+                    SQL(
+                        """
+                        SELECT id, COALESCE(dkim_unsigned_date > %s, FALSE) FROM spp_email_domain
+                         WHERE name = ANY(%s) ORDER BY length(name) DESC LIMIT 1
+                        """,
+                        now - NOTE_AGAIN,
+                        [name, *parents_of(name)],
+                    )
+                )
+                if not found or found[0][1]:
+                    continue
+                # Who finds the row in work leaves it alone.
                 env.cr.execute(
                     SQL(
                         """
                         UPDATE spp_email_domain SET dkim_unsigned_date = %s, dkim_unsigned_text = %s
-                         WHERE id IN (SELECT id FROM spp_email_domain WHERE name = ANY(%s)
-                                       ORDER BY length(name) DESC LIMIT 1 FOR UPDATE SKIP LOCKED)
+                         WHERE id IN (SELECT id FROM spp_email_domain WHERE id = %s FOR UPDATE SKIP LOCKED)
                         """,
-                        fields.Datetime.now(),
+                        now,
                         words,
-                        names,
+                        found[0][0],
                     )
                 )
 
 
 class SppEmailDomain(models.Model):
     _inherit = "spp.email.domain"
+
+    def _signs_for(self, company_id):
+        """Return whether mail of a company (None: nobody knows whose) may have this domain's keys."""
+        self.ensure_one()
+        company = self.env["res.company"].browse(company_id)
+        return not company or not self.company_id or self.company_id in company.parent_ids
 
     def _signing_keys(self):
         """Return ([engine SigningKey], why there is one less than there ought to be, in words).

@@ -89,10 +89,15 @@ class SppEmailDomain(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        return super().create([self._normalized(vals) for vals in vals_list])
+        domains = super().create([self._normalized(vals) for vals in vals_list])
+        domains._check_other_companies("create")
+        return domains
 
     def write(self, vals):
-        return super().write(self._normalized(vals))
+        done = super().write(self._normalized(vals))
+        if "name" in vals or vals.get("dkim_subdomains"):
+            self._check_other_companies("write")
+        return done
 
     @api.model
     def _normalized(self, vals):

@@ -1,9 +1,13 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """A domain is checked: the DNS is asked without any lock held, and what it said is written at once."""
 
+import logging
+from datetime import timedelta
+from time import monotonic
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import plaintext2html
+from odoo.tools import SQL, plaintext2html
 
 from ..engine.dns_asking import Asking
 from ..engine.dns_look import look
@@ -11,11 +15,18 @@ from ..engine.dns_record import RECORD_STATE_WORDS, RecordState, relative_name, 
 from ..engine.errors import ConfigurationError
 from ..engine.resolver import make_asking
 
+_logger = logging.getLogger(__name__)
+
 JOB = "spp_email_gateway.ir_cron_domain"
 # So many are checked while a person waits: 20 seconds each where the DNS is silent.
 MOST_AT_ONCE = 3
 # Of one run; what is left is the first of the next one.
 MOST_WAITING = 2000
+# A job's process is not to be had for others meanwhile.
+RUN_SECONDS = 60
+PAUSE = timedelta(minutes=10)
+# Domains one after the other of which the DNS says nothing: it says nothing of the next one either.
+MOST_SILENT = 3
 
 
 class SppEmailDomain(models.Model):
@@ -39,13 +50,16 @@ class SppEmailDomain(models.Model):
         for domain, found in looks:
             # sudo: the right to write was checked; records are written by checks only.
             domain.sudo()._note_look(found)  # nosemgrep
+        counted = self.sudo()._complaints_by_domain()  # nosemgrep: as above
+        for domain in self.sudo():  # nosemgrep: as above
+            domain._note_complaints(counted)
         return {"type": "ir.actions.client", "tag": "soft_reload"}
 
     @api.model
     def _cron_check(self):
         """Find domains, and check each once a day, the one that waits longest first."""
         try:
-            make_asking(self.env["spp.email.sender.resolver"]._resolver_servers())
+            resolver = make_asking(self.env["spp.email.sender.resolver"]._resolver_servers())
         except ConfigurationError:
             # Health says so of all that asks the DNS.
             return
@@ -53,15 +67,61 @@ class SppEmailDomain(models.Model):
         waiting = self.search([], order="checked_date NULLS FIRST, id", limit=MOST_WAITING)
         today = fields.Datetime.subtract(fields.Datetime.now(), hours=20)
         due = waiting.filtered(lambda one: not one.checked_date or one.checked_date < today)
-        job = self.env["ir.cron"]
-        left = job._commit_progress(remaining=len(due))
-        for number, domain in enumerate(due, 1):
+        # From here on this cursor has no transaction: a row that somebody writes while the DNS is waited for could not
+        # be written by one that had begun before.
+        job, due_ids = self.env["ir.cron"], due.ids
+        left = job._commit_progress(remaining=len(due_ids))
+        counted = self._counted() if due_ids else {}
+        end, silent = monotonic() + RUN_SECONDS, 0
+        for number, domain_id in enumerate(due_ids, 1):
             if left <= 0:
-                break
-            if not domain.exists():
-                continue
-            domain._note_look(domain._look())
-            left = job._commit_progress(1, remaining=len(due) - number)
+                return
+            is_silent = self._check_alone(resolver, domain_id, counted)
+            silent = silent + 1 if is_silent else 0
+            left = job._commit_progress(1, remaining=len(due_ids) - number)
+            # Where nobody is asked, nobody is waited for.
+            if resolver and silent >= MOST_SILENT:
+                # The next run is early enough.
+                job._commit_progress(remaining=0)
+                return
+            if monotonic() >= end and number < len(due_ids):
+                # sudo: it calls itself.
+                self.env.ref(JOB).sudo()._trigger(at=fields.Datetime.now() + PAUSE)  # nosemgrep
+                job._commit_progress(remaining=0)
+                return
+
+    def _counted(self):
+        with self.env["spp.email.transaction"]._gateway_cursor(read_committed=True) as env:
+            return env[self._name]._complaints_by_domain()
+
+    def _check_alone(self, resolver, domain_id, counted):
+        """Check one domain in transactions of its own, none of them open while the DNS is waited for.
+
+        Returns:
+            Whether the DNS said nothing at all. Never raises for what is wrong with this domain: it comes again in its
+            turn, and all others are checked.
+        """
+        own = self.env["spp.email.transaction"]
+        try:
+            with own._gateway_cursor(read_committed=True) as env:
+                domain = env[self._name].browse(domain_id).exists()
+                question = domain and domain._question()
+            if not question:
+                return False
+            found = look(Asking(resolver), question)
+            with own._gateway_cursor(read_committed=True) as env:
+                domain = env[self._name].browse(domain_id).exists()
+                if domain:
+                    domain._note_look(found)
+                    domain._note_complaints(counted)
+        except Exception as error:  # noqa: BLE001 - a row, an answer: one domain's fault, rolled back, is no other's
+            _logger.warning("Domain %s was not checked: %s.", domain_id, type(error).__name__)
+            with own._gateway_cursor(read_committed=True) as env:
+                env.cr.execute(
+                    SQL("UPDATE spp_email_domain SET checked_date = %s WHERE id = %s", fields.Datetime.now(), domain_id)
+                )
+            return False
+        return bool(found.records) and all(one.state is RecordState.UNKNOWN for one in found.records)
 
     def _look(self):
         """Return the engine's DomainLook.

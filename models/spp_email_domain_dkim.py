@@ -89,14 +89,14 @@ class SppEmailDomain(models.Model):
         They sign as soon as the DNS shows them, and the old ones are retired then.
 
         Args:
-            before: only for keys that became active before this time; None for all.
+            before: only for keys that became active, or whose successor was discarded, before this time; None for all.
         """
         self.ensure_one()
         keys = self.dkim_key_ids
         made = keys.browse()
         for key in keys.filtered(lambda key: key.state == "active"):
             has_successor = keys.filtered(lambda one, key=key: one.replaces_id == key and one.state != "retired")
-            if not has_successor and (before is None or key.active_date < before):
+            if not has_successor and (before is None or key._rotated_from() < before):
                 made += keys._prepare(self, key.algorithm, bits=max(key.bits, USUAL_RSA), replaces=key)
         return made
 

@@ -5,12 +5,13 @@ from datetime import timedelta
 
 from markupsafe import Markup
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.tools import SQL, LazyTranslate
 
 from ..engine.bulk_sender import BulkFacts, Rule, readiness
 from ..engine.connection import Security
 from ..engine.dns_record import RecordState
+from ..engine.mail_domain import mail_domain
 from .ir_mail_server import ENCRYPTIONS
 from .spp_email_domain_words import filled
 
@@ -81,6 +82,8 @@ class SppEmailDomain(models.Model):
     _inherit = "spp.email.domain"
 
     reverse_names = fields.Json(readonly=True, copy=False)
+    # Of the last 30 days, as the last check counted them.
+    monthly_complaints = fields.Json("Complaints", readonly=True, copy=False)
     dmarc_policy = fields.Char("DMARC Policy", readonly=True, copy=False)
     is_bulk_ready = fields.Boolean("Ready for Campaigns", compute="_compute_readiness")
     readiness_html = fields.Html("Rules for Senders in Bulk", compute="_compute_readiness", sanitize=False)
@@ -116,15 +119,15 @@ class SppEmailDomain(models.Model):
             states.setdefault(row.kind, []).append(RecordState(row.state))
         servers = self._sending_servers()
         paths = self.record_ids.filtered(lambda row: row.kind == "return_path")
-        sent, complaints = self._count_complaints()
+        counted = self.monthly_complaints or {}
         return BulkFacts(
             spf=next(iter(states.get("spf", ())), RecordState.NEW),
             dkim=tuple(states.get("dkim", ())),
             dmarc=next(iter(states.get("dmarc", ())), RecordState.NEW),
             is_aligned=all(row.state == "right" for row in paths) if paths else None if not self.record_ids else False,
             unsubscribes=self._unsubscribes(),
-            sent=sent,
-            complaints=complaints,
+            sent=counted.get("sent", 0),
+            complaints=counted.get("complaints", 0),
             is_encrypted=all(
                 ENCRYPTIONS[server.smtp_encryption or "none"][0] is not Security.NONE for server in servers
             )
@@ -141,20 +144,36 @@ class SppEmailDomain(models.Model):
         url = self.env["ir.config_parameter"].sudo().get_param("web.base.url") or ""  # nosemgrep
         return url.startswith("https://")
 
-    def _count_complaints(self):
-        """Return (messages sent as this domain, complaints about them) of the last days."""
+    def _note_complaints(self, counted):
+        """Write down what _complaints_by_domain found of this domain."""
+        self.ensure_one()
+        sent, complaints = counted.get(self.name, (0, 0))
+        self.monthly_complaints = {"sent": sent, "complaints": complaints}
+
+    @api.model
+    def _complaints_by_domain(self):
+        """Return {domain of the From, ASCII form: (messages sent in the last days, complaints about them)}.
+
+        It reads all deliveries of these days, once for all domains: a check does that, no form.
+        """
         since = fields.Datetime.now() - timedelta(days=DAYS)
         self.env["spp.email.delivery"].flush_model(["created_date", "email_from", "state", "bounce_reason"])
-        ((sent, complaints),) = self.env.execute_query(
+        found = {}
+        for text, sent, complaints in self.env.execute_query(
             SQL(
+                # What follows the last @ of: us@a.org, "Us" <us@a.org>.
                 """
-                SELECT count(*) FILTER (WHERE state = 'sent' OR bounce_reason = 'complaint'),
+                SELECT reverse(split_part(reverse(rtrim(lower(email_from), '> ')), '@', 1)),
+                       count(*) FILTER (WHERE state = 'sent' OR bounce_reason = 'complaint'),
                        count(*) FILTER (WHERE bounce_reason = 'complaint')
                   FROM spp_email_delivery
-                 WHERE created_date >= %s AND lower(email_from) LIKE %s
+                 WHERE created_date >= %s AND email_from LIKE '%%@%%'
+                 GROUP BY 1
                 """,
                 since,
-                f"%@{self.name}",
             )
-        )
-        return sent, complaints
+        ):
+            name = mail_domain(text)
+            before = found.get(name, (0, 0))
+            found[name] = (before[0] + sent, before[1] + complaints)
+        return found

@@ -21,6 +21,14 @@ USE_WORDS = {
     "template": _lt("Email template"),
     "campaign": _lt("Campaign"),
 }
+SETTINGS = (
+    "dkim_key_ids",
+    "dkim_is_required",
+    "dkim_subdomains",
+    "dkim_rotation_months",
+    "selectors",
+    "sending_addresses",
+)
 PARAMETERS = ("mail.force.smtp.from", "mail.dynamic.smtp.from")
 MOST_DOMAINS = 200
 # Templates and campaigns name few addresses, however many there are of them.
@@ -80,7 +88,41 @@ class SppEmailDomain(models.Model):
             row._write_changed(values)
         for name, row in known.items():
             if name not in found and row.uses:
-                row.write({"uses": False, "active": False, "alias_domain_ids": [fields.Command.clear()]})
+                row.write(
+                    {
+                        "uses": False,
+                        # What somebody asked of its mail holds for mail that another way sends as it.
+                        "active": row.active and row._is_kept(),
+                        "alias_domain_ids": [fields.Command.clear()],
+                    }
+                )
+
+    def _check_other_companies(self, operation):
+        """Refuse what only another company uses: whose keys sign mail of a domain is no choice of a stranger's.
+
+        Raises:
+            AccessError: a manager of other companies takes a domain, or signs for it as one above it.
+        """
+        if self.env.su or self.env.user.has_group("base.group_system"):
+            return
+        own = self.env.user.company_ids
+        # sudo: what other companies use is looked at, and not shown.
+        rows = self.env["spp.email.domain"].sudo().with_context(active_test=False)  # nosemgrep
+        taken = {name for name, (_uses, companies) in rows._found().items() if companies and not companies & own}
+        taken.update(rows.search([("company_id", "!=", False), ("company_id", "not in", own.ids)]).mapped("name"))
+        refused = self.filtered(
+            lambda row: (
+                row.name in taken or (row.dkim_subdomains and any(name.endswith(f".{row.name}") for name in taken))
+            )
+        )
+        if refused:
+            # In Odoo's own words for what another company has.
+            raise self.env["ir.rule"]._make_access_error(operation, refused)
+
+    def _is_kept(self):
+        """Return whether somebody set something here, so that it is not put away with its use."""
+        self.ensure_one()
+        return any(self[name] for name in SETTINGS)
 
     def _write_changed(self, values):
         now = {"uses": self.uses, "company_id": self.company_id.id, "active": self.active}

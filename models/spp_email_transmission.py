@@ -168,6 +168,9 @@ class SppEmailTransmission(models.AbstractModel):
         session.on_begin = transaction.begin
         session.sign_sender = partial(self.env["spp.email.return.path"]._signed, server_id)
         session.results = {}
+        if session.signer:
+            # One session sends mail of several companies.
+            session.signer.owner = group.company.id
         sender = self._sender(part, group, due)
         failure = None
         part.is_handed = True

@@ -27,8 +27,10 @@ class Dns:
 
     def __init__(self):
         self.records = {}
+        self.asked = []
 
     def texts(self, name, seconds=None):
+        self.asked.append(name)
         found = self.records.get(name, ())
         if found is None:
             raise GatewayError("The DNS did not answer in time.", phase="resolve")
@@ -74,6 +76,24 @@ class TestDkim(GatewayCase):
     def needed(self):
         """Return the records of keys of this database among those that the domain needs."""
         return [one for one in self.domain._needed_records() if one.name.startswith("odoo")]
+
+    def work(self):
+        """Run the job, and return how often it had committed before the DNS was asked the first time."""
+        commits, before = [], []
+        ask = self.dns.texts
+
+        def texts(name, seconds=None):
+            before.append(len(commits))
+            return ask(name, seconds)
+
+        with (
+            self.own_cursors(),
+            patch.object(self.dns, "texts", texts),
+            patch.object(type(self.env["ir.cron"]), "_commit_progress", lambda *_, **__: commits.append(1) or 60),
+        ):
+            self.keys._cron_keys()
+        self.env.invalidate_all()
+        return before[0] if before else None
 
     def codes(self):
         return {finding.code for finding in self.keys._gateway_health()}
@@ -167,6 +187,104 @@ class TestDkim(GatewayCase):
             self.assertNotIn(f"dkim_domain_{self.domain.id}_unsigned", self.codes())
         self.assertTrue(key.is_signing)
 
+    def test_what_left_unsigned_is_noted_once_in_ten_minutes_and_waits_for_nobody(self):
+        asked = []
+        cursor = type(self.env["spp.email.transaction"])._gateway_cursor
+
+        def own_cursor(self, read_committed=False):
+            asked.append(read_committed)
+            return cursor(self, read_committed)
+
+        with patch.object(type(self.env["spp.email.transaction"]), "_gateway_cursor", own_cursor), self.own_cursors():
+            self.keys._note_unsigned({"mail.gateway.test": "one"})
+            with self.later(minutes=9):
+                self.keys._note_unsigned({"gateway.test": "two"})
+            self.env.invalidate_all()
+            self.assertEqual(self.domain.dkim_unsigned_text, "one")
+            with self.later(minutes=11):
+                self.keys._note_unsigned({"gateway.test": "three"})
+        self.env.invalidate_all()
+        self.assertEqual(self.domain.dkim_unsigned_text, "three")
+        # A row that was changed since the transaction began is an error at any other level.
+        self.assertEqual(asked, [True] * 3)
+
+    def test_an_archived_domain_signs_and_asks_as_before(self):
+        self.domain.write({"dkim_is_required": True, "active": False})
+        with self.assertRaises(UnsignedError):
+            self.sign()
+        self.assertIn(f"dkim_domain_{self.domain.id}_required", self.codes())
+        self.make()
+        self.assertTrue(self.sign())
+
+    def test_what_nothing_names_any_more_is_kept_where_somebody_set_something(self):
+        domains = self.env["spp.email.domain"]
+        bare, *kept = (
+            domains.create({"name": f"d{number}.kept.org", "uses": ["filter"], **values})
+            for number, values in enumerate(
+                (
+                    {},
+                    {"dkim_is_required": True},
+                    {"dkim_subdomains": True},
+                    {"dkim_rotation_months": 6},
+                    {"selectors": "s1"},
+                    {"sending_addresses": "93.184.216.34"},
+                    {},
+                )
+            )
+        )
+        self.make(domain=kept[-1], active=False)
+        domains._find()
+        self.assertFalse(bare.active)
+        for row in kept:
+            with self.subTest(name=row.name):
+                self.assertEqual((row.active, row.uses), (True, False))
+
+    # ------------------------------------------------------------------
+    # Companies
+    # ------------------------------------------------------------------
+
+    def sign_of(self, company, sender="box@gateway.test"):
+        keys = self.keys.with_user(self.manager).with_context(gateway_company_id=company.id)
+        content = eml(From=sender)
+        return bool(keys._signer().sign(content).removesuffix(content))
+
+    def test_a_company_signs_its_own_mail_only(self):
+        self.make()
+        self.assertTrue(self.sign_of(self.company))
+        self.domain.write({"company_id": self.other_company.id, "dkim_subdomains": True})
+        branch = self.env["res.company"].create({"name": "Branch", "parent_id": self.other_company.id})
+        for sender in ("box@gateway.test", "box@mail.gateway.test"):
+            for company, signs in ((self.company, False), (self.other_company, True), (branch, True)):
+                with self.subTest(sender=sender, company=company.name):
+                    self.assertEqual(self.sign_of(company, sender), signs)
+        # One session sends for several.
+        signer = self.keys._signer()
+        for company, signs in ((self.other_company, True), (self.company, False), (self.other_company, True)):
+            signer.owner = company.id
+            content = eml(From="box@gateway.test")
+            self.assertEqual(signer.sign(content) != content, signs)
+        self.assertEqual(signer.problems, {"gateway.test": "no key of it may sign now"})
+        self.domain.dkim_is_required = True
+        with self.assertRaises(UnsignedError):
+            self.sign_of(self.company)
+        # What another company asks of its subdomains binds nobody else.
+        self.assertFalse(self.sign_of(self.company, "box@mail.gateway.test"))
+
+    def test_only_administrators_take_what_another_company_uses(self):
+        self.other_company.alias_domain_id = self.env["mail.alias.domain"].create({"name": "b.shared.org"})
+        domains = self.env["spp.email.domain"].with_user(self.manager)
+        for values in ({"name": "b.shared.org"}, {"name": "shared.org", "dkim_subdomains": True}):
+            with self.subTest(values=values), self.assertRaises(AccessError), self.env.cr.savepoint():
+                domains.create(values)
+        shared = domains.create({"name": "shared.org"})
+        for values in ({"dkim_subdomains": True}, {"name": "b.shared.org"}):
+            with self.subTest(values=values), self.assertRaises(AccessError), self.env.cr.savepoint():
+                shared.write(values)
+        shared.with_user(self.system).dkim_subdomains = True
+        # What the manager's own company uses too is no other's.
+        self.company.alias_domain_id = self.other_company.alias_domain_id
+        domains.create({"name": "b.shared.org", "dkim_subdomains": True})
+
     def test_ed25519_alone_is_pointed_out(self):
         self.make("ed25519")
         self.assertEqual(self.codes(), {f"dkim_domain_{self.domain.id}_no_rsa"})
@@ -194,10 +312,10 @@ class TestDkim(GatewayCase):
         self.assertEqual(names, {old.record_name: False, new.record_name: True})
         # Mail on its way is verified with the old one; a week later nothing needs it.
         with self.later(days=6):
-            self.keys._cron_keys()
+            self.work()
             self.assertTrue(old.has_private_key)
         with self.later(days=8):
-            self.keys._cron_keys()
+            self.work()
             self.assertFalse(old.has_private_key)
             self.env.invalidate_all()
             self.assertEqual([one.name for one in self.needed()], [new.record_name])
@@ -226,15 +344,104 @@ class TestDkim(GatewayCase):
     def test_a_schedule_prepares_the_next_key(self):
         old = self.make()
         self.domain.dkim_rotation_months = 6
-        self.keys._cron_keys()
+        self.work()
         self.assertEqual(self.domain.dkim_key_ids, old)
         with self.later(days=200):
-            self.keys._cron_keys()
-            self.keys._cron_keys()
+            self.work()
+            self.work()
         self.assertEqual(len(self.domain.dkim_key_ids), 2)
         with self.assertRaises(psycopg2.errors.CheckViolation), mute_logger("odoo.sql_db"), self.env.cr.savepoint():
             self.domain.dkim_rotation_months = -1
             self.domain.flush_recordset()
+
+    def test_a_discarded_successor_is_not_prepared_again_at_once(self):
+        old = self.make()
+        self.domain.dkim_rotation_months = 6
+        with self.later(days=200):
+            self.work()
+            (self.domain.dkim_key_ids - old).with_user(self.manager).action_discard()
+            self.work()
+            self.assertEqual(self.domain.dkim_key_ids, old)
+            # A person may.
+            self.domain.action_rotate()
+            (self.domain.dkim_key_ids - old).with_user(self.manager).action_discard()
+        with self.later(days=400):
+            self.work()
+            self.assertEqual(len(self.domain.dkim_key_ids), 2)
+
+    def test_the_key_that_is_due_first_is_rotated_first(self):
+        late = self.env["spp.email.domain"].create({"name": "z.gateway.test", "dkim_rotation_months": 1})
+        self.make(domain=late)
+        self.domain.dkim_rotation_months = 2
+        self.make()
+        with self.later(days=90), patch.object(publication_module, "MOST_ROTATIONS", 1):
+            self.work()
+            self.assertEqual([len(late.dkim_key_ids), len(self.domain.dkim_key_ids)], [2, 1])
+            # One whose successor waits is in nobody's way.
+            self.work()
+        self.assertEqual([len(late.dkim_key_ids), len(self.domain.dkim_key_ids)], [2, 2])
+
+    def test_a_domain_whose_key_cannot_be_made_is_in_nobodys_way(self):
+        other = self.env["spp.email.domain"].create({"name": "z.gateway.test", "dkim_rotation_months": 1})
+        self.domain.dkim_rotation_months = 1
+        self.make()
+        self.make(domain=other)
+        rotate = type(other)._rotate
+
+        def fail(domain, before=None):
+            if domain.id == self.domain.id:
+                raise ValueError("odd")
+            return rotate(domain, before)
+
+        with (
+            self.later(days=60),
+            patch.object(type(other), "_rotate", fail),
+            self.assertLogs(publication_module.__name__, "WARNING") as logs,
+        ):
+            self.assertTrue(self.work())
+        self.assertEqual([len(self.domain.dkim_key_ids), len(other.dkim_key_ids)], [1, 2])
+        self.assertEqual(len(logs.output), 1)
+        self.assertIn(f"Domain {self.domain.id} got no new DKIM key: ValueError.", logs.output[0])
+
+    def test_a_silent_dns_holds_nothing_up(self):
+        old, *_others = [
+            self.make(domain=self.env["spp.email.domain"].create({"name": f"d{number}.gateway.test"}))
+            for number in range(5)
+        ]
+        old._retire()
+        keys = self.keys.search([("state", "=", "active")])
+        keys.checked_date = False
+        self.dns.records = dict.fromkeys(self.dns.records)
+        self.dns.asked.clear()
+        with self.later(days=8):
+            committed = self.work()
+        # What is due by the clock is done, and committed, before anybody waits.
+        self.assertFalse(old.has_private_key)
+        self.assertTrue(committed)
+        self.assertEqual(len(self.dns.asked), 3)
+        self.assertEqual(sorted(keys.mapped("is_answered")), [False] * 3 + [True])
+        # Those that were not asked for are the next.
+        self.dns.asked.clear()
+        self.work()
+        self.assertIn(keys.filtered("is_answered").record_name or keys[-1].record_name, self.dns.asked)
+
+    def test_a_key_that_fails_leaves_the_others_looked_at(self):
+        bad, good = self.make("rsa"), self.make("ed25519")
+        (bad | good).checked_date = False
+        follow = type(bad)._follow
+
+        def fail(key, found):
+            if key.id == bad.id:
+                raise ValueError("odd")
+            return follow(key, found)
+
+        with patch.object(type(bad), "_follow", fail), self.assertLogs(publication_module.__name__, "WARNING") as logs:
+            self.work()
+        self.assertTrue(all((bad | good).mapped("checked_date")))
+        self.assertEqual(
+            [line.partition(":")[2].partition(":")[2] for line in logs.output],
+            [f"DKIM key {bad.id} was not looked at: ValueError."],
+        )
 
     @mute_logger("odoo.sql_db")
     def test_one_key_of_a_kind_signs(self):

@@ -1,13 +1,19 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """Domains found by themselves and checked against a DNS server on loopback that is good, broken, drifting or silent."""
 
+from contextlib import contextmanager
 from unittest.mock import patch
+
+import psycopg2
 
 from odoo import Command
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import new_test_user, tagged
 
 from ..engine.bulk_sender import BulkFacts
+from ..engine.dns_look import DomainLook
+from ..engine.dns_record import CheckedRecord, RecordState
+from ..models import spp_email_domain_check as check_module
 from ..models.spp_email_domain_words import WORDS
 from .common import GatewayCase
 from .engine.name_server import NameServer
@@ -310,14 +316,96 @@ class TestDomainChecks(GatewayCase):
         self.assertIn("spp.email.domain", self.env["spp.email.health"]._health_models())
 
     def test_the_scheduled_action_finds_and_checks(self):
-        with patch.object(type(self.env["ir.cron"]), "_commit_progress", return_value=60):
-            self.env["spp.email.domain"]._cron_check()
-            row = self.env["spp.email.domain"].search([("name", "=", DOMAIN)])
-            self.assertEqual(row.state, "right")
-            self.name_server.asked.clear()
-            # Once a day is enough.
-            self.env["spp.email.domain"]._cron_check()
+        self.work()
+        row = self.env["spp.email.domain"].search([("name", "=", DOMAIN)])
+        self.assertEqual(row.state, "right")
+        self.name_server.asked.clear()
+        # Once a day is enough.
+        self.work()
         self.assertFalse(self.name_server.asked)
+
+    def work(self, look=None):
+        """Run the job; return {domain: committed and with no cursor of the gateway's open when the DNS was asked}."""
+        own = type(self.env["spp.email.transaction"])
+        cursor, really = own._gateway_cursor, check_module.look
+        is_free, asked, opened = [False], {}, []
+
+        @contextmanager
+        def own_cursor(self, read_committed=False):
+            is_free[0] = False
+            with cursor(self, read_committed) as env:
+                yield env
+            opened.append(read_committed)
+            is_free[0] = True
+
+        def ask(asking, question):
+            asked[question.domain] = is_free[0]
+            return (look or really)(asking, question)
+
+        def commit(*_unused, **_named):
+            is_free[0] = True
+            return 60
+
+        with (
+            self.own_cursors(),
+            patch.object(own, "_gateway_cursor", own_cursor),
+            patch.object(check_module, "look", ask),
+            patch.object(type(self.env["ir.cron"]), "_commit_progress", commit),
+        ):
+            self.env["spp.email.domain"]._cron_check()
+        self.env.invalidate_all()
+        self.assertTrue(all(opened))
+        return asked
+
+    def several(self, count=6):
+        rows = self.env["spp.email.domain"].create([{"name": f"d{number}.test"} for number in range(count)])
+        self.env["spp.email.domain"].search([("id", "not in", rows.ids)]).checked_date = "2099-01-01"
+        return rows
+
+    def test_the_dns_is_waited_for_without_a_transaction(self):
+        self.several(2)
+        with patch.object(type(self.env["spp.email.domain"]), "_find", lambda self: None):
+            self.assertEqual(self.work(), {"d0.test": True, "d1.test": True})
+
+    def test_a_domain_that_fails_leaves_the_others_checked(self):
+        rows = self.several(3)
+        really = check_module.look
+
+        def fail(asking, question):
+            if question.domain == "d0.test":
+                raise psycopg2.errors.SerializationFailure("d0.test")
+            return really(asking, question)
+
+        with self.assertLogs(check_module.__name__, "WARNING") as logs:
+            self.work(fail)
+        self.assertTrue(all(rows.mapped("checked_date")))
+        self.assertEqual([row.state == "new" for row in rows], [True, False, False])
+        self.assertEqual(
+            logs.output,
+            [f"WARNING:{check_module.__name__}:Domain {rows[0].id} was not checked: SerializationFailure."],
+        )
+
+    def test_a_silent_dns_ends_the_run(self):
+        rows = self.several(6)
+
+        def silent(asking, question):
+            return DomainLook([CheckedRecord(one, RecordState.UNKNOWN, "spf_unknown") for one in question.needed])
+
+        self.assertEqual(list(self.work(silent)), ["d0.test", "d1.test", "d2.test"])
+        self.assertEqual(rows.mapped("state"), ["unknown"] * 3 + ["new"] * 3)
+        # The next run begins with the others.
+        self.assertEqual(list(self.work(silent)), ["d3.test", "d4.test", "d5.test"])
+
+    def test_a_slow_dns_is_waited_for_a_minute(self):
+        self.several(6)
+        time, really = [0.0], check_module.look
+
+        def slow(asking, question):
+            time[0] += 25
+            return really(asking, question)
+
+        with patch.object(check_module, "monotonic", lambda: time[0]):
+            self.assertEqual(list(self.work(slow)), ["d0.test", "d1.test", "d2.test"])
 
     def test_many_are_left_to_the_scheduled_action(self):
         rows = self.env["spp.email.domain"].create([{"name": f"d{number}.test"} for number in range(4)])
@@ -370,7 +458,22 @@ class TestDomainChecks(GatewayCase):
         deliveries.create([{**values, "email_from": f"us@{DOMAIN}"}] * 3)
         deliveries.create({**values, "email_from": "us@other.test"})
         deliveries.create({**values, "email_from": f"us@{DOMAIN}", "state": "bounced", "bounce_reason": "complaint"})
-        self.assertEqual(row._count_complaints(), (4, 1))
+        deliveries.create({**values, "email_from": f'"Us, all" <us@{DOMAIN.upper()}>'})
+        deliveries.create({**values, "email_from": "us@" + DOMAIN + ".other.test"})
+        self.assertEqual(row._complaints_by_domain()[DOMAIN], (5, 1))
+        self.assertEqual((row._bulk_facts().sent, row._bulk_facts().complaints), (0, 0))
+        row.with_user(self.manager).action_check()
+        self.assertEqual((row._bulk_facts().sent, row._bulk_facts().complaints), (5, 1))
+        row.monthly_complaints = False
+        self.work()
+        self.assertFalse(row.monthly_complaints)
+        row.checked_date = False
+        self.work()
+        self.assertEqual((row._bulk_facts().sent, row._bulk_facts().complaints), (5, 1))
+        # Whoever opens the form waits for no month of mail.
+        with patch.object(type(row), "_complaints_by_domain", side_effect=AssertionError):
+            row.invalidate_recordset()
+            self.assertIn("1 of 5 messages", row.readiness_html)
 
     def test_a_test_mail_goes_from_the_domain_to_any_address(self):
         row = self.row()
