@@ -125,7 +125,7 @@ def describe_addresses(addresses: list) -> str:
     """What a name leads to, in words; `addresses` as getaddrinfo() returns them."""
     found = list(dict.fromkeys(entry[4][0] for entry in addresses))
     shown = ", ".join(found[:MOST_ADDRESSES]) + ("…" if len(found) > MOST_ADDRESSES else "")
-    return f"The name leads to {len(found)} address{'' if len(found) == 1 else 'es'}: {shown}."
+    return f"The name leads to {len(found)} address(es): {shown}."
 
 
 def suggest(connection: Connection, protocol: str, answer: PortAnswer) -> Suggestion | None:

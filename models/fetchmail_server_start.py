@@ -76,6 +76,10 @@ class FetchmailServer(models.Model):
         self.ensure_one().check_access("write")
         if start == "now":
             self._gateway_pass_over_all()
+        self._gateway_note_start(start, date)
+
+    def _gateway_note_start(self, start, date=None):
+        """Note where the reading starts, as `_gateway_start_with`; opens no mailbox."""
         self.write(
             {
                 "gateway_start": start,
@@ -88,12 +92,24 @@ class FetchmailServer(models.Model):
     def _gateway_pass_over_all(self):
         """Note what is in the mailbox now as not to be taken."""
         leases = self.env["spp.email.lease"]
-        key = self._gateway_server_key()
-        lease = leases._acquire(f"mailbox:{key}")
+        lease = leases._acquire(f"mailbox:{self._gateway_server_key()}")
         if lease is None:
             raise UserError(self.env._("This mailbox is being read just now. Try again in a minute."))
         try:
-            floors, passed = {}, []
+            self._gateway_pass_over(*self._gateway_present())
+        finally:
+            leases._release(lease)
+
+    def _gateway_present(self):
+        """Return what is in the mailbox now: {folder: (UIDVALIDITY, UID) of the last}, and the UIDLs of a POP mailbox.
+
+        Writes nothing.
+
+        Raises:
+            UserError: the mailbox cannot be opened.
+        """
+        floors, passed = {}, []
+        try:
             with self._gateway_open_mailbox() as reader:
                 for selection in self._gateway_selections():
                     reader.enter(selection)
@@ -102,12 +118,15 @@ class FetchmailServer(models.Model):
                         floors[selection.folder] = last
                     else:
                         passed = [entry.uid for entry in reader.waiting()]
-            self.env["spp.email.reading.mark"]._note(key, floors)
-            self.env["spp.email.passed.entry"]._add(key, passed)
         except (GatewayError, ConfigurationError) as error:
             raise UserError(self._gateway_failure_text(str(error), setting=error.field)) from error
-        finally:
-            leases._release(lease)
+        return floors, passed
+
+    def _gateway_pass_over(self, floors, passed):
+        """Note these, as `_gateway_present` returns them, as not to be taken; committed when this returns."""
+        key = self._gateway_server_key()
+        self.env["spp.email.reading.mark"]._note(key, floors)
+        self.env["spp.email.passed.entry"]._add(key, passed)
 
     def _gateway_report(self, new, outcomes):
         kind, text = super()._gateway_report(new, outcomes)

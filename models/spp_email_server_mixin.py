@@ -140,18 +140,36 @@ class SppEmailServerMixin(models.AbstractModel):
             self.invalidate_recordset()
         tokens = [name for name in self._gateway_secrets if name in self._fields]
         for record in self.filtered(lambda record: record.id in before):
-            host, authority, is_proven = record._gateway_proof()
-            old_host, old_authority, was_proven = before[record.id]
-            if host == old_host and authority == old_authority and (is_proven or not was_proven):
+            if not _is_other_server(before[record.id], record._gateway_proof()):
                 continue
             if record[password] and vals.get(password) in (None, MASK):
-                raise UserError(
-                    self.env._(
-                        "Enter the password again: it was stored for the server as it was set up, and is not given "
-                        "to another one, or to one that need not prove who it is."
-                    )
-                )
+                record._refuse_stored_password()
             # Tokens are not typed in: they are fetched again. sudo: managers may not read them, and they are removed.
             held = record.sudo()  # nosemgrep: odoo-sudo-without-context
             if found := {name: False for name in tokens if name not in vals and held[name]}:
                 held.write(found)
+
+    def _refuse_other_server(self, password, candidate):
+        """As ``_require_password_again``, before anything is written.
+
+        Args:
+            candidate: record that is not written, of this server as it would be, with the login that is stored.
+        """
+        # sudo: only whether there are tokens.
+        held = self.sudo()  # nosemgrep: odoo-sudo-without-context
+        has_login = self[password] or any(name in self._fields and held[name] for name in self._gateway_secrets)
+        if has_login and not self.env.su and _is_other_server(self._gateway_proof(), candidate._gateway_proof()):
+            self._refuse_stored_password()
+
+    def _refuse_stored_password(self):
+        raise UserError(
+            self.env._(
+                "Enter the password again: it was stored for the server as it was set up, and is not given "
+                "to another one, or to one that need not prove who it is."
+            )
+        )
+
+
+def _is_other_server(before, after):
+    """Return whether somebody else gets the password; both as ``_gateway_proof`` returns them."""
+    return before[:2] != after[:2] or (before[2] and not after[2])

@@ -370,6 +370,151 @@ class TestSetup(GatewayCase):
         server = setup.outgoing_server_id
         self.assertEqual((server.name, server.from_filter, server.gateway_quota_day), ("Ours", "x.found.test", 7))
 
+    def existing(self, **values):
+        """Make a mailbox that works and turns mails into tickets, of the address that is set up."""
+        return self.env["fetchmail.server"].create(
+            {
+                "name": "Tickets",
+                "server_type": "imap",
+                "server": "imap.found.test",
+                "port": 1993,
+                "is_ssl": True,
+                "user": "office@found.test",
+                "password": "0ld",
+                "gateway_ca_certificate": "OURS",
+                "object_id": self.env["ir.model"]._get("res.partner").id,
+                "gateway_defaults": "{'comment': 'x'}",
+                "gateway_start": "everything",
+                "state": "done",
+                **values,
+            }
+        )
+
+    def to_end(self, password=False, choice=None, **values):
+        """Press through the set-up and enter no more than a password, and what becomes of mail."""
+        setup = self.begin(**values)
+        setup.action_find()
+        setup.password = password
+        setup.action_check()
+        setup.action_accept()
+        if setup._receives():
+            setup.incoming_action = choice or setup.incoming_action
+            setup.action_incoming()
+        return setup
+
+    def test_a_mailbox_that_is_here_is_named_and_stays_as_it_is(self):
+        box = self.existing()
+        with self.world() as asked:
+            setup = self.to_end(scope="incoming")
+            self.assertIn("The mailbox “Tickets” is here already.", setup.known_text)
+            self.assertEqual((setup.incoming_port, setup.incoming_action), (1993, "create"))
+            self.assertEqual(setup.target_model, "res.partner")
+            self.assertIn("Create a new Record (Contact)", setup.present_target)
+            before = box.read()
+            setup.action_finish()
+        self.assertEqual(asked["diagnosed"], [("fetchmail.server", 1993)])
+        self.assertEqual(setup.incoming_server_id, box)
+        self.assertEqual(box._credential().secret, "0ld")
+        box.invalidate_recordset()
+        for old, new in zip(before, box.read(), strict=True):
+            changed = {name for name in old if old[name] != new[name]} - {"write_date", "write_uid", "__last_update"}
+            self.assertEqual(changed, set())
+
+    def test_what_the_person_chose_is_all_that_becomes_another(self):
+        box = self.existing()
+        with self.world():
+            self.to_end(password="n3w", choice="quarantine", scope="incoming").action_finish()
+        self.assertEqual((box.port, box.gateway_ca_certificate, box.name), (1993, "OURS", "Tickets"))
+        self.assertEqual((box.gateway_action, box.object_id.id), (False, False))
+        self.assertEqual(box._credential().secret, "n3w")
+
+    def test_a_target_that_cannot_be_chosen_here_stays(self):
+        ann = self.env["res.partner"].create({"name": "Ann"})
+        box = self.existing(gateway_action="attach", object_id=False, gateway_record=f"res.partner,{ann.id}")
+        with self.world():
+            setup = self.to_end(password="n3w", scope="incoming")
+            self.assertTrue(setup.is_target_kept)
+            setup.action_finish()
+            self.assertEqual((box.gateway_action, box.gateway_record), ("attach", ann))
+
+    def test_an_outgoing_server_that_is_here_keeps_its_login(self):
+        credential = self.env["spp.email.oauth"].create({"name": "Office", "provider": "other", "client_id": "x"})
+        values = {"smtp_host": "smtp.found.test", "smtp_port": 2465, "smtp_encryption": "ssl"}
+        server = self.env["ir.mail_server"].create(
+            {
+                **values,
+                "name": "Ours",
+                "smtp_user": "office@found.test",
+                "smtp_authentication": "spp_oauth",
+                "gateway_oauth_id": credential.id,
+                "gateway_ca_certificate": "OURS",
+            }
+        )
+        with self.world():
+            setup = self.to_end(scope="outgoing")
+            self.assertIn("The outgoing server “Ours” is here already.", setup.known_text)
+            self.assertEqual((setup.login_kind, setup.oauth_id, setup.outgoing_port), ("oauth", credential, 2465))
+            setup.action_finish()
+        self.assertEqual({name: server[name] for name in values}, values)
+        self.assertEqual((server.smtp_authentication, server.gateway_oauth_id), ("spp_oauth", credential))
+        self.assertEqual(server.gateway_ca_certificate, "OURS")
+
+    def test_a_stored_password_is_not_tried_at_another_server(self):
+        box = self.existing()
+        with self.world() as asked:
+            setup = self.begin(scope="incoming")
+            setup.action_find()
+            setup.write({"incoming_server_id": box.id, "incoming_host": "imap.evil.test"})
+            setup.action_check()
+        self.assertEqual(asked["diagnosed"], [])
+        self.assertFalse(setup.incoming_ok)
+        self.assertIn("Enter the password again", setup.incoming_html)
+
+    def test_nothing_is_written_while_a_server_is_waited_for(self):
+        box = self.existing()
+        seen = []
+
+        def look(*unused):
+            self.env.flush_all()
+            self.env.cr.execute(
+                "SELECT (SELECT port FROM fetchmail_server WHERE id = %s),"
+                " (SELECT count(*) FROM mail_alias_domain WHERE name = 'found.test'),"
+                " (SELECT count(*) FROM ir_mail_server WHERE smtp_host LIKE '%%.found.test')",
+                (box.id,),
+            )
+            seen.append(self.env.cr.fetchone())
+
+        def diagnose(answer):
+            def found(_server):
+                look()
+                return answer
+
+            return found
+
+        def opened(*unused):
+            look()
+            return ScriptedMailbox(eml())
+
+        boxes, servers = self.env.registry["fetchmail.server"], self.env.registry["ir.mail_server"]
+        with self.world():
+            setup = self.begin()
+            setup.action_find()
+            setup.write(
+                {"password": "n3w", "incoming_port": 2993, "use_domain": True, "target_model": "res.partner"}
+            )
+            with (
+                patch.object(boxes, "_gateway_diagnose", diagnose(READS)),
+                patch.object(servers, "_gateway_diagnose", diagnose(WORKS)),
+                patch.object(spp_email_setup_finish, "open_mailbox", opened),
+            ):
+                setup.action_check()
+                setup.action_accept()
+                setup.action_incoming()
+                box.gateway_start = "ask"
+                setup.action_finish()
+        self.assertEqual(seen, [(1993, 0, 0)] * 3)
+        self.assertEqual((box.port, box.gateway_start, box._credential().secret), (2993, "now", "n3w"))
+
     def test_only_sending(self):
         with self.world() as asked:
             setup = self.to_domain(scope="outgoing")

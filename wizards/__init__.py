@@ -36,6 +36,7 @@ from . import (
     res_config_settings,
     spp_email_setup,
     spp_email_setup_check,
+    spp_email_setup_known,
     spp_email_setup_incoming,
     spp_email_setup_domain,
     spp_email_setup_address,

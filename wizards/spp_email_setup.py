@@ -1,7 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """The guided set-up: from an address to mail that goes out and comes in, a step a page.
 
-Until the person presses Set Up nothing is kept but what was typed here: servers are made for a check and undone.
+Until the person presses Set Up nothing is kept but what was typed here.
 """
 
 from odoo import api, fields, models
@@ -243,6 +243,7 @@ class SppEmailSetup(models.TransientModel):
         }
         values.update(self._login_values(provider))
         self.write(values)
+        self._propose_known()
         self.is_manual = (self._sends() and not self.outgoing_host) or (self._receives() and not self.incoming_host)
 
     def _provider_values(self, provider):

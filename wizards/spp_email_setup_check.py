@@ -1,5 +1,5 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
-"""The set-up's live check: servers are made of what was typed, tried, and undone."""
+"""The set-up's live check: servers as they would be are tried, and nothing is written."""
 
 from markupsafe import Markup
 
@@ -9,9 +9,12 @@ from odoo.exceptions import UserError
 from ..engine.connection import Security
 from ..engine.provider import PROVIDERS
 from ..models.engine_text import said
-from ..models.ir_mail_server import ENCRYPTIONS
+from ..models.ir_mail_server import ENCRYPTIONS, OAUTH
 from ..models.ir_mail_server_oauth import SPP_OAUTH
 from ..models.ir_mail_server_quota import LIMIT_FIELDS
+
+SECRETS = ("smtp_pass", "password")
+LINKS = ("gateway_oauth_id", "object_id")
 
 
 class SppEmailSetup(models.TransientModel):
@@ -39,6 +42,7 @@ class SppEmailSetup(models.TransientModel):
             values.update(self._try("outgoing"))
         if self._receives():
             values.update(self._try("incoming"))
+            values.update(self._propose_target())
         self.write(values)
         return True
 
@@ -53,8 +57,10 @@ class SppEmailSetup(models.TransientModel):
         return (self.outgoing_ok or not self._sends()) and (self.incoming_ok or not self._receives())
 
     def _has_servers(self):
-        """Return whether this set-up has made its servers, which keep their password."""
-        return bool(self.outgoing_server_id or self.incoming_server_id)
+        """Return whether all servers are here already, and have their login."""
+        return bool(
+            (self._known("outgoing") or not self._sends()) and (self._known("incoming") or not self._receives())
+        )
 
     def _require_entries(self):
         missing = [
@@ -82,34 +88,25 @@ class SppEmailSetup(models.TransientModel):
     # ------------------------------------------------------------------
 
     def _try(self, kind):
-        """Make the server, try it and undo it; return what the set-up keeps of it.
+        """Try the server as it would be; return what the set-up keeps of it.
 
+        Nothing is written: a row that is held while a server is slow keeps the jobs that read and send waiting.
         Settings that the server was seen to answer to (another port or encryption) are taken over where they help.
         """
-        make, put_right = (
-            (self._make_outgoing, self._right_outgoing)
-            if kind == "outgoing"
-            else (self._make_incoming, self._right_incoming)
-        )
         changes, note, status = {}, "", None
-        with self.env.cr.savepoint() as savepoint:
-            try:
-                server = make()
-                diagnosis = server._gateway_diagnose()
-                if not diagnosis.ok and diagnosis.suggestion and self.login_kind != "oauth":
-                    found = put_right(diagnosis.suggestion)
-                    # sudo: the same server, verified as before.
-                    make(server.sudo(), found)  # nosemgrep
-                    second = server._gateway_diagnose()
-                    if second.ok:
-                        changes, note = found, diagnosis.suggestion.text
-                        diagnosis = second
-                is_ok, words = diagnosis.ok, self._words_of(server, diagnosis, note)
-                status = getattr(diagnosis, "status", None)
-            except UserError as error:
-                is_ok, words = False, self._paragraph(str(error))
-            savepoint.rollback()
-        self.env.invalidate_all(flush=False)
+        try:
+            server = self._candidate(kind)
+            diagnosis = server._gateway_diagnose()
+            if not diagnosis.ok and diagnosis.suggestion and self.login_kind != "oauth":
+                found = _put_right(kind, diagnosis.suggestion)
+                second = self._candidate(kind, found)._gateway_diagnose()
+                if second.ok:
+                    changes, note = found, diagnosis.suggestion.text
+                    diagnosis = second
+            is_ok, words = diagnosis.ok, self._words_of(server, diagnosis, note)
+            status = getattr(diagnosis, "status", None)
+        except UserError as error:
+            is_ok, words = False, self._paragraph(str(error))
         values = {f"{kind}_ok": is_ok, f"{kind}_html": words, **changes}
         if kind == "incoming":
             values["waiting_count"] = status.unread if status else 0
@@ -142,61 +139,71 @@ class SppEmailSetup(models.TransientModel):
     # Servers of what was typed
     # ------------------------------------------------------------------
 
-    def _make_outgoing(self, server=None, changes=None):
-        """Make or change the outgoing server; return it.
+    def _candidate(self, kind, changes=None):
+        """Return a record of the server as it would be, which is not written.
 
         Args:
-            server: the one to change; default the one that this set-up made, or that has the same host and login.
+            kind: "outgoing" or "incoming".
+            changes: values of the set-up that are not written yet.
+
+        Raises:
+            UserError: the person may not set it up, or its password would go to another server.
+        """
+        server = self._known(kind)
+        server.check_access("write" if server else "create")
+        self.oauth_id.check_access("read")
+        values = self._values(kind, server, changes or {})
+        candidate = server.new(values, origin=server or None)
+        name = "smtp_pass" if kind == "outgoing" else "password"
+        if server and name not in values and not candidate._gateway_uses_oauth():
+            server._refuse_other_server(name, candidate)
+        return candidate
+
+    def _make(self, kind):
+        """Make or change the server; return it."""
+        server = self._known(kind)
+        values = self._values(kind, server, {})
+        # Nothing is to be read before all of it is done.
+        servers = server.with_context(fetchmail_cron_running=True)
+        if server:
+            if values:
+                servers.write(values)
+            return server
+        return servers.create(values if kind == "outgoing" else {**values, "state": "draft"})
+
+    def _values(self, kind, server, changes):
+        """Return the values of a new server; for one that is here only those that are to become others.
+
+        Args:
             changes: values of the set-up that are not written yet.
         """
-        servers = self.env["ir.mail_server"]
-        server = server or self.outgoing_server_id or servers.search(
-            [("smtp_host", "=", self.outgoing_host), ("smtp_user", "=", self.user or False)], limit=1
-        )
-        values = self._outgoing_values(changes or {})
-        if server:
-            # What a person decided on its form is not asked here, and stays.
-            kept = ("name", "from_filter", *LIMIT_FIELDS.values())
-            server.write({name: value for name, value in values.items() if name not in kept})
-            return server
-        return servers.create(values)
-
-    def _make_incoming(self, server=None, changes=None):
-        """As _make_outgoing, for the mailbox."""
-        # Nothing is to be read before all of it is done.
-        servers = self.env["fetchmail.server"].with_context(fetchmail_cron_running=True)
-        same = [
-            ("server", "=", self.incoming_host),
-            ("user", "=", self.user),
-            ("server_type", "=", self.incoming_protocol),
-        ]
-        server = server or self.incoming_server_id or servers.search(same, limit=1)
-        values = self._incoming_values(changes or {})
-        if server:
-            server.with_context(fetchmail_cron_running=True).write(
-                {name: value for name, value in values.items() if name != "name"}
-            )
-            return server
-        return servers.create({**values, "state": "draft"})
-
-    def _outgoing_values(self, changes):
-        now = {name: changes.get(name, self[name]) for name in ("outgoing_port", "outgoing_security")}
-        provider = PROVIDERS.get(self.provider)
-        values = {
-            "name": self.address,
-            "smtp_host": self.outgoing_host,
-            "smtp_port": now["outgoing_port"],
-            "smtp_encryption": _encryption(now["outgoing_security"]),
-            "smtp_user": self.user if self.login_kind != "none" else False,
-            "smtp_authentication": SPP_OAUTH if self.login_kind == "oauth" else "login",
-            "gateway_oauth_id": self.oauth_id.id if self.login_kind == "oauth" else False,
-            "gateway_ca_certificate": self.ca_certificate,
-            "from_filter": self._from_filter(),
-            **self._secret("smtp_pass"),
+        find = self._outgoing_values if kind == "outgoing" else self._incoming_values
+        return {
+            name: value
+            for name, value in find(server, changes).items()
+            if not server or name in SECRETS or (server[name].id if name in LINKS else server[name]) != value
         }
-        if provider:
-            if provider.code in dict(self.env["ir.mail_server"]._fields["gateway_provider"].selection):
-                values["gateway_provider"] = provider.code
+
+    def _outgoing_values(self, server, changes):
+        port, security = (changes.get(name, self[name]) for name in ("outgoing_port", "outgoing_security"))
+        values = {
+            "smtp_host": self.outgoing_host,
+            "smtp_port": port,
+            "smtp_user": self.user if self.login_kind != "none" else False,
+            **self._login_of("outgoing", server),
+            **self._authority(),
+        }
+        is_other = not server or ENCRYPTIONS[server.smtp_encryption or "none"][0].value != security
+        # Odoo's addons insist on a connection that is not verified, and a password must not go through it. For others
+        # it is not asked here, and stays.
+        if is_other or ("smtp_authentication" in values and server.smtp_authentication in OAUTH):
+            values["smtp_encryption"] = _encryption(security)
+        if not server or server.smtp_host != self.outgoing_host:
+            values.update(self._known_provider("ir.mail_server"))
+        if server:
+            return values
+        values.update(name=self.address, from_filter=self._from_filter())
+        if provider := PROVIDERS.get(self.provider):
             limits = dict(provider.limits)
             values.update({name: limits.get(window, 0) for window, name in LIMIT_FIELDS.items()})
         return values
@@ -206,37 +213,49 @@ class SppEmailSetup(models.TransientModel):
         is_single = self.provider in ("gmail", "microsoft") or not self._is_own_domain()
         return self.address if is_single else self.address_domain
 
-    def _incoming_values(self, changes):
+    def _incoming_values(self, server, changes):
         names = ("incoming_port", "incoming_security", "incoming_protocol")
-        now = {name: changes.get(name, self[name]) for name in names}
+        port, security, protocol = (changes.get(name, self[name]) for name in names)
         values = {
-            "name": self.address,
-            "server_type": now["incoming_protocol"],
+            "server_type": protocol,
             "server": self.incoming_host,
-            "port": now["incoming_port"],
-            "is_ssl": now["incoming_security"] == Security.TLS.value,
-            "gateway_use_starttls": now["incoming_security"] == Security.STARTTLS.value,
+            "port": port,
             "user": self.user,
-            "gateway_oauth_id": self.oauth_id.id if self.login_kind == "oauth" else False,
-            "gateway_ca_certificate": self.ca_certificate,
-            **self._secret("password"),
+            **self._login_of("incoming", server),
+            **self._authority(),
         }
-        if self.provider in dict(self.env["fetchmail.server"]._fields["gateway_provider"].selection):
-            values["gateway_provider"] = self.provider
+        if not server or server._gateway_wanted_security().value != security:
+            values["is_ssl"] = security == Security.TLS.value
+            values["gateway_use_starttls"] = security == Security.STARTTLS.value
+        if not server or server.server != self.incoming_host:
+            values.update(self._known_provider("fetchmail.server"))
+        return values if server else {**values, "name": self.address}
+
+    def _authority(self):
+        # Blank says that nothing was typed.
+        return {"gateway_ca_certificate": self.ca_certificate} if self.ca_certificate else {}
+
+    def _known_provider(self, model):
+        offered = dict(self.env[model]._fields["gateway_provider"].selection)
+        return {"gateway_provider": self.provider} if self.provider in offered else {}
+
+    def _login_of(self, kind, server):
+        """Return how the server logs in; nothing for one that is here and for which no password was typed."""
+        name = "smtp_pass" if kind == "outgoing" else "password"
+        secret = self.login_kind == "password" and self._fields["password"].reveal(self)
+        if self.login_kind == "password" and not secret and server:
+            return {}
+        is_oauth = self.login_kind == "oauth"
+        if server and is_oauth and server._gateway_uses_oauth() and server.gateway_oauth_id == self.oauth_id:
+            return {}
+        values = {"gateway_oauth_id": self.oauth_id.id if is_oauth else False, name: secret or False}
+        if kind == "outgoing":
+            values["smtp_authentication"] = SPP_OAUTH if is_oauth else "login"
         return values
 
-    def _secret(self, name):
-        """Return the password under its name on the server; nothing where none was typed, so that the old one stays."""
-        if self.login_kind != "password":
-            return {name: False}
-        secret = self._fields["password"].reveal(self)
-        return {name: secret} if secret else {}
 
-    def _right_outgoing(self, suggestion):
-        return {"outgoing_port": suggestion.port, "outgoing_security": suggestion.security.value}
-
-    def _right_incoming(self, suggestion):
-        return {"incoming_port": suggestion.port, "incoming_security": suggestion.security.value}
+def _put_right(kind, suggestion):
+    return {f"{kind}_port": suggestion.port, f"{kind}_security": suggestion.security.value}
 
 
 def _encryption(security):

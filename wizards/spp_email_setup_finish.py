@@ -9,7 +9,7 @@ from ..engine.outcome import OutboundState
 from ..engine.trial_letter import describe_result
 from ..models.engine_text import EngineText
 
-# Set while a mailbox is looked at that is only just being made: no other transaction sees its row.
+# Set while a mailbox is looked at that is not written yet: no other transaction sees it.
 UNCOMMITTED = "spp_email_setup_uncommitted"
 
 
@@ -32,23 +32,40 @@ class SppEmailSetup(models.TransientModel):
         if not self._is_checked():
             raise UserError(self.env._("The check has to go well first: go back and change what is wrong."))
         self._require_domain()
+        # Before the first write: Odoo gives the first alias domain to all companies and aliases, and whoever sends or
+        # fetches would wait for these rows as long as the mailbox's server takes.
+        present = self._look_at_present() if self._receives() else None
         self._write_domain()
         if self._sends():
-            self.outgoing_server_id = self._make_outgoing()
+            self.outgoing_server_id = self._make("outgoing")
         if self._receives():
-            self._finish_incoming()
+            self._finish_incoming(present)
         # The servers have it now; without one typed anew they keep it.
         self.password = False
         self._plan_test()
         return self._go("test")
 
-    def _finish_incoming(self):
-        is_new = not self.incoming_server_id
-        server = self._make_incoming()
+    def _look_at_present(self):
+        """Return what the mailbox holds and is not to be taken, as ``_gateway_present``; None if not asked."""
+        server, mailbox = self._known("incoming"), self._candidate("incoming")
+        is_other = server and server._gateway_server_key() != mailbox._gateway_server_key()
+        if self.start != "now" or not (mailbox.gateway_start == "ask" or is_other) or not self._is_beginning(server):
+            return None
+        return mailbox.with_context(**{UNCOMMITTED: True})._gateway_present()
+
+    def _is_beginning(self, server):
+        """Return whether reading begins with this set-up, and not with an earlier press of Set Up."""
+        return not self.incoming_server_id or server.state == "draft"
+
+    def _finish_incoming(self, present):
+        is_beginning = self._is_beginning(self._known("incoming"))
+        server = self._make("incoming")
         self.incoming_server_id = server
-        if is_new or server.state == "draft":
-            if server.gateway_start == "ask":
-                server.with_context(**{UNCOMMITTED: True})._gateway_start_with(self.start)
+        if is_beginning or server.state == "draft":
+            if server.gateway_start == "ask" and (self.start != "now" or present):
+                if present:
+                    server._gateway_pass_over(*present)
+                server._gateway_note_start(self.start)
             # Confirmed: the check of a moment ago read it.
             server.write({"state": "done", "error_date": False, "error_message": False})
 

@@ -72,7 +72,7 @@ class TestSmtpDiagnosis(EngineCase):
     def test_what_the_server_is_and_takes(self):
         encrypt = Encrypt(certificates.server_context(days=10))
         steps = {step.name: step for step in self.diagnose([encrypt, *HELLO, *SENDER], security=Security.TLS).steps}
-        self.assertEqual(steps["name"].text, "The name leads to 1 address: 127.0.0.1.")
+        self.assertEqual(steps["name"].text, "The name leads to 1 address(es): 127.0.0.1.")
         for words in ("TLSv1.3, TLS_", "for 127.0.0.1, issued by Test CA, until ", "127.0.0.1 → Test CA."):
             self.assertIn(words, steps["encryption"].text)
         self.assertIn("expires in 9 days", steps["encryption"].warning)

@@ -134,6 +134,40 @@ export class Overview extends Component {
         return _t("Open: %s", title);
     }
 
+    // Whole sentences: languages put the parts of one in another order.
+
+    checkedLabel(minutes) {
+        return _t("Checked %s ago", this.duration(minutes));
+    }
+
+    agoLabel(minutes) {
+        return _t("%s ago", this.duration(minutes));
+    }
+
+    oldestLabel(minutes) {
+        return _t("The oldest since %s", this.duration(minutes));
+    }
+
+    moreLabel(count) {
+        return _t("And %s more.", this.number(count));
+    }
+
+    receivedLabel(count) {
+        return _t("%(count)s in %(time)s", { count: this.number(count), time: this.spanLabel(this.state.days) });
+    }
+
+    sentLabel(count) {
+        return _t("%(count)s sent in %(time)s", { count: this.number(count), time: this.spanLabel(this.state.days) });
+    }
+
+    bouncedLabel(count) {
+        return _t("Recipients: %s. Keep it below 5 %.", this.number(count));
+    }
+
+    complaintsLabel(count) {
+        return _t("Recipients: %s. Keep it below 0.3 %.", this.number(count));
+    }
+
     forecast(forecast) {
         if (!forecast.waiting) {
             return _t("Nothing waits.");
