@@ -300,7 +300,8 @@ def _name(element) -> str:
 
 
 def _child(element, name: str):
-    return next((one for one in islice(element, MOST_CHILDREN) if _name(one) == name), None) if element is not None else None
+    children = islice(element, MOST_CHILDREN) if element is not None else ()
+    return next((one for one in children if _name(one) == name), None)
 
 
 def _text(element, name: str) -> str:

@@ -51,7 +51,7 @@ class TestPseudonyms(EngineCase):
 
     def test_many_words_and_many_texts(self):
         words = [f"Person{number} Family{number % 50}" for number in range(2_000)]
-        texts = [f"{words[number % 2_000]} wrote to <a{number}@d{number % 400}.example>; waits" for number in range(5_000)]
+        texts = [f"{words[n % 2_000]} wrote to <a{n}@d{n % 400}.example>; waits" for n in range(5_000)]
         names = Pseudonyms(words)
         begun = time.process_time()
         shown = names.value(texts)
