@@ -57,6 +57,8 @@ class SppEmailAliasMove(models.TransientModel):
     def _moving(self):
         """Return [(alias, name of its record)] of the aliases whose record belongs to a company that is new here."""
         companies = self._new_companies()
+        # What comes by RPC may name any company: whose aliases are shown must be the user's to write.
+        companies = (companies & self.env.user.company_ids)._filtered_access("write")
         if not companies:
             return []
         # sudo: all aliases of these companies move, also of records that the person does not see; Odoo refuses to
