@@ -12,8 +12,11 @@ import re
 import zipfile
 import zlib
 from collections import Counter
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from itertools import islice
 
 from lxml import etree
 
@@ -22,7 +25,12 @@ from .sender_address import ascii_domain
 
 # Octets: packed as it comes, unpacked, and how much larger one may be than the other. Honest ones pack 20 to 1.
 MOST_PACKED = 4_194_304
-MOST_XML = 16_777_216
+MOST_XML = 4_194_304
+# What is small may be as alike as it likes.
+MOST_TIMES, ALWAYS_UNPACKED = 100, 1_048_576
+# An element costs a hundred times its octets in memory; honest records have some thirty, with a dozen in one.
+MOST_ELEMENTS = 200_000
+MOST_CHILDREN = 200
 MOST_RECORDS = 5_000
 MOST_LINES = 1_000
 MOST_FILES = 5
@@ -33,6 +41,7 @@ _ZIP, _GZIP = b"PK\x03\x04", b"\x1f\x8b"
 _NAME = re.compile(
     r"[^!\s\"]{1,255}![^!\s\"]{1,255}!\d{9,11}!\d{9,11}(?:![^!\s\"]{0,200})?\.(?:xml(?:\.gz)?|zip|gz)", re.I
 )
+_TOO_MUCH = "Its file unpacks to more than any report has."
 _DISPOSITIONS = ("none", "quarantine", "reject")
 _EARLIEST, _LATEST = 946_684_800, 4_102_444_800
 
@@ -100,8 +109,11 @@ def has_name_of_a_report(part: Part) -> bool:
     return bool(_NAME.fullmatch(_file_name(part)))
 
 
-def read_dmarc_report(content: bytes) -> DmarcReport:
+def read_dmarc_report(content: bytes, is_wanted: Callable[[str], object] = bool) -> DmarcReport:
     """Return the report in a message given as received.
+
+    Args:
+        is_wanted: see parse_dmarc_report.
 
     Raises:
         DmarcReportError: there is none, or none that can be read.
@@ -114,7 +126,7 @@ def read_dmarc_report(content: bytes) -> DmarcReport:
         if not payload:
             continue
         try:
-            return parse_dmarc_report(unpack(payload))
+            return parse_dmarc_report(unpack(payload), is_wanted)
         except DmarcReportError as error:
             problem = str(error)
     raise DmarcReportError(problem)
@@ -126,47 +138,42 @@ def unpack(payload: bytes) -> bytes:
     Raises:
         DmarcReportError: it is damaged, locked, or unpacks to more than any report has.
     """
+    most = min(MOST_XML, max(ALWAYS_UNPACKED, MOST_TIMES * len(payload)))
     try:
         if payload.startswith(_ZIP):
-            xml = _unzipped(payload)
+            xml = _unzipped(payload, most)
         elif payload.startswith(_GZIP):
-            xml = zlib.decompressobj(wbits=31).decompress(payload, MOST_XML + 1)
+            xml = zlib.decompressobj(wbits=31).decompress(payload, most + 1)
         else:
-            xml = payload
+            xml, most = payload, MOST_XML
     except (zlib.error, zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
         # RuntimeError and NotImplementedError: what zipfile raises for passwords and packing that it does not know.
         raise DmarcReportError("Its file is damaged.") from error
-    if len(xml) > MOST_XML:
-        raise DmarcReportError("Its file unpacks to more than any report has.")
+    if len(xml) > most:
+        raise DmarcReportError(_TOO_MUCH)
     return xml
 
 
-def parse_dmarc_report(xml: bytes) -> DmarcReport:
+def parse_dmarc_report(xml: bytes, is_wanted: Callable[[str], object] = bool) -> DmarcReport:
     """Return the report of an XML text.
+
+    Args:
+        is_wanted: is asked with the report's domain, ASCII form, before any of its rows is read; where it says no, the
+            report is returned without lines.
 
     Raises:
         DmarcReportError: it is none.
     """
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-        collect_ids=False,
-    )
-    try:
-        root = etree.fromstring(xml.strip(), parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise DmarcReportError("Its file is no XML.") from error
-    if root.getroottree().docinfo.doctype:
-        # No report has one; entities that expand without end are declared there.
-        raise DmarcReportError("Its XML declares a document type, which no report does.")
-    if _name(root) != "feedback":
-        raise DmarcReportError("Its XML is no DMARC report.")
-    metadata, published = _child(root, "report_metadata"), _child(root, "policy_published")
+    xml = xml.strip()
+    metadata = published = None
+    # A second reading finds the rows: some may stand before what says whose they are.
+    for part in _parts(xml):
+        if _name(part) == "report_metadata" and metadata is None:
+            metadata = deepcopy(part)
+        elif _name(part) == "policy_published" and published is None:
+            published = deepcopy(part)
+        if metadata is not None and published is not None:
+            break
     period = _child(metadata, "date_range")
     domain = ascii_domain(_text(published, "domain"))
     report_id = _text(metadata, "report_id")
@@ -175,7 +182,8 @@ def parse_dmarc_report(xml: bytes) -> DmarcReport:
         raise DmarcReportError("It does not say which domain and which time it is about.")
     counts: Counter[DmarcLine] = Counter()
     is_cut = False
-    for number, record in enumerate(one for one in root if _name(one) == "record"):
+    records = (one for one in _parts(xml) if _name(one) == "record") if is_wanted(domain) else ()
+    for number, record in enumerate(records):
         if number >= MOST_RECORDS:
             is_cut = True
             break
@@ -195,14 +203,57 @@ def parse_dmarc_report(xml: bytes) -> DmarcReport:
     )
 
 
-def _unzipped(payload: bytes) -> bytes:
+def _parts(xml: bytes) -> Iterator:
+    """Yield the elements right below the root, each of which is emptied when the next one is asked for.
+
+    Raises:
+        DmarcReportError: it is no report, or has more elements than any has.
+    """
+    depth = 0
+    events = etree.iterparse(
+        io.BytesIO(xml),
+        ("start", "end"),
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        collect_ids=False,
+    )
+    try:
+        for number, (event, element) in enumerate(events):
+            if number > 2 * MOST_ELEMENTS:
+                raise DmarcReportError(_TOO_MUCH)
+            if not number:
+                _check_root(element)
+            depth += 1 if event == "start" else -1
+            if event == "end" and depth == 1:
+                yield element
+                element.clear()
+                while element.getprevious() is not None:
+                    del element.getparent()[0]
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise DmarcReportError("Its file is no XML.") from error
+
+
+def _check_root(root) -> None:
+    if root.getroottree().docinfo.doctype:
+        # No report has one; entities that expand without end are declared there.
+        raise DmarcReportError("Its XML declares a document type, which no report does.")
+    if _name(root) != "feedback":
+        raise DmarcReportError("Its XML is no DMARC report.")
+
+
+def _unzipped(payload: bytes, most: int) -> bytes:
     with zipfile.ZipFile(io.BytesIO(payload)) as archive:
         for entry in archive.infolist()[:MOST_FILES]:
             if entry.is_dir() or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 continue
             with archive.open(entry) as file:
                 # What the archive says of its size is the sender's word.
-                return file.read(MOST_XML + 1)
+                return file.read(most + 1)
     raise zipfile.BadZipFile("nothing in it")
 
 
@@ -249,7 +300,8 @@ def _name(element) -> str:
 
 
 def _child(element, name: str):
-    return next((one for one in element if _name(one) == name), None) if element is not None else None
+    children = islice(element, MOST_CHILDREN) if element is not None else ()
+    return next((one for one in children if _name(one) == name), None)
 
 
 def _text(element, name: str) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 
 from .summary import summarize
 
-_ADDRESS = re.compile(r"[^\s<>()\[\]\",;:'=]+@([^\s<>()\[\]\",;:'=]+)")
+# From the beginning of a run on: a long one without an @ is looked through once.
+_ADDRESS = re.compile(r"(?<![^\s<>()\[\]\",;:'=])[^\s<>()\[\]\",;:'=]+@([^\s<>()\[\]\",;:'=]+)")
 _SHORTEST_HIDDEN = 3
 # Fields of a header that say how a message travelled and what it is, and nothing of what it says.
 _TECHNICAL = re.compile(
@@ -24,6 +25,56 @@ _FIRST_WORD = {"content-type", "content-disposition"}
 _MOST_FIELDS = 500
 
 
+class _Phrases:
+    """Finds phrases in a text by their words: what a text costs does not grow with the number of phrases.
+
+    Args:
+        pattern: what of a text is a word; all else is split into single characters and white space.
+    """
+
+    def __init__(self, pattern: str):
+        self._token = re.compile(rf"{pattern}|\s+|.", re.DOTALL)
+        self._stand_ins: dict[tuple[str, ...], str] = {}
+        self._lengths: dict[str, list[int]] = {}
+
+    def add(self, phrase: str, stand_in: str) -> None:
+        if not (words := self._words(self._token.findall(phrase))):
+            return
+        self._stand_ins[words] = stand_in
+        lengths = {*self._lengths.get(words[0], ()), len(words)}
+        self._lengths[words[0]] = sorted(lengths, reverse=True)
+
+    def replaced(self, text: str) -> str:
+        """Return a text with stand-ins; phrases that lie over each other are replaced as one."""
+        if not self._lengths:
+            return text
+        tokens = self._token.findall(text)
+        words = self._words(tokens)
+        shown, place = [], 0
+        while place < len(words):
+            end, stand_in = self._found(words, place)
+            if not end:
+                shown.append(tokens[place])
+                place += 1
+                continue
+            place += 1
+            while place < end:
+                end = max(end, self._found(words, place)[0])
+                place += 1
+            shown.append(stand_in)
+        return "".join(shown)
+
+    def _found(self, words: tuple[str, ...], place: int) -> tuple[int, str]:
+        for length in self._lengths.get(words[place], ()):
+            if (stand_in := self._stand_ins.get(words[place : place + length])) is not None:
+                return place + length, stand_in
+        return 0, ""
+
+    @staticmethod
+    def _words(tokens: Iterable[str]) -> tuple[str, ...]:
+        return tuple(" " if token.isspace() else token.casefold() for token in tokens)
+
+
 class Pseudonyms:
     """Puts the same stand-in for an address, a domain or a word wherever it stands.
 
@@ -37,7 +88,11 @@ class Pseudonyms:
         self._domains: dict[str, str] = {}
         self._known = {domain.lower() for domain in known_domains}
         words = {" ".join(word.split()) for word in hidden if word}
-        self._hidden = sorted((word for word in words if len(word) >= _SHORTEST_HIDDEN), key=len, reverse=True)
+        self._hidden = _Phrases(r"\w+")
+        for word in words:
+            if len(word) >= _SHORTEST_HIDDEN:
+                self._hidden.add(word, "(hidden)")
+        self._hosts = _Phrases(r"[\w-]+")
 
     def learn(self, text: str) -> None:
         """Note the addresses of a text, so that their domains are hidden in what comes before it too."""
@@ -47,12 +102,7 @@ class Pseudonyms:
     def text(self, text: str) -> str:
         """Return a text of one or more lines without addresses, their domains and what is hidden."""
         text = _ADDRESS.sub(self._address, text or "")
-        for word in self._hidden:
-            pattern = re.escape(word).replace(r"\ ", r"\s+")
-            text = re.sub(rf"(?<!\w){pattern}(?!\w)", "(hidden)", text, flags=re.IGNORECASE)
-        for domain in sorted(self._domains, key=len, reverse=True):
-            text = re.sub(rf"(?<![\w-]){re.escape(domain)}(?![\w-])", self._domains[domain], text, flags=re.IGNORECASE)
-        return text
+        return self._hosts.replaced(self._hidden.replaced(text))
 
     def value(self, value: object) -> object:
         """Return a value of JSON with every text in it as `text` returns it; names of members stay."""
@@ -91,4 +141,5 @@ class Pseudonyms:
             return domain
         if domain not in self._domains:
             self._domains[domain] = f"domain-{len(self._domains) + 1}"
+            self._hosts.add(domain, self._domains[domain])
         return self._domains[domain]

@@ -7,6 +7,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..engine.dmarc_report import DmarcReportError, read_dmarc_report
+from ..engine.dns_dmarc import would_align
 from ..engine.message_kind import MessageKind
 from ..engine.sender_verdict import SenderResult
 from ..engine.storable import storable
@@ -54,7 +55,7 @@ class SppEmailDmarcReport(models.Model):
         """
         looked_at = "DMARC report"
         try:
-            report = read_dmarc_report(content)
+            report = read_dmarc_report(content, self._domain_of)
         except DmarcReportError as error:
             attempt.trace.add(looked_at, str(error), "not shown")
             return
@@ -76,14 +77,17 @@ class SppEmailDmarcReport(models.Model):
         if known:
             attempt.trace.add(looked_at, "known already", "nothing")
             return
-        since = now - timedelta(days=1)
-        if (
-            self.search_count([("domain_id", "=", domain.id), ("create_date", ">", since)], limit=MOST_A_DAY)
-            >= MOST_A_DAY
-        ):
+        verdict = attempt.facts.get("sender_verdict")
+        is_proved = bool(verdict and verdict.result is SenderResult.PASS)
+        # Each kind has its own: whoever proves nothing crowds out nobody who does.
+        today = [
+            ("domain_id", "=", domain.id),
+            ("create_date", ">", now - timedelta(days=1)),
+            ("is_proved", "=", is_proved),
+        ]
+        if self.search_count(today, limit=MOST_A_DAY) >= MOST_A_DAY:
             attempt.trace.add(looked_at, "too many about this domain today", "not shown")
             return
-        verdict = attempt.facts.get("sender_verdict")
         record = self.create(
             {
                 "domain_id": domain.id,
@@ -92,7 +96,7 @@ class SppEmailDmarcReport(models.Model):
                 "begin_date": report.begin,
                 "end_date": report.end,
                 "policy": report.policy,
-                "is_proved": bool(verdict and verdict.result is SenderResult.PASS),
+                "is_proved": is_proved,
                 "is_cut": report.is_cut,
                 "message_count": min(sum(line.count for line in report.lines), 2**31 - 1),
                 "failed_count": min(sum(line.count for line in report.lines if not line.is_passed), 2**31 - 1),
@@ -124,9 +128,11 @@ class SppEmailDmarcReport(models.Model):
     def _domain_of(self, name):
         """Return our domain that a report on ``name`` is about: itself, else one below, whose policy is its."""
         domains = self.env["spp.email.domain"].with_context(active_test=False)
-        return domains.search([("name", "=", name)], limit=1) or domains.search(
-            [("name", "=like", "%." + name.replace("_", r"\_"))], order="name", limit=1
-        )
+        if own := domains.search([("name", "=", name)], limit=1):
+            return own
+        below = domains.search([("name", "=like", "%." + name.replace("_", r"\_"))], order="name")
+        # No policy of a public suffix is ours: anybody's report on "org" would be.
+        return below.filtered(lambda domain: would_align(domain.name, name, is_strict=False))[:1]
 
     @api.autovacuum
     def _gc_reports(self):

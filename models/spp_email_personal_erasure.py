@@ -225,6 +225,13 @@ class SppEmailPersonalData(models.AbstractModel):
     def _note_audit(self, model, ids):
         """Note in the audit trail that a person had these messages erased."""
         if ids:
+            # A support package may hold any of them, also one about another message; it is quickly made again.
+            self.env.execute_query(
+                SQL(
+                    "UPDATE spp_email_package SET archive = NULL, archive_name = NULL"
+                    " WHERE archive IS NOT NULL RETURNING id"
+                )
+            )
             self.env["spp.email.audit"]._note("erased", self.env[model].browse(ids))
 
     # ------------------------------------------------------------------

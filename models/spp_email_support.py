@@ -65,7 +65,8 @@ class SppEmailSupport(models.AbstractModel):
             "changes": self._changes(days, is_masked),
             "domains": self._domains(related),
         }
-        texts = {"timeline.txt": as_text(self.env["spp.email.timeline"]._of(record))}
+        timeline = self.env["spp.email.timeline"].with_context(gateway_masked=is_masked)
+        texts = {"timeline.txt": as_text(timeline._of(record))}
         messages, headers = [], {}
         for name, data in self._contents(record):
             if content is PackageContent.WHOLE:
@@ -73,6 +74,9 @@ class SppEmailSupport(models.AbstractModel):
             else:
                 headers[f"{name}-header.txt"] = names.headers(data) if names else header_of(data)
         if names:
+            for row in parts["incoming"]:
+                if "decisions" in row:
+                    row["decisions"] = [self._decision(step) for step in row["decisions"]]
             # What is read first may name a host of an address that comes later.
             names.learn(str(parts))
             parts, texts = names.value(parts), names.value(texts)
@@ -214,9 +218,35 @@ class SppEmailSupport(models.AbstractModel):
         servers = self._servers(related)
         for server in servers:
             hidden += [server.name, *(server[name] for name in ("server", "smtp_host") if name in server._fields)]
-        # sudo: whoever decided is named in decisions, and what they are called must not be.
-        hidden += self.env["res.users"].sudo().search([("share", "=", False)]).mapped("name")  # nosemgrep
+        hidden += self._actors(related).mapped("name")
         places = [place for one in PROVIDERS.values() for place in (one.outgoing, one.incoming) if place]
         hosts = {place.host for place in places if "<" not in place.host}
         known = {".".join(host.split(".")[-2:]) for host in hosts} | {"gmail.com", "outlook.com"}
         return Pseudonyms([word for word in hidden if word and word not in hosts], known)
+
+    def _actors(self, related):
+        """Return the users who are named in decisions, audit trail and message, also archived and portal ones."""
+        users = self.env["res.users"]
+        for rows in (related.inbound, related.delivery, related.mail, related.message, related.suppression):
+            # sudo: whoever it was must not be named, also where the manager does not see them.
+            rows = rows.sudo()  # nosemgrep
+            for name in ("create_uid", "write_uid"):
+                if name in rows._fields:
+                    users |= rows[name]
+            domain = [("model", "=", rows._name), ("res_id", "in", rows.ids)]
+            users |= rows.env["spp.email.audit"].search(domain).user_id
+        # "decided by" is "user 2 (Ann), …": the id is before the name.
+        found = [step.get("found") or "" for row in related.inbound for step in row.decisions or ()]
+        ids = [words.split()[1] for words in found if words.startswith("user ") and len(words.split()) > 1]
+        # sudo: as above.
+        users = users.sudo() | users.sudo().browse(int(one) for one in ids if one.isdecimal()).exists()  # nosemgrep
+        # sudo: the author of a message may be a contact whose user is archived.
+        partners = related.message.sudo().author_id | users.partner_id  # nosemgrep
+        return partners
+
+    def _decision(self, step):
+        """Return a remembered decision without the name, as short as it may be: "user 2, …"."""
+        found = step.get("found") or ""
+        if found.startswith("user ") and " (" in found and ")" in found:
+            step = {**step, "found": found.partition(" (")[0] + found.rpartition(")")[2]}
+        return step

@@ -193,6 +193,9 @@ class SppEmailTimeline(models.AbstractModel):
                 continue
             domain = [("model", "=", records._name), ("res_id", "in", records.ids)]
             for act in self.env["spp.email.audit"].search(domain, limit=MOST_RELATED):
-                words = f"{said(self.env, AUDIT_ACTION_WORDS[AuditAction(act.action)])}: {act.who}"
+                who = act.who
+                if self.env.context.get("gateway_masked") and act.user_id:
+                    who = f"user {act.user_id.id}"
+                words = f"{said(self.env, AUDIT_ACTION_WORDS[AuditAction(act.action)])}: {who}"
                 entries.append(TimelineEntry(act.date, act.model, act.res_id, words))
         return entries

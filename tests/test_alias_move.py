@@ -77,3 +77,4 @@ class TestAliasMove(GatewayCase):
         with self.assertRaises(AccessError):
             move.action_apply()
         self.assertEqual(self.mine.alias_full_name, "desk@gateway.test")
+        self.assertFalse(move.line_ids, "and does not see their addresses either")

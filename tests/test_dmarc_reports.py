@@ -61,7 +61,7 @@ class TestDmarcReports(GatewayCase):
         for name, xml, words in (
             ("known", report(report_id="known"), "known already"),
             ("another domain", report(domain="example.org"), "about a domain that is not ours"),
-            ("above ours", report(domain="test"), "shown"),
+            ("a public suffix", report(domain="test"), "about a domain that is not ours"),
             ("no XML", b"hello", "Its file is no XML."),
             (
                 "old",
@@ -81,6 +81,13 @@ class TestDmarcReports(GatewayCase):
         with patch.object(spp_email_dmarc_report, "MOST_A_DAY", 2):
             found = [len(self.take(report(report_id=f"flood-{number}"))[1]) for number in range(4)]
         self.assertEqual(found, [1, 1, 0, 0])
+
+    def test_a_flood_of_unproved_ones_keeps_no_proved_one_out(self):
+        with patch.object(spp_email_dmarc_report, "MOST_A_DAY", 2):
+            for number in range(2):
+                _inbound, found = self.take(report(report_id=f"proved-{number}"))
+                found.is_proved = True
+            self.assertEqual(len(self.take(report(report_id="unproved"))[1]), 1)
 
     def test_a_policy_above_our_domain_is_ours(self):
         self.domain.name = "mail.gateway.test"

@@ -50,6 +50,16 @@ class TestPersonalData(SentCase):
         boxes = self.env["fetchmail.server"].search([("name", "=", "Box")], limit=1)
         return boxes or self.mailbox()
 
+    def test_a_support_package_of_hers_is_emptied(self):
+        inbound = self.written()
+        dialog = self.env["spp.email.package"].with_user(self.manager)
+        dialog = dialog.create({"model": inbound._name, "res_id": inbound.id, "content": "whole"})
+        dialog.action_make()
+        self.assertTrue(dialog.archive)
+        self.erase(self.search())
+        dialog.invalidate_recordset()
+        self.assertFalse(dialog.archive)
+
     def everywhere(self):
         """Put the address everywhere; return what was made, by name."""
         made = {"incoming": self.written(), "detail": self.written("ann+case@NGO.example")}

@@ -57,6 +57,17 @@ class TestSupportPackage(ReportCase):
         self.assertIn(f"spp.email.inbound {inbound.id}: Arrived", files["timeline.txt"])
         self.assertIn("subject: (15 characters)", files[f"received-{inbound.id}-header.txt"])
 
+    def test_who_decided_is_not_named_archived_or_of_a_short_name(self):
+        inbound = self.receive(self.content, self.box)
+        for name in ("Wombat Ferncastle", "Qx"):
+            group = "spp_email_gateway.group_email_gateway_manager"
+            user = new_test_user(self.env, f"gone_{name[:2]}", group, name=name)
+            self.env["spp.email.audit"].with_user(user)._note("opened", inbound.with_user(user))
+            user.active = False
+        text = "".join(self.package(inbound).values())
+        self.assertNotIn("Ferncastle", text)
+        self.assertNotIn(": Qx", text)
+
     def test_with_content_by_choice(self):
         inbound = self.receive(self.content, self.box)
         files = self.package(inbound, content="whole")

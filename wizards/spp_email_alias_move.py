@@ -57,6 +57,8 @@ class SppEmailAliasMove(models.TransientModel):
     def _moving(self):
         """Return [(alias, name of its record)] of the aliases whose record belongs to a company that is new here."""
         companies = self._new_companies()
+        # What comes by RPC may name any company: whose aliases are shown must be the user's to write.
+        companies = (companies & self.env.user.company_ids)._filtered_access("write")
         if not companies:
             return []
         # sudo: all aliases of these companies move, also of records that the person does not see; Odoo refuses to
@@ -65,23 +67,42 @@ class SppEmailAliasMove(models.TransientModel):
         found = aliases.search(
             [("alias_name", "!=", False), ("alias_domain_id", "!=", self.alias_domain_id.id)], limit=MOST_ALIASES
         )
+        there = self._there(found)
         return [
             (alias, record.display_name)
             for alias in found
-            if (record := self._record_of(alias)) and record[record._mail_get_company_field()] in companies
+            if (record := self._record_of(alias, there)) and record[record._mail_get_company_field()] in companies
         ]
 
-    def _record_of(self, alias):
+    def _owners(self, alias):
+        """Return [(model, id)] of the records that an alias may belong to, the first one first."""
+        return [
+            (model, record_id)
+            for model, record_id in (
+                (alias.alias_parent_model_id.model, alias.alias_parent_thread_id),
+                (alias.alias_model_id.model, alias.alias_force_thread_id),
+            )
+            if model in self.env and record_id and self.env[model]._mail_get_company_field()
+        ]
+
+    def _there(self, aliases):
+        """Return {(model, id): record} of the aliases' records that are there, asked for once a model."""
+        wanted = {}
+        for alias in aliases:
+            for model, record_id in self._owners(alias):
+                wanted.setdefault(model, set()).add(record_id)
+        return {
+            (model, record.id): record
+            for model, ids in wanted.items()
+            # sudo: as above.
+            for record in self.env[model].sudo().browse(ids).exists()  # nosemgrep
+        }
+
+    def _record_of(self, alias, there):
         """Return the record that an alias belongs to, None where it has no company."""
-        for model, record_id in (
-            (alias.alias_parent_model_id.model, alias.alias_parent_thread_id),
-            (alias.alias_model_id.model, alias.alias_force_thread_id),
-        ):
-            if model in self.env and record_id and self.env[model]._mail_get_company_field():
-                # sudo: as above.
-                record = self.env[model].sudo().browse(record_id).exists()  # nosemgrep
-                if record:
-                    return record
+        for model, record_id in self._owners(alias):
+            if (model, record_id) in there:
+                return there[model, record_id]
         return None
 
     def _taken(self, moving):

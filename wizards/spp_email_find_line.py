@@ -57,12 +57,24 @@ class SppEmailFindLine(models.TransientModel):
         model = self.env[self.model].with_context(active_test=False)
         return model.search([("id", "=", self.res_id)]) if model.has_access("read") else model
 
+    def _records(self):
+        """Return {(model, id): row} of those that are there and that the user may see, by one search a model."""
+        found = {}
+        for name, lines in self.grouped("model").items():
+            # What stands in a row of a dialogue may come by RPC.
+            if name in KINDS and self.env[name].has_access("read"):
+                rows = self.env[name].with_context(active_test=False)
+                rows = rows.search([("id", "in", lines.mapped("res_id"))])
+                found.update({(name, row.id): row for row in rows})
+        return found
+
     @api.depends("model", "res_id")
     @api.depends_context("uid")
     def _compute_words(self):
         is_manager = self.env.user.has_group("spp_email_gateway.group_email_gateway_manager")
+        found = self._records()
         for line in self:
-            record = line._record()
+            record = found.get((line.model, line.res_id))
             line.can_open = bool(record)
             line.can_pack = bool(record) and is_manager and line.kind in ("incoming", "outgoing", "waiting")
             line.who, line.subject, line.state, line.is_problem = line._words(record) if record else (False,) * 4

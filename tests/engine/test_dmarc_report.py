@@ -154,6 +154,47 @@ class TestDmarcReport(EngineCase):
             self.assertEqual(str(caught.exception), words)
             self.assertLess(time.monotonic() - begun, 2)
 
+    def test_what_unpacks_to_a_hundred_times_is_not_unpacked(self):
+        words = "Its file unpacks to more than any report has."
+        for name, payload in (("zip", zipped(b" " * 2_000_000)), ("gzip", gzip.compress(b" " * 2_000_000))):
+            with self.subTest(name), self.assertRaises(DmarcReportError) as caught:
+                unpack(payload)
+            self.assertEqual(str(caught.exception), words)
+        # Small ones may be as alike as they like.
+        self.assertEqual(len(unpack(gzip.compress(b" " * 1_000_000))), 1_000_000)
+
+    def test_very_many_elements_are_refused_before_they_are_read(self):
+        words = "Its file unpacks to more than any report has."
+        for name, xml in (
+            ("at the top", b"<feedback>" + b"<a/>" * 900_000 + b"</feedback>"),
+            ("in a record", report("<record>" + "<a/>" * 900_000 + "</record>")),
+            ("in what is read first", b"<feedback><report_metadata>" + b"<a/>" * 900_000),
+        ):
+            begun = time.process_time()
+            with self.subTest(name), self.assertRaises(DmarcReportError) as caught:
+                parse_dmarc_report(xml)
+            self.assertLess(time.process_time() - begun, 2, name)
+            self.assertEqual(str(caught.exception), words, name)
+
+    def test_a_field_behind_very_many_others_is_not_looked_for(self):
+        (line,) = parse_dmarc_report(
+            report(record(), "<record><row>" + "<a/>" * 1_000 + "<source_ip>192.0.2.2</source_ip></row></record>")
+        ).lines
+        self.assertEqual(line.source_ip, "192.0.2.1")
+
+    def test_the_rows_of_another_domain_are_not_read(self):
+        asked = []
+        xml = report("<record>" + "<a/>" * 900_000 + "</record>", domain="example.org")
+        found = parse_dmarc_report(xml, lambda domain: asked.append(domain))
+        self.assertEqual((asked, found.domain, found.lines), (["example.org"], "example.org", ()))
+
+    def test_the_order_of_the_parts_does_not_matter(self):
+        head, policy = report().partition(b"<policy_published>")[::2]
+        policy, rest = policy.partition(b"</policy_published>")[::2]
+        rest = rest.removesuffix(b"</feedback>")
+        xml = head + rest + b"<policy_published>" + policy + b"</policy_published></feedback>"
+        self.assertEqual(len(parse_dmarc_report(xml).lines), 1)
+
     def test_a_report_of_very_many_lines_is_cut(self):
         many = [record(f"2001:db8::{number:x}", number) for number in range(1, dmarc_report.MOST_RECORDS + 10)]
         found = parse_dmarc_report(report(*many))

@@ -1,4 +1,6 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+import time
+
 from ...engine.pseudonym import Pseudonyms
 from .case import EngineCase
 
@@ -46,3 +48,29 @@ class TestPseudonyms(EngineCase):
         for content in (b"", b"\xff\xfe\x00", b"From: " + b"@" * 5000, b"a" * 100_000):
             with self.subTest(content[:20]):
                 self.assertIsInstance(Pseudonyms().headers(content), str)
+
+    def test_many_words_and_many_texts(self):
+        words = [f"Person{number} Family{number % 50}" for number in range(2_000)]
+        texts = [f"{words[n % 2_000]} wrote to <a{n}@d{n % 400}.example>; waits" for n in range(5_000)]
+        names = Pseudonyms(words)
+        begun = time.process_time()
+        shown = names.value(texts)
+        self.assertLess(time.process_time() - begun, 2)
+        self.assertEqual(shown[0], "(hidden) wrote to <address-1@domain-1>; waits")
+        self.assertNotIn("Person", "".join(shown))
+
+    def test_words_that_lie_over_each_other_are_hidden_whole(self):
+        names = Pseudonyms(["Big Case", "Case Manager Ann", "[Secret]", "Big"])
+        for text, shown in (
+            ("Big Case Manager Ann came", "(hidden) came"),
+            ("big deal", "(hidden) deal"),
+            ("Bigger case", "Bigger case"),
+            ("about [secret], Big\n case", "about (hidden), (hidden)"),
+        ):
+            with self.subTest(text):
+                self.assertEqual(names.text(text), shown)
+
+    def test_a_long_run_without_an_address(self):
+        begun = time.process_time()
+        Pseudonyms().text("a" * 100_000)
+        self.assertLess(time.process_time() - begun, 1)
