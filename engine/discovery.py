@@ -11,10 +11,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-import idna
-
 import dns.exception
 import dns.resolver
+import idna
 
 from .autoconfig import autoconfig_urls, parse_autoconfig
 from .connection import Connection, Security, connect, resolve
