@@ -11,7 +11,7 @@ from bench.large import Large
 from bench.loops import FewLoopChecks, ManyLoopChecks
 from bench.mailboxes import Mailboxes, MailboxesFree, MailboxHangs
 from bench.outbound import Outbound, OutboundSlow
-from bench.outbound_lanes import OutboundTwoLanes, OutboundTwoLanesSlow
+from bench.outbound_lanes import OutboundTwoLanes, OutboundTwoLanesFar, OutboundTwoLanesSlow
 from bench.overview import Overview
 from bench.pressing_send import PressingSend, PressingSendWithoutMail
 from bench.push import Push
@@ -34,6 +34,7 @@ WORKLOADS = (
     OutboundSlow,
     OutboundTwoLanes,
     OutboundTwoLanesSlow,
+    OutboundTwoLanesFar,
     PressingSend,
     PressingSendWithoutMail,
     Overview,

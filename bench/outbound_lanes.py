@@ -37,6 +37,26 @@ class OutboundTwoLanesSlow(OutboundTwoLanes, OutboundSlow):
     delay_ms = 20
 
 
+class OutboundTwoLanesFar(OutboundTwoLanesSlow):
+    name = "outbound-20ms-8-sessions"
+    description = (
+        "The same, set up for a server that is far away and takes more: `spp_email_gateway.sending_threads` is 8, and "
+        "so are the server's *Sessions at Once*."
+    )
+
+    def set_up(self, side):
+        super().set_up(side)
+        if side.kind == "gateway":
+            side.call(allow, sessions=8)
+
+
+def allow(env, sessions):
+    """Inside Odoo: as many threads, and as many sessions with the server."""
+    env["ir.config_parameter"].set_param("spp_email_gateway.sending_threads", sessions)
+    env["ir.mail_server"].search([]).gateway_session_limit = sessions
+    env.cr.commit()
+
+
 def send_together(env, count, turn):
     """Inside Odoo: warm up, wait until the other process has, then send until nothing waits."""
     mails = env["mail.mail"]
