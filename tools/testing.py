@@ -18,7 +18,7 @@ from tools.report import Failure, Steps
 
 SUITES = ("engine", "odoo", "system", "tour")
 FOLDERS = {"engine": "tests/engine", "system": "tests/system", "tour": "tests/browser"}
-LIMITS = {"engine": 300, "odoo": 1800, "system": 1800, "tour": 1800}
+LIMITS = {"engine": 600, "odoo": 2400, "system": 2700, "tour": 2400}
 
 SUMMARY = re.compile(r"(\d+) failed, (\d+) error\(s\) of (\d+) tests")
 RECORD = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ \d+ (\w+) ")
