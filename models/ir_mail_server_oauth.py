@@ -71,8 +71,9 @@ class IrMailServer(models.Model):
         """
         refuse_evaluated(self.env)
         with self.env["spp.email.transaction"]._gateway_cursor() as env:
-            # sudo: as for sending. What is not written yet has the tokens of the row.
+            # What is not written yet has the tokens of the row.
             row = (self._origin or self).with_env(env)
+            # sudo: as for sending.
             server = row.sudo().exists() or self.sudo()  # nosemgrep: odoo-sudo-without-context
             user = server.smtp_user or ""
             response = server._gateway_addon_response(user) if user else ""

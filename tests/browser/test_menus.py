@@ -112,6 +112,8 @@ class TestGuide(RoleCase):
                 "Tags",
                 "Allowed Recipients",
                 "Suppression Policies",
+                "Monitoring",
+                "Digests",
                 "Personal Data of an Address",
                 "Data Subject Requests",
                 "Changes",
