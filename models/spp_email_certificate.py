@@ -2,7 +2,8 @@
 """Until when the certificates of the mail servers are valid: who renews them is told before mail stops."""
 
 import logging
-from datetime import timedelta
+import time
+from datetime import datetime, timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -21,18 +22,24 @@ WARNING = timedelta(days=14)
 MOST = 50
 # What has to be left of the scheduler's time for one look.
 LOOK_SECONDS = 5
+# Of a run, as other jobs wait: silent servers take ten seconds each.
+RUN_SECONDS = 120
+# One that was looked at within so much time is not due.
+DAY = timedelta(hours=20)
 
 
 class FetchmailServer(models.Model):
     _inherit = "fetchmail.server"
 
     gateway_certificate_until = fields.Datetime("Certificate Valid Until", readonly=True, copy=False)
+    gateway_certificate_date = fields.Datetime(readonly=True, copy=False, export_string_translation=False)
 
 
 class IrMailServer(models.Model):
     _inherit = "ir.mail_server"
 
     gateway_certificate_until = fields.Datetime("Certificate Valid Until", readonly=True, copy=False)
+    gateway_certificate_date = fields.Datetime(readonly=True, copy=False, export_string_translation=False)
 
 
 class SppEmailCertificate(models.AbstractModel):
@@ -52,15 +59,25 @@ class SppEmailCertificate(models.AbstractModel):
         """Look at the certificate of each server in use, once a day: nobody logs in, nothing is read."""
         if self.env["spp.email.binding"]._held():
             return
-        servers = self._servers()[:MOST]
+        servers = self._due()
         job = self.env["ir.cron"]
         left = job._commit_progress(remaining=len(servers))
+        end = time.monotonic() + RUN_SECONDS
         for server in servers:
             # A silent server must not use up the time of the others.
-            if left < LOOK_SECONDS:
+            if left < LOOK_SECONDS or time.monotonic() > end:
                 break
+            # Before it is looked at: one that ends the run comes last in the next one.
+            self._keep(server, {"gateway_certificate_date": fields.Datetime.now()})
             self._look(server)
             left = job._commit_progress(1)
+
+    @api.model
+    def _due(self):
+        """Return the servers of the next run, the longest ago first."""
+        before = fields.Datetime.now() - DAY
+        due = [server for server in self._servers() if (server.gateway_certificate_date or datetime.min) < before]
+        return sorted(due, key=lambda server: server.gateway_certificate_date or datetime.min)[:MOST]
 
     @api.model
     def _look(self, server):
@@ -82,13 +99,14 @@ class SppEmailCertificate(models.AbstractModel):
             server: ``fetchmail.server`` or ``ir.mail_server``.
             until: naive UTC, or None where nothing is encrypted.
         """
-        if until == (server.gateway_certificate_until or None):
-            return
+        if until != (server.gateway_certificate_until or None):
+            self._keep(server, {"gateway_certificate_until": until or False})
+
+    @api.model
+    def _keep(self, server, values):
         with self._gateway_cursor(read_committed=True) as env:
-            server.with_env(env).exists().with_context(fetchmail_cron_running=True).write(
-                {"gateway_certificate_until": until or False}
-            )
-        server.invalidate_recordset(["gateway_certificate_until"])
+            server.with_env(env).exists().with_context(fetchmail_cron_running=True).write(values)
+        server.invalidate_recordset(list(values))
 
     @api.model
     def _gateway_health(self):

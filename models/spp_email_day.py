@@ -85,22 +85,37 @@ class SppEmailDay(models.Model):
         """Count what may have changed, in a transaction of its own."""
         with self._gateway_cursor(read_committed=True) as env:
             ((is_free,),) = env.execute_query(SQL("SELECT pg_try_advisory_xact_lock(hashtext(%s), 0)", self._table))
-            if is_free:
-                env[self._name]._count_due()
-                env["spp.email.sample"]._take()
+            if not is_free:
+                return
+            for day in env[self._name]._due_days():
+                # Each in a transaction of its own: the first run counts two months, and may be ended before.
+                with self._gateway_cursor(read_committed=True) as own:
+                    own[self._name]._count(day, day)
+            env["spp.email.sample"]._take()
 
     @api.model
-    def _count_due(self):
-        """Count today and yesterday, what was missed while nobody counted, and one of the days before."""
+    def _due_days(self):
+        """Return today and yesterday, what was missed while nobody counted, and one of the days before, in order."""
         today = fields.Date.today()
         first = today - timedelta(days=FIRST_DAYS)
         ((last,),) = self.env.execute_query(SQL("SELECT max(day) FROM %s", SQL.identifier(self._table)))
-        if last is None:
-            return self._count(first, today)
-        self._count(max(min(last, today - timedelta(days=1)), first), today)
-        turn = int(fields.Datetime.now().timestamp()) // RUN_SECONDS
-        late = today - timedelta(days=2 + turn % LATE_DAYS)
-        return self._count(late, late)
+        begin = first if last is None else max(min(last, today - timedelta(days=1)), first)
+        days = {begin + timedelta(days=number) for number in range((today - begin).days + 1)}
+        if last is not None:
+            turn = int(fields.Datetime.now().timestamp()) // RUN_SECONDS
+            days.add(today - timedelta(days=2 + turn % LATE_DAYS))
+            # Of older ones rows are removed by now: they would be counted as what is left.
+            whole = self._whole_days()
+            days = {day for day in days if not whole or (today - day).days < whole}
+        return sorted(days)
+
+    def _whole_days(self):
+        """Return for how many days no rule of retention removes a row; 0: for ever."""
+        # sudo: numbers of days, of all companies.
+        rules = [*self.env["spp.email.retention"].sudo().search([])]  # nosemgrep
+        # sudo: as above.
+        rules += self.env["spp.email.delivery.retention"].sudo().search([])  # nosemgrep
+        return min((rule.row_days for rule in rules if rule.row_days > 0), default=0)
 
     @api.model
     def _count(self, first, last):

@@ -1,12 +1,17 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """A mail to the managers who want one: what came and went, and what needs attention."""
 
+import logging
 from datetime import timedelta
+
+import psycopg2
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 from .res_users_roles import MANAGER
+
+_logger = logging.getLogger(__name__)
 
 TEMPLATE = "spp_email_gateway.mail_template_digest"
 DAYS = {"daily": 1, "weekly": 7}
@@ -54,8 +59,18 @@ class SppEmailDigest(models.Model):
             user = digest.user_id
             due = digest.sent_date and digest.sent_date + timedelta(days=DAYS[digest.period]) - TOLERANCE
             if user.email and user.has_group(MANAGER) and (not due or due <= now):
-                digest._send()
-                digest.sent_date = now
+                digest._send_alone(now)
+
+    def _send_alone(self, now):
+        """Queue the digest; one that cannot be made keeps nobody else from theirs."""
+        try:
+            with self.env.cr.savepoint():
+                self._send()
+                self.sent_date = now
+        except psycopg2.Error:
+            raise
+        except Exception as error:
+            _logger.error("Digest %s could not be made: %s.", self.id, type(error).__name__)
 
     def action_send(self):
         """Send these digests now, whether they are due or not."""

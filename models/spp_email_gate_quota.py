@@ -98,7 +98,8 @@ class SppEmailGate(models.AbstractModel):
         """Have managers told within a minute: the regular check comes every quarter of an hour."""
         with self.env["spp.email.transaction"]._gateway_cursor(read_committed=True) as env:
             # sudo: starting work, no data.
-            env.ref("spp_email_gateway.ir_cron_health").sudo()._trigger()  # nosemgrep
+            if job := env["spp.email.health"]._job().sudo():  # nosemgrep
+                job._trigger()
 
     def _wake_queue(self, until):
         """Have Odoo's queue run at the minute in which there is room again; once for all mail that waits for it."""

@@ -60,6 +60,11 @@ class SppEmailHealth(models.Model):
         ]
 
     @api.model
+    def _job(self):
+        """Return the scheduled action that checks; none where somebody deleted it."""
+        return self.env.ref("spp_email_gateway.ir_cron_health", raise_if_not_found=False) or self.env["ir.cron"]
+
+    @api.model
     def _gateway_health(self):
         """Findings about the credential key. With a key at hand, what still lies in clear is sealed."""
         try:

@@ -54,8 +54,8 @@ class SppEmailMonitoring(models.AbstractModel):
         # sudo: the caller has shown a token; codes and states, no words.
         rows = self.env["spp.email.health"].sudo().search([], limit=MOST_FINDINGS)  # nosemgrep
         # sudo: when it ran last.
-        job = self.env.ref("spp_email_gateway.ir_cron_health").sudo()  # nosemgrep
-        checked = max(filter(None, (job.lastcall, *rows.mapped("checked_date"))), default=None)
+        job = self.env["spp.email.health"]._job().sudo()  # nosemgrep
+        checked = max(filter(None, (job.lastcall, *rows.mapped("checked_date"))), default=None) if job else None
         found = [(public_code(row.code), HealthState(row.state)) for row in rows]
         if not checked or checked < fields.Datetime.now() - LONGEST_UNCHECKED:
             found.append((NOT_CHECKED, HealthState.FAILURE))

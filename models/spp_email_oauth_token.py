@@ -263,9 +263,10 @@ class SppEmailOauth(models.Model):
     def _call_health(self):
         """Let managers hear now of what ended or is well again, and not at the next check."""
         # sudo: the job looks at everything in any case.
-        job = self.env.ref("spp_email_gateway.ir_cron_health").sudo()  # nosemgrep: odoo-sudo-without-context
+        job = self.env["spp.email.health"]._job().sudo()  # nosemgrep: odoo-sudo-without-context
         with self._gateway_cursor() as env:
-            job.with_env(env)._trigger()
+            if job:
+                job.with_env(env)._trigger()
 
     def _take_turn(self, kept):
         """Count the tokens' revision up; return False, and count nothing, if it is not that of ``kept`` any more."""

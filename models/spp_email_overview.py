@@ -1,7 +1,7 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
 """The figures of the first screen, within the rights of who looks: numbers, never an address or a subject."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import timedelta
 
 from odoo import api, fields, models
@@ -10,6 +10,7 @@ from odoo.tools import SQL
 from ..engine.outcome import INBOUND_STATE_WORDS, InboundState, OutboundState, selection
 from .engine_text import said
 from .res_users_roles import MANAGER
+from .spp_email_day import LEAST_RECIPIENTS
 from .spp_email_delivery import PENDING
 from .spp_email_standstill import MOST_COUNTED
 
@@ -110,7 +111,12 @@ class SppEmailOverview(models.AbstractModel):
                 yield day, direction, server.id, domain or "", state, is_complaint, number
         for state, number in live["in"] or ():
             yield today, "in", False, "", state, False, number
+        reached = Counter()
+        for _server, domain, _state, _reason, number in live["out"] or ():
+            reached[domain] += number
         for server, domain, state, reason, number in live["out"] or ():
+            # As in the counted days: a domain at which few are written to is next to an address.
+            domain = domain if reached[domain] >= LEAST_RECIPIENTS else ""
             yield today, "out", server.id, domain or "", state, reason == "complaint", number
 
     def _live(self, model, date, groups, today):
@@ -182,7 +188,7 @@ class SppEmailOverview(models.AbstractModel):
         findings = self.env["spp.email.health"].search([], order="state, since_date", limit=MOST_FINDINGS)
         labels = dict(findings._fields["state"]._description_selection(self.env))
         # sudo: when the job ran last.
-        job = self.env.ref("spp_email_gateway.ir_cron_health").sudo()  # nosemgrep
+        job = self.env["spp.email.health"]._job().sudo()  # nosemgrep
         # sudo: how much waits in all: numbers, no mail.
         standstill = self.env["spp.email.standstill"].sudo()  # nosemgrep
         waiting_in, _due = standstill._incoming_waiting()

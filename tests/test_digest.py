@@ -1,10 +1,12 @@
 # Part of OpenSPP. See LICENSE file for full copyright and licensing details.
+import logging
 from datetime import timedelta
+from unittest.mock import patch
 
 import psycopg2
 
 from odoo import fields
-from odoo.exceptions import ValidationError
+from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -70,6 +72,38 @@ class TestDigest(GatewayCase):
         self.manager.group_ids -= self.env.ref("spp_email_gateway.group_email_gateway_manager")
         self.assertFalse(self.send())
         self.assertFalse(digest.sent_date)
+
+    def test_one_that_cannot_be_made_keeps_nobody_from_theirs(self):
+        other = self.manager.copy({"login": "gateway_manager_2", "email": "manager2@gateway.test"})
+        broken, whole = self.digests.create([{"user_id": self.manager.id}, {"user_id": other.id}])
+        overview = type(self.env["spp.email.overview"])
+        real = overview.read_figures
+
+        def figures(asked, days):
+            if asked.env.user == self.manager:
+                asked.env["res.partner"].sudo().create({"name": "Half done"})
+                raise AccessError("manager@gateway.test may not")
+            return real(asked, days)
+
+        with (
+            patch.object(overview, "read_figures", figures),
+            self.assertLogs("odoo.addons.spp_email_gateway.models.spp_email_digest", logging.ERROR) as log,
+        ):
+            mail = self.send()
+        self.assertEqual(mail.email_to, other.email_formatted)
+        self.assertTrue(whole.sent_date)
+        self.assertFalse(broken.sent_date)
+        self.assertFalse(self.partners("Half done"))
+        self.assertIn(f"{broken.id} ", log.output[0])
+        self.assertNotIn("gateway.test", "".join(log.output))
+
+    def test_the_database_s_own_errors_are_not_hidden(self):
+        self.digests.create({"user_id": self.manager.id})
+        broken = patch.object(
+            type(self.env["spp.email.overview"]), "read_figures", side_effect=psycopg2.OperationalError("gone")
+        )
+        with broken, self.assertRaises(psycopg2.OperationalError):
+            self.send()
 
     def test_only_managers_are_entered_and_once(self):
         with self.assertRaisesRegex(ValidationError, "Only managers of the email gateway get a digest."):

@@ -42,6 +42,18 @@ class TestMigration(SealedCase):
         update()
         self.assertEqual(rule.domain_force, todays)
 
+    def test_the_health_job_of_an_earlier_state_checks_as_todays(self):
+        job = self.env.ref("spp_email_gateway.ir_cron_health")
+        todays = job.code
+        for code, expected in (("model._check()", todays), ("model._own()", "model._own()")):
+            with self.subTest(code=code):
+                job.code = code
+                self.migrate("end")
+                self.assertEqual(job.code, expected)
+        # Whoever removed it has done so on purpose.
+        job.unlink()
+        self.migrate("end")
+
     def test_what_lay_in_clear_is_sealed_at_once(self):
         self.enterContext(with_key())
         box = self.mailbox(password="correct horse", google_gmail_refresh_token="a token")

@@ -121,6 +121,13 @@ class TestMonitoring(GatewayCase, HttpCase):
         self.assertEqual((status, answer["state"]), (503, "failure"))
         self.assertEqual(answer["findings"], [{"code": "health_not_checked", "state": "failure"}])
 
+    def test_a_check_whose_job_is_gone_is_a_failure(self):
+        self.env.ref("spp_email_gateway.ir_cron_health").unlink()
+        status, answer = self.health()
+        self.assertEqual((status, answer["checked"]), (503, None))
+        self.assertEqual(answer["findings"], [{"code": "health_not_checked", "state": "failure"}])
+        self.assertEqual(self.samples()["health_state",], 2)
+
     def test_whoever_asks_often_gets_the_same_answer(self):
         self.assertEqual(self.health()[1]["state"], "ok")
         self.env["spp.email.health"].create({"code": "x", "state": "warning", "title": "X"})
@@ -143,7 +150,8 @@ class TestMonitoring(GatewayCase, HttpCase):
         self.journal(eml(Subject="Secret")).state = "quarantined"
         self.journal(eml(Subject="Secret"))
         self.env["spp.email.day"].search([]).unlink()
-        self.env["spp.email.day"]._count_due()
+        with self.own_cursors():
+            self.env["spp.email.day"]._cron_count()
         found = self.samples()
         for key, value in (
             (("health_state",), 1),

@@ -33,6 +33,10 @@ class TestOverview(DeliveryCase):
     def sent(self, recipient, state="sent", days=0, **values):
         return self.row(recipient, state, created_date=fields.Datetime.now() - timedelta(days=days), **values)
 
+    def run_job(self):
+        with self.own_cursors():
+            self.days._cron_count()
+
     def count(self):
         self.env.flush_all()
         self.days._count(self.today - timedelta(days=60), self.today)
@@ -78,13 +82,59 @@ class TestOverview(DeliveryCase):
     def test_the_job_counts_what_was_missed(self):
         for days in (0, 1, 20, 59):
             self.received(days=days)
-        self.days._count_due()
+        self.run_job()
         self.assertEqual(sum(self.days.search([]).mapped("messages")), 4)
         # Nobody counted for ten days: all since then are counted anew.
         self.days.search([("day", ">", self.today - timedelta(days=20))]).unlink()
         self.received(days=10)
-        self.days._count_due()
+        self.run_job()
         self.assertEqual(sum(self.days.search([]).mapped("messages")), 5)
+
+    def test_each_day_is_counted_in_a_transaction_of_its_own(self):
+        for days in (0, 1, 2):
+            self.received(days=days)
+        real, counted = type(self.days)._count, []
+
+        def breaks(days, first, last):
+            if first == self.today:
+                raise KeyError("the worker is killed")
+            counted.append(first)
+            self.assertEqual(first, last)
+            return real(days, first, last)
+
+        with patch.object(type(self.days), "_count", breaks), self.assertRaises(KeyError):
+            self.run_job()
+        self.assertEqual(counted, sorted(counted))
+        self.assertEqual(len(counted), 60)
+        # In a test all cursors are one, so what the days before had written is gone with it.
+        self.run_job()
+        self.env.invalidate_all()
+        self.assertEqual(sum(self.days.search([]).mapped("messages")), 3)
+
+    def test_a_day_of_which_rows_are_removed_keeps_its_figures(self):
+        kinds = {"in": "spp.email.retention", "out": "spp.email.delivery.retention"}
+        for name in kinds.values():
+            self.env[name].search([]).unlink()
+        for direction, name in kinds.items():
+            with self.subTest(direction=direction):
+                kept = {"content_days": 1} if direction == "in" else {"mail_days": 1}
+                state = "done" if direction == "in" else "sent"
+                rule = self.env[name].create({"state": state, "row_days": 3, **kept})
+                self.days.search([]).unlink()
+                # Counted while all was there; the rows themselves are gone.
+                self.days.create(
+                    [
+                        {"day": self.today - timedelta(days=age), "direction": direction, "state": state, "messages": 7}
+                        for age in range(16)
+                    ]
+                )
+                for turn in range(14):
+                    moment = fields.Datetime.now() + timedelta(seconds=300 * turn)
+                    with patch.object(fields.Datetime, "now", lambda *_, moment=moment: moment):
+                        self.run_job()
+                left = {(self.today - row.day).days: row.messages for row in self.days.search([])}
+                self.assertEqual(left, dict.fromkeys(range(3, 16), 7))
+                rule.unlink()
 
     def test_old_days_go(self):
         _old, kept = self.days.create(
@@ -139,6 +189,20 @@ class TestOverview(DeliveryCase):
         self.assertEqual(self.figures()["incoming"]["today"], 4)
         with patch.object(spp_email_overview, "COUNTED_AT_ONCE", 3):
             self.assertEqual(self.figures()["incoming"]["today"], 3)
+
+    def test_domains_of_few_recipients_are_not_told_of_today_either(self):
+        for number in range(5):
+            self.sent(f"person{number}@large.example", "sent" if number else "failed")
+        for number in range(4):
+            self.sent(f"ann{number}@her-own-name.example")
+        expected = {"name": "large.example", "sent": 4, "lost": 1, "total": 5, "share": 80.0}
+        figures = self.figures()
+        self.assertEqual(figures["domains"], [expected])
+        self.assertEqual(figures["outgoing"]["total"], 9)
+
+    def test_without_its_job_the_screen_is_shown(self):
+        self.env.ref("spp_email_gateway.ir_cron_health").unlink()
+        self.assertIs(self.figures()["checked_minutes"], False)
 
     def test_complaints(self):
         for number in range(9):
