@@ -112,10 +112,10 @@ class SppEmailDay(models.Model):
     def _whole_days(self):
         """Return for how many days no rule of retention removes a row; 0: for ever."""
         # sudo: numbers of days, of all companies.
-        rules = [*self.env["spp.email.retention"].sudo().search([])]  # nosemgrep
+        rules = [*self.env["spp.email.retention"].sudo().search([("row_days", ">", 0)])]  # nosemgrep
         # sudo: as above.
-        rules += self.env["spp.email.delivery.retention"].sudo().search([])  # nosemgrep
-        return min((rule.row_days for rule in rules if rule.row_days > 0), default=0)
+        rules += self.env["spp.email.delivery.retention"].sudo().search([("row_days", ">", 0)])  # nosemgrep
+        return min((rule.row_days for rule in rules), default=0)
 
     @api.model
     def _count(self, first, last):
